@@ -1,0 +1,139 @@
+/**
+ * Every code an operator can meet, with its texts (house rule: what happened, why, what to do).
+ * docs/reference/errors.md lists the same codes; a house test compares both ways.
+ */
+export interface RefusalText {
+  /** What happened. `{name}` is replaced by the fact of that name. */
+  readonly what: string
+  readonly why: string
+  readonly todo: string
+}
+
+export const REFUSALS = {
+  HOLDFAST_UNKNOWN_LEVEL: {
+    what: 'There is no level "{level}".',
+    why: 'The levels are unprotected, restart, redirect and lockstep.',
+    todo: 'Repeat the request with one of these.',
+  },
+  HOLDFAST_LEVEL_UNSUPPORTED: {
+    what: 'Level "{level}" cannot be given to {vm}.',
+    why: '{reason}',
+    todo: 'Choose level redirect; it can be raised later while the VM runs.',
+  },
+  HOLDFAST_UNKNOWN_VM: {
+    what: 'No VM has the uuid "{vm}".',
+    why: 'XAPI knows no such VM, or it is a template, a snapshot or a control domain.',
+    todo: 'Look it up with: xe vm-list',
+  },
+  HOLDFAST_VM_HAS_NO_DISK: {
+    what: 'VM {vm} cannot be protected.',
+    why: 'It has no disk, so there is nothing to mirror.',
+    todo: 'Add a disk in a Holdfast SR, then protect it.',
+  },
+  HOLDFAST_DISK_ELSEWHERE: {
+    what: 'VM {vm} cannot be protected while it runs.',
+    why: 'Disk {vdi} is in SR {sr}, which is not a Holdfast SR, and a running disk cannot be moved.',
+    todo: 'Shut the VM down and repeat the request: protect moves the disks of a halted VM itself.',
+  },
+  HOLDFAST_VDI_IN_USE: {
+    what: 'VM {vm} cannot be protected.',
+    why: 'Disk {vdi} is also attached to {other}.',
+    todo: 'Detach it there first.',
+  },
+  HOLDFAST_NO_HOLDFAST_SR: {
+    what: 'VM {vm} cannot be protected.',
+    why: 'The pool has no Holdfast SR that both hosts have plugged.',
+    todo: 'Create one: xe sr-create type=holdfast shared=true name-label=Holdfast device-config:path=/srv/holdfast',
+  },
+  HOLDFAST_NO_SECONDARY: {
+    what: 'VM {vm} cannot be protected.',
+    why: 'No other host can be its secondary: {reason}',
+    todo: 'Bring a second host into the pool or back to life, with room in its Holdfast SR.',
+  },
+  HOLDFAST_NOT_PROTECTED: {
+    what: 'VM {vm} is not protected.',
+    why: 'No claim exists for it.',
+    todo: 'Nothing needs to be done.',
+  },
+  HOLDFAST_CLAIM_HELD_ELSEWHERE: {
+    what: 'VM {vm} cannot start or attach its disks on host {host}.',
+    why: 'Host {holder} holds its claim (term {term}).',
+    todo: 'Start it there: xe vm-start on={holder}, or wait until the claim has moved.',
+  },
+  HOLDFAST_VOLUME_ELSEWHERE: {
+    what: 'Volume {volume} cannot be attached on host {host}.',
+    why: 'It is unprotected and its only copy is on host {home}.',
+    todo: 'Start the VM there, or protect it so that both hosts have a copy.',
+  },
+  HOLDFAST_WITNESS_UNREACHABLE: {
+    what: 'The request needs the witness, and it does not answer.',
+    why: '{reason}',
+    todo: 'Check that "holdfast witness" runs at {address} and that this host can reach it, then repeat.',
+  },
+  HOLDFAST_HOST_UNREACHABLE: {
+    what: 'The request needs host {host}, and its daemon does not answer.',
+    why: '{reason}',
+    todo: 'Check that host and its holdfastd service, then repeat.',
+  },
+  HOLDFAST_DAEMON_UNREACHABLE: {
+    what: 'The Holdfast daemon of this host does not answer.',
+    why: '{reason}',
+    todo: 'Check it with: systemctl status holdfastd',
+  },
+  HOLDFAST_NO_SUCH_VOLUME: {
+    what: 'There is no volume "{volume}".',
+    why: 'The catalogue of this host does not list it in SR {sr}.',
+    todo: 'Rescan the SR: xe sr-scan',
+  },
+  HOLDFAST_NO_SUCH_SR: {
+    what: 'There is no Holdfast SR "{sr}" on this host.',
+    why: 'It was never attached here, or was detached.',
+    todo: 'Plug its PBD: xe pbd-plug',
+  },
+  HOLDFAST_VOLUME_IN_USE: {
+    what: 'Volume {volume} cannot be changed.',
+    why: 'It is {use}.',
+    todo: 'Shut down and unprotect the VM that uses it, then repeat.',
+  },
+  HOLDFAST_NO_SPACE: {
+    what: 'The volume cannot be made on host {host}.',
+    why: '{needBytes} bytes are needed and {freeBytes} are free.',
+    todo: 'Free room in {path}, or choose a smaller size.',
+  },
+  HOLDFAST_BAD_REQUEST: {
+    what: 'The request was not understood.',
+    why: '{reason}',
+    todo: 'See docs/reference/plugin.md for the functions and their arguments.',
+  },
+  HOLDFAST_XAPI_HA_ENABLED: {
+    what: 'Holdfast refuses to act in this pool.',
+    why: "XAPI's own HA is enabled, and two engines would fight over the same VMs.",
+    todo: 'Disable it: xe pool-ha-disable',
+  },
+  HOLDFAST_TIMED_OUT: {
+    what: 'The request was given up after {seconds} s.',
+    why: '{reason}',
+    todo: 'Look at: holdfast status. What was begun goes on; repeat the request if it did not.',
+  },
+} as const satisfies Record<string, RefusalText>
+
+export type RefusalCode = keyof typeof REFUSALS
+export type Facts = Readonly<Record<string, string | number>>
+
+/** A request that was understood and refused; nothing was changed. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  constructor(
+    readonly code: RefusalCode,
+    readonly facts: Facts,
+  ) {
+    super(refusalLines(code, facts).join(' '))
+  }
+}
+
+/** The three sentences for an operator: what happened, why, what to do. */
+export function refusalLines(code: RefusalCode, facts: Facts): [what: string, why: string, todo: string] {
+  const { what, why, todo } = REFUSALS[code]
+  const fill = (text: string): string => text.replace(/\{(\w+)\}/g, (_, name: string) => String(facts[name] ?? `(${name}?)`))
+  return [fill(what), fill(why), fill(todo)]
+}

@@ -1,0 +1,30 @@
+/** Where things are on a host. One place, because plug-ins, hooks, daemon, worker and installer must agree. */
+export const PATHS = {
+  /** JSON, see wire/config.ts. Rebuilt at install; the pool's own record wins (facts I5: /etc does not survive an ISO upgrade). */
+  config: '/etc/holdfast/config.json',
+  /** 32 random bytes in hex, mode 0600: authenticates every socket between hosts and the witness. */
+  poolKey: '/etc/holdfast/pool.key',
+  inventory: '/etc/xensource-inventory',
+  poolConf: '/etc/xensource/pool.conf',
+  xapiSocket: '/var/lib/xcp/xapi',
+  daemonSocket: '/run/holdfast/daemon.sock',
+  /** One folder per worker: spec.json, control.sock, worker.log, and one NBD socket per volume. */
+  workers: '/run/holdfast/workers',
+  /** SRs attached on this host since it booted: <sr uuid>.json */
+  attachedSrs: '/run/holdfast/srs',
+  /** Timeline files, one per writer. */
+  timeline: '/var/lib/holdfast/timeline',
+  bin: '/opt/holdfast/bin',
+} as const
+
+export const PORTS = {
+  /** UDP, on management and every A-link. */
+  heartbeat: 7789,
+  /** TLS-PSK, daemon to daemon (HTTP). */
+  daemon: 7790,
+  /** TLS-PSK, worker to worker: first and last port a secondary worker may listen on. */
+  peerFirst: 7800,
+  peerLast: 7999,
+  /** TLS-PSK, default port of a witness. */
+  witness: 7788,
+} as const

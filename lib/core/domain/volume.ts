@@ -1,0 +1,32 @@
+import type { HostUuid, SrUuid, VmUuid, VolumeKey } from './ids'
+
+/** A disk in a Holdfast SR, as the catalogue on every host records it. */
+export interface VolumeRecord {
+  readonly key: VolumeKey
+  readonly sr: SrUuid
+  readonly name: string
+  readonly description: string
+  readonly sizeBytes: number
+  readonly sharable: boolean
+  /** Free text pairs of Volume.set / unset. */
+  readonly keys: Readonly<Record<string, string>>
+  /** The protected VM it belongs to; null while unprotected. */
+  readonly vm: VmUuid | null
+  /** Hosts that keep a replica (up-to-date or not). Empty until the volume is first attached somewhere. */
+  readonly homes: readonly HostUuid[]
+  /** A deleted volume's record stays as a tombstone, so that a host that was away learns of it. */
+  readonly deleted: boolean
+  /** Grows with each change; the higher version wins when two hosts compare, the higher author breaks ties. */
+  readonly version: number
+  readonly author: HostUuid
+}
+
+/** What a replica knows of itself, kept beside its bytes. */
+export interface ReplicaMetadata {
+  readonly format: 1
+  readonly volume: VolumeKey
+  readonly sizeBytes: number
+  /** Highest term this replica has accepted; lower ones are refused. */
+  readonly term: number
+  readonly state: 'up-to-date' | 'inconsistent' | 'outdated'
+}

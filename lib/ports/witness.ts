@@ -1,0 +1,35 @@
+import type { Claim, StoredClaim } from '../core/domain/claim'
+
+/**
+ * The third vote. Every method rejects with WitnessUnreachable when no answer came within its deadline: then nothing is known
+ * about whether a change was made, and the caller must read before it tries again.
+ */
+export interface WitnessPort {
+  read(vm: string): Promise<StoredClaim | null>
+  /**
+   * Stores `next` if the stored revision is `expected` (0: no claim is stored yet). With `requireLeaseOver`, also only when
+   * the witness has not heard the present holder for leaseOverAfterMs(leaseMs).
+   */
+  compareAndSwap(expected: number, next: Claim, options?: { readonly requireLeaseOver?: boolean }): Promise<CasAnswer>
+  /** Extends the lease from the moment the witness receives this. */
+  renew(vm: string, term: number, holder: string): Promise<RenewAnswer>
+  /** Forgets the claim if the stored revision is `expected`. */
+  remove(vm: string, expected: number): Promise<CasAnswer>
+  readonly reachable: boolean
+  close(): void
+}
+
+export type CasAnswer =
+  | { readonly stored: true; readonly revision: number }
+  | {
+      readonly stored: false
+      readonly why: 'revision' | 'lease' | 'full'
+      readonly current: StoredClaim | null
+      readonly leaseLeftMs: number
+    }
+
+export type RenewAnswer = { readonly renewed: true } | { readonly renewed: false; readonly current: StoredClaim | null }
+
+export class WitnessUnreachable extends Error {
+  override readonly name = 'WitnessUnreachable'
+}

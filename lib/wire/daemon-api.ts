@@ -1,0 +1,149 @@
+import type { Facts, RefusalCode } from '../core/domain/errors'
+import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
+import type { Level } from '../core/domain/level'
+import type { TimelineEntry } from '../core/domain/timeline'
+
+/**
+ * The daemon's socket: HTTP, `POST /v1/<function>` with a JSON object, answered by `{"value": ...}` (200), `{"refusal": Rejection}`
+ * (409) or `{"bug": "text"}` (500). Bodies are bounded to 1 MiB. Served on a unix socket to root, and (functions marked
+ * "peer" only) over TLS-PSK to the pool's other daemons.
+ */
+export interface Rejection {
+  readonly code: RefusalCode
+  readonly facts: Facts
+}
+
+export interface DaemonApi {
+  version: { ask: Record<string, never>; answer: VersionReport }
+  status: { ask: { vm?: string }; answer: StatusReport }
+  plan: { ask: { vm: string; level: string }; answer: PlanReport }
+  protect: { ask: { vm: string; level: string }; answer: ProtectReport }
+  unprotect: { ask: { vm: string }; answer: UnprotectReport }
+  timeline: { ask: { vm?: string; limit?: number }; answer: { entries: TimelineEntry[] } }
+  /** From an /etc/xapi.d hook. */
+  hook: { ask: { hook: string; vm?: string; host?: string; reason: string }; answer: { goOn: boolean; text: string } }
+  'sr-create': { ask: { uuid: string; configuration: Record<string, string> }; answer: Record<string, string> }
+  'sr-attach': { ask: { configuration: Record<string, string> }; answer: string }
+  'sr-detach': { ask: { sr: string }; answer: null }
+  'sr-destroy': { ask: { sr: string }; answer: null }
+  'sr-stat': { ask: { sr: string }; answer: SrStat }
+  'sr-ls': { ask: { sr: string }; answer: VolumeStat[] }
+  'volume-create': {
+    ask: { sr: string; name: string; description: string; sizeBytes: number; sharable: boolean }
+    answer: VolumeStat
+  }
+  'volume-destroy': { ask: { sr: string; key: string }; answer: null }
+  'volume-resize': { ask: { sr: string; key: string; sizeBytes: number }; answer: null }
+  'volume-stat': { ask: { sr: string; key: string }; answer: VolumeStat }
+  'volume-set': {
+    ask: { sr: string; key: string; name?: string; description?: string; set?: Record<string, string>; unset?: string[] }
+    answer: null
+  }
+  'datapath-attach': { ask: { volume: string; domain: string }; answer: { socket: string; exportName: string } }
+  'datapath-activate': { ask: { volume: string; domain: string }; answer: null }
+  'datapath-deactivate': { ask: { volume: string; domain: string }; answer: null }
+  'datapath-detach': { ask: { volume: string; domain: string }; answer: null }
+}
+
+export type DaemonFunction = keyof DaemonApi
+
+export interface VersionReport {
+  readonly version: string
+  readonly host: HostUuid
+}
+
+export interface SrStat {
+  readonly sr: string
+  readonly totalBytes: number
+  readonly freeBytes: number
+}
+
+export interface VolumeStat {
+  readonly key: VolumeKey
+  readonly name: string
+  readonly description: string
+  readonly sharable: boolean
+  readonly sizeBytes: number
+  readonly usedBytes: number
+  readonly keys: Readonly<Record<string, string>>
+}
+
+export type VmHealth = 'protected' | 'degraded' | 'syncing' | 'frozen' | 'unprotected'
+
+export interface StatusReport {
+  readonly host: HostUuid
+  readonly hosts: readonly HostStatus[]
+  readonly witness: { readonly address: string; readonly reachable: boolean }
+  readonly vms: readonly VmStatus[]
+}
+
+export interface HostStatus {
+  readonly uuid: HostUuid
+  readonly name: string
+  readonly state: 'this-host' | 'alive' | 'suspected' | 'never-seen'
+  /** Per link name (management, alink0, ...): milliseconds since the last heartbeat; null when none was ever seen. */
+  readonly silentMs: Readonly<Record<string, number | null>>
+}
+
+export interface VmStatus {
+  readonly vm: VmUuid
+  readonly name: string
+  readonly level: Level
+  readonly health: VmHealth
+  /** One sentence; why it is not simply protected. Empty when it is. */
+  readonly reason: string
+  readonly powerState: string
+  readonly residentOn: string | null
+  readonly holder: string | null
+  readonly secondary: string | null
+  readonly term: number | null
+  readonly disks: readonly DiskStatus[]
+}
+
+export interface DiskStatus {
+  readonly volume: VolumeKey
+  readonly device: string
+  readonly sizeBytes: number
+  /** Names of the hosts whose replica is up-to-date. */
+  readonly upToDate: readonly string[]
+  /** Null when no resync runs. */
+  readonly resync: ResyncProgress | null
+}
+
+export interface ResyncProgress {
+  readonly target: string
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  /** Seconds; null until a rate is known. */
+  readonly etaSeconds: number | null
+}
+
+export interface PlanStep {
+  readonly step: string
+  readonly reason: string
+}
+
+export interface PlanReport {
+  readonly vm: VmUuid
+  readonly name: string
+  readonly from: Level
+  readonly to: Level
+  readonly secondary: string | null
+  /** True when the VM must be halted first because disks have to move. */
+  readonly needsHalt: boolean
+  readonly steps: readonly PlanStep[]
+}
+
+export interface ProtectReport {
+  readonly vm: VmUuid
+  readonly level: Level
+  readonly secondary: string
+  /** `done` when nothing is left to do, `copying` while a first copy or a move of disks goes on (see status). */
+  readonly state: 'done' | 'copying'
+}
+
+export interface UnprotectReport {
+  readonly vm: VmUuid
+  readonly level: 'unprotected'
+}

@@ -1,0 +1,79 @@
+import type { StoredClaim } from '../core/domain/claim'
+import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
+import type { ResyncProgress } from './daemon-api'
+
+/**
+ * spec.json: all a worker needs to start or to start again after a crash. Written by the daemon before the worker runs; the
+ * worker is started with the folder as its only argument and keeps its control socket, NBD sockets and log in it.
+ */
+export interface WorkerSpec {
+  readonly format: 1
+  /** The protected VM's uuid, or the volume's key for an unprotected volume. */
+  readonly id: string
+  readonly pool: string
+  readonly host: HostUuid
+  readonly vm: VmUuid | null
+  readonly witness: string
+  readonly poolKeyFile: string
+  readonly timelineFile: string
+  readonly volumes: readonly WorkerVolume[]
+  /** TCP port and addresses where this worker accepts its peer; null for an unprotected volume. */
+  readonly listen: { readonly port: number; readonly addresses: readonly string[] } | null
+  readonly peer: PeerAddress | null
+}
+
+export interface WorkerVolume {
+  readonly key: VolumeKey
+  readonly sizeBytes: number
+  /** Raw image; metadata is `<path>.meta.json` beside it. */
+  readonly path: string
+}
+
+export interface PeerAddress {
+  readonly host: HostUuid
+  /** One per A-link, then management. */
+  readonly addresses: readonly string[]
+  readonly port: number
+}
+
+/** `POST /v1/<function>` on control.sock; same envelope as the daemon's socket. */
+export interface WorkerApi {
+  status: { ask: Record<string, never>; answer: WorkerStatus }
+  /** Makes the NBD socket; idempotent. `domain` is the domid that will use it ("0" for dom0). */
+  attach: { ask: { volume: VolumeKey; domain: string }; answer: { socket: string; exportName: string } }
+  activate: { ask: { volume: VolumeKey; domain: string }; answer: null }
+  deactivate: { ask: { volume: VolumeKey; domain: string }; answer: null }
+  detach: { ask: { volume: VolumeKey; domain: string }; answer: null }
+  /** A worker of unprotected volumes becomes the primary of a protected VM, in place, while the guest writes. */
+  protect: { ask: { spec: WorkerSpec }; answer: null }
+  /** Back to a mirror of one: gives the claim up. */
+  unprotect: { ask: Record<string, never>; answer: null }
+  /** New address of the peer (it restarted, or came back), or a first one. */
+  'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
+  /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
+  'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | { taken: false; why: string } }
+  stop: { ask: Record<string, never>; answer: null }
+}
+
+export type WorkerRole = 'solo' | 'primary' | 'secondary'
+
+export interface WorkerStatus {
+  readonly id: string
+  readonly role: WorkerRole
+  readonly claim: StoredClaim | null
+  readonly frozen: boolean
+  /** Why the mirror is not redundant; empty when it is, or when role is solo. */
+  readonly degraded: string
+  readonly peerConnected: boolean
+  readonly witnessReachable: boolean
+  /** The guest has its disks activated (as far as this side knows). */
+  readonly guestActive: boolean
+  readonly volumes: readonly WorkerVolumeStatus[]
+}
+
+export interface WorkerVolumeStatus {
+  readonly key: VolumeKey
+  readonly localReplica: 'up-to-date' | 'inconsistent' | 'failed'
+  readonly resync: ResyncProgress | null
+  readonly attachedTo: string | null
+}
