@@ -76,3 +76,95 @@ export interface DomainState {
   readonly vmUuid: string
   readonly paused: boolean
 }
+
+/** The pool as the rack wired it; the same file on every host (/etc/xensource/lab-pool.json). */
+export interface PoolDescription {
+  readonly poolUuid: string
+  readonly poolName: string
+  readonly rootPassword: string
+  /** The first is the coordinator of a new pool; afterwards /etc/xensource/pool.conf tells. */
+  readonly hosts: readonly HostDescription[]
+  readonly times: LabTimes
+}
+
+export interface HostDescription {
+  readonly uuid: string
+  readonly name: string
+  /** Management address: where xapi listens (port 80). */
+  readonly address: string
+  readonly memoryBytes: number
+  readonly nics: readonly NicDescription[]
+}
+
+export interface NicDescription {
+  /** eth0 management, eth1 and eth2 A-links, eth3 production. */
+  readonly device: string
+  readonly mac: string
+  /** Empty for production. */
+  readonly address: string
+  readonly netmask: string
+  readonly network: 'management' | 'alink0' | 'alink1' | 'production'
+  /** The host's bridge on it: xenbr0 ... xenbr3. */
+  readonly bridge: string
+}
+
+/** How long the real xapi takes where it surprises (all in ms); a setting may shorten them, never drop them. */
+export interface LabTimes {
+  /** A call forwarded to a dead host blocks this long, then CANNOT_CONTACT_HOST (real: 130 000). */
+  readonly deadHostCallMs: number
+  /** Asking a dead host whether it lives, in power_state_reset and declare_dead (real: 2 000). */
+  readonly deadHostProbeMs: number
+  /** After emergency_transition_to_master the member still answers HOST_IS_SLAVE this long (real: 10 000), */
+  readonly promotionFuseMs: number
+  /** then is down this long (real: 1 500). */
+  readonly promotionRestartMs: number
+  /** recover_slaves with an unreachable host (real: 10 200). */
+  readonly recoverSlavesMs: number
+  /** Members get a copy of the database this often (real: 300 000); pool.sync_database does it at once. */
+  readonly databaseBackupMs: number
+}
+
+/** The pool's database on the coordinator. Every committed change raises an event and is saved. */
+export interface Database {
+  classes(): readonly string[]
+  exists(cls: string, ref: Ref): boolean
+  refs(cls: string): readonly Ref[]
+  get(cls: string, ref: Ref, field: string): Value
+  record(cls: string, ref: Ref): { [field: string]: Value }
+  /** Missing fields get the schema's default; `uuid` is made up if absent. Back references (VM.VBDs, SR.PBDs ...) are computed. */
+  create(cls: string, fields: { [field: string]: Value }, ref?: Ref): Ref
+  set(cls: string, ref: Ref, field: string, value: Value): void
+  destroy(cls: string, ref: Ref): void
+  byUuid(cls: string, uuid: string): Ref | undefined
+}
+
+/** What a method of the API is given. Methods run on the coordinator; what must happen on a host goes through its agent. */
+export interface CallContext {
+  readonly db: Database
+  readonly session: Ref
+  /** The task of an Async call, else NULL_REF. */
+  readonly task: Ref
+  /** The host whose xapi runs the method. */
+  readonly here: Ref
+  readonly times: LabTimes
+  agentOf(host: Ref): HostAgent
+  setProgress(fraction: number): void
+}
+
+export interface ApiMethod {
+  /** Parameters after the session, as (name, type) in schema notation: `['vm', 'VM ref']`, `['force', 'bool']`. */
+  readonly params: readonly (readonly [name: string, type: string])[]
+  readonly run: (call: CallContext, args: readonly Value[]) => Promise<Value>
+}
+/** Keyed by `class.method`. */
+export type MethodTable = Readonly<Record<string, ApiMethod>>
+
+/**
+ * Acts on one host. Local for the host itself; for another one the call travels to that host's xapi, and for a dead one it
+ * blocks for times.deadHostCallMs and fails with CANNOT_CONTACT_HOST.
+ */
+export interface HostAgent {
+  perform(operation: string, args: { [key: string]: Value }): Promise<Value>
+}
+/** What a host can perform; the lab's parts add their own: `domain.create`, `smapi.call`, `hook.run`, `plugin.call`. */
+export type HostOperations = Readonly<Record<string, (args: { [key: string]: Value }) => Promise<Value>>>
