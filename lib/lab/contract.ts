@@ -55,8 +55,10 @@ export type DomainEnd = 'shutdown' | 'reboot' | 'crash'
 
 /** xenopsd's and Xen's part on one host: lib/lab/guest implements it with QEMU. All ids are domids. */
 export interface DomainManager {
-  /** Builds the domain, devices plugged, vCPUs not running. */
-  create(spec: DomainSpec): Promise<number>
+  /** A domid never given before. Storage is attached in its name (SMAPIv3 Datapath.attach) before the domain exists. */
+  reserve(): Promise<number>
+  /** Builds the domain under a reserved domid (a fresh one if left out), devices plugged, vCPUs not running; answers the domid. */
+  create(spec: DomainSpec, domid?: number): Promise<number>
   unpause(domid: number): Promise<void>
   pause(domid: number): Promise<void>
   /** Asks the guest to power off; resolves when it has, rejects after timeoutMs. */
