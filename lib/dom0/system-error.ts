@@ -1,0 +1,3 @@
+/** The system's name of a failure (`ENOENT`, `ECONNREFUSED`, ...); empty when it has none. */
+export const codeOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : ''
