@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../core/domain/errors'
 import type { Log } from '../ports/log'
-import { misfit, type ApiTable, type AskShapes } from '../wire/ask-shapes'
+import { fits, misfit, type ApiTable, type AskShapes } from '../wire/ask-shapes'
 
 /** Longest body of a request or an answer, in bytes. Daemon and callers must agree. */
 export const BODY_BYTES_MAX = 1024 * 1024
@@ -53,7 +53,7 @@ async function answerTo<Api extends ApiTable<Api>>(service: Service<Api>, reques
   const body = await bodyOf(request)
   if (body === null) return badRequest(`The body is longer than ${BODY_BYTES_MAX} bytes, or was cut off.`)
   const ask = parsed(body)
-  if (!isAsk(service.shapes, fn, ask)) return badRequest(misfit(service.shapes[fn], ask))
+  if (!fits(service.shapes, fn, ask)) return badRequest(misfit(service.shapes[fn], ask))
   try {
     return { status: 200, body: { value: await service.handlers[fn](ask) } }
   } catch (error) {
@@ -70,12 +70,6 @@ async function answerTo<Api extends ApiTable<Api>>(service: Service<Api>, reques
 
 const isOffered = <Api extends ApiTable<Api>>(service: Service<Api>, fn: string): fn is keyof Api & string =>
   Object.hasOwn(service.handlers, fn) && (service.allow === undefined || service.allow.some((allowed) => allowed === fn))
-
-const isAsk = <Api extends ApiTable<Api>, F extends keyof Api>(
-  shapes: AskShapes<Api>,
-  fn: F,
-  ask: unknown,
-): ask is Api[F]['ask'] => misfit(shapes[fn], ask) === ''
 
 /** Undefined (which fits no shape) for a text that is not JSON. */
 function parsed(body: string): unknown {

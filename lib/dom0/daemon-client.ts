@@ -17,6 +17,18 @@ export interface AskOptions {
 export const daemonSocket = (environment: NodeJS.ProcessEnv): string =>
   environment['HOLDFAST_DAEMON_SOCKET'] ?? PATHS.daemonSocket
 
+/** `askDaemon` with its options filled in: what plug-ins, hooks and commands are given. */
+export type Ask = <F extends keyof DaemonApi>(
+  fn: F,
+  ask: DaemonApi[F]['ask'],
+  limitMs?: number,
+) => Promise<DaemonApi[F]['answer']>
+
+export const asker =
+  (socket: string, usualLimitMs: number): Ask =>
+  (fn, ask, limitMs = usualLimitMs) =>
+    askDaemon(fn, ask, { socket, limitMs })
+
 /**
  * Asks this host's daemon. Rejects with the daemon's Refusal, with Refusal HOLDFAST_DAEMON_UNREACHABLE or HOLDFAST_TIMED_OUT, or
  * with DaemonBug.

@@ -98,3 +98,10 @@ export function misfit(shape: Readonly<Record<string, string>>, ask: unknown): s
   }
   return ''
 }
+
+/** Whether `ask` may be asked of function `fn`. */
+export const fits = <Api extends ApiTable<Api>, F extends keyof Api>(
+  shapes: AskShapes<Api>,
+  fn: F,
+  ask: unknown,
+): ask is Api[F]['ask'] => misfit(shapes[fn], ask) === ''

@@ -1,0 +1,69 @@
+/**
+ * Builds every executable as one file that needs nothing beside Node: dist/dom0 for hosts (run by the Node that is installed with
+ * them, because dom0's PATH is fixed), dist/lab for a developer's machine.
+ */
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+
+const DOM0 = {
+  holdfastd: 'plugin/daemon.ts',
+  'holdfast-worker': 'plugin/vm-worker.ts',
+  'holdfast-witness': 'plugin/holdfast-witness.ts',
+  holdfast: 'plugin/holdfast.ts',
+  'xapi-plugin': 'plugin/xapi-plugin.ts',
+  'xapi-hook': 'plugin/xapi-hook.ts',
+  smapi: 'plugin/smapi.ts',
+}
+const labEntries = readdirSync(join(ROOT, 'plugin/lab')).filter((name) => name.endsWith('.ts'))
+const LAB = Object.fromEntries(
+  labEntries.map((name) => [name === 'holdfast.ts' ? 'holdfast' : `${basename(name, '.ts')}.js`, `plugin/lab/${name}`]),
+)
+
+const TARGETS = [
+  ...Object.entries(DOM0).map(([name, entry]) => ({ out: join('dist/dom0', name), entry, node: '/opt/holdfast/bin/node' })),
+  ...Object.entries(LAB).map(([name, entry]) => ({ out: join('dist/lab', name), entry, node: '/usr/bin/env node' })),
+]
+
+async function make({ out, entry, node }) {
+  const outfile = join(ROOT, out)
+  await build({
+    entryPoints: [join(ROOT, entry)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    banner: { js: `#!${node}` },
+    define: { 'process.env.HOLDFAST_VERSION': JSON.stringify(version) },
+    logLevel: 'silent',
+  })
+  chmodSync(outfile, 0o755)
+}
+
+function removeStrangers(folder, names) {
+  mkdirSync(join(ROOT, folder), { recursive: true })
+  for (const name of readdirSync(join(ROOT, folder))) {
+    if (!names.includes(name)) rmSync(join(ROOT, folder, name), { recursive: true })
+  }
+}
+
+removeStrangers('dist/dom0', Object.keys(DOM0))
+removeStrangers('dist/lab', Object.keys(LAB))
+const present = TARGETS.filter(({ entry }) => existsSync(join(ROOT, entry)))
+const missing = TARGETS.filter((target) => !present.includes(target))
+const results = await Promise.allSettled(present.map(make))
+const failures = results.flatMap((result, index) =>
+  result.status === 'rejected' ? [`${present[index].entry}: ${result.reason}`] : [],
+)
+for (const { entry } of missing) console.error(`not built: ${entry} does not exist`)
+for (const failure of failures) console.error(failure)
+console.log(`built ${present.length - failures.length} executables of version ${version} in dist`)
+process.exitCode = failures.length + missing.length === 0 ? 0 : 1
