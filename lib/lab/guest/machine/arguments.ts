@@ -1,0 +1,116 @@
+import type { DomainDisk, DomainNic, DomainSpec } from '../../contract'
+
+/** Empty slots for disks and NICs plugged into a running machine. */
+const SPARE_PORTS = 4
+/** How long a crashed NBD server is waited for before the guest sees an I/O error. */
+const NBD_RECONNECT_SECONDS = 300
+const NBD_OPEN_SECONDS = 10
+
+export interface MachineSockets {
+  /** For commands: one client after another. */
+  readonly command: string
+  /** For whoever watches the domain for as long as it lives. */
+  readonly event: string
+  readonly console: string
+  readonly consoleLog: string
+}
+
+export const diskId = (userdevice: string): string => `disk-${userdevice}`
+export const nicId = (device: string): string => `nic-${device}`
+export const tapName = (domid: number, device: string): string => `vif${domid}.${device}`
+
+/** Which device sits in which slot, in the order the guest numbers them; `null` is an empty slot. */
+export function slotsOf(spec: DomainSpec): (string | null)[] {
+  const disks = [...spec.disks].sort((a, b) => Number(a.userdevice) - Number(b.userdevice))
+  const nics = [...spec.nics].sort((a, b) => Number(a.device) - Number(b.device))
+  const spare = Array.from({ length: SPARE_PORTS }, () => null)
+  return [...disks.map((disk) => diskId(disk.userdevice)), ...nics.map((nic) => nicId(nic.device)), ...spare]
+}
+
+export const slotName = (slot: number): string => `slot-${slot}`
+
+/** What `-blockdev` and `blockdev-add` are given. The guest's flushes are honoured; nothing is flushed on its behalf. */
+export function blockNode(disk: DomainDisk): Record<string, unknown> {
+  const common = { 'node-name': diskId(disk.userdevice), 'read-only': disk.readOnly, discard: 'unmap' }
+  if (disk.source.kind === 'file') return { ...common, driver: 'raw', file: { driver: 'file', filename: disk.source.path } }
+  return {
+    ...common,
+    driver: 'nbd',
+    server: { type: 'unix', path: disk.source.socket },
+    export: disk.source.exportName,
+    'reconnect-delay': NBD_RECONNECT_SECONDS,
+    'open-timeout': NBD_OPEN_SECONDS,
+  }
+}
+
+/** What `-device` and `device_add` are given. Errors are reported: they must be seen in the guest's own log. */
+export function diskDevice(disk: DomainDisk, slot: number): Record<string, unknown> {
+  return {
+    driver: 'virtio-blk-pci',
+    id: diskId(disk.userdevice),
+    drive: diskId(disk.userdevice),
+    bus: slotName(slot),
+    werror: 'report',
+    rerror: 'report',
+    'write-cache': 'on',
+  }
+}
+
+export function nicBackend(domid: number, nic: DomainNic): Record<string, unknown> {
+  return { type: 'tap', id: nicId(nic.device), ifname: tapName(domid, nic.device), script: 'no', downscript: 'no' }
+}
+
+export function nicDevice(nic: DomainNic, slot: number): Record<string, unknown> {
+  return {
+    driver: 'virtio-net-pci',
+    id: nicId(nic.device),
+    netdev: nicId(nic.device),
+    mac: nic.mac,
+    bus: slotName(slot),
+    romfile: '',
+  }
+}
+
+/** The command line of one domain; its vCPUs wait for `cont`. */
+export function machineArguments(domid: number, spec: DomainSpec, accelerator: 'kvm' | 'tcg', sockets: MachineSockets): string[] {
+  const slots = slotsOf(spec)
+  const socket = (id: string, path: string, more = ''): string[] => [
+    '-chardev',
+    `socket,id=${id},path=${escaped(path)},server=on,wait=off${more}`,
+  ]
+  const devices = [
+    ...slots.map((_, slot) => ({ driver: 'pcie-root-port', id: slotName(slot), chassis: slot + 1, bus: 'pcie.0' })),
+    ...spec.disks.map((disk) => diskDevice(disk, slots.indexOf(diskId(disk.userdevice)))),
+    ...spec.nics.map((nic) => nicDevice(nic, slots.indexOf(nicId(nic.device)))),
+    { driver: 'pvpanic-pci' },
+  ]
+  return [
+    ...['-name', `guest=${escaped(spec.name)}`, '-uuid', spec.vmUuid, '-no-user-config', '-nodefaults', '-display', 'none', '-S'],
+    // Without these three the firmware and the kernel spend a second or two looking for devices nobody has.
+    ...['-machine', 'q35,hpet=off,sata=off,smbus=off', '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=single,tb-size=128'],
+    ...[
+      '-cpu',
+      accelerator === 'kvm' ? 'host' : 'max',
+      '-smp',
+      String(spec.vcpus),
+      '-m',
+      `${Math.ceil(spec.memoryBytes / (1 << 20))}M`,
+    ],
+    ...['-kernel', spec.kernel, '-initrd', spec.ramdisk, '-append', spec.args],
+    ...['-action', 'reboot=shutdown,shutdown=poweroff,panic=shutdown'],
+    ...socket('command', sockets.command),
+    ...['-mon', 'chardev=command,mode=control'],
+    ...socket('event', sockets.event),
+    ...['-mon', 'chardev=event,mode=control'],
+    // Standard input asks this monitor for events once and stays open; standard output keeps them for whoever comes later.
+    ...['-chardev', 'stdio,id=record,signal=off', '-mon', 'chardev=record,mode=control'],
+    ...socket('console', sockets.console, `,logfile=${escaped(sockets.consoleLog)}`),
+    ...['-serial', 'chardev:console'],
+    ...spec.disks.flatMap((disk) => ['-blockdev', JSON.stringify(blockNode(disk))]),
+    ...spec.nics.flatMap((nic) => ['-netdev', JSON.stringify(nicBackend(domid, nic))]),
+    ...devices.flatMap((device) => ['-device', JSON.stringify(device)]),
+  ]
+}
+
+/** A comma ends a value in QEMU's key=value options unless doubled. */
+const escaped = (text: string): string => text.replaceAll(',', ',,')

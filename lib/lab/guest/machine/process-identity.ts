@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises'
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Field 22 of /proc/PID/stat: clock ticks since the machine booted. */
+  readonly startTicks: string
+}
+
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
+
+/** `null` when there is no such process, or only its remains. */
+export async function identify(pid: number): Promise<ProcessIdentity | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state] = fields
+    const startTicks = fields[19]
+    return state === 'Z' || state === 'X' || startTicks === undefined ? null : { pid, startTicks }
+  } catch (error) {
+    if (isGone(error)) return null
+    throw error
+  }
+}
+
+export async function isAlive(who: ProcessIdentity): Promise<boolean> {
+  return (await identify(who.pid))?.startTicks === who.startTicks
+}
+
+/** Kills at once and resolves when the process is no more. */
+export async function killAndWait(who: ProcessIdentity): Promise<void> {
+  while (await isAlive(who)) {
+    try {
+      process.kill(who.pid, 'SIGKILL')
+    } catch (error) {
+      if (!isGone(error)) throw error
+    }
+    await pause(10)
+  }
+}
+
+/** Resolves true when the process is no more, false after limitMs. */
+export async function goneWithin(who: ProcessIdentity, limitMs: number): Promise<boolean> {
+  for (const until = performance.now() + limitMs; performance.now() < until;) {
+    if (!(await isAlive(who))) return true
+    await pause(20)
+  }
+  return false
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

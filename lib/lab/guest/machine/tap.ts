@@ -1,0 +1,22 @@
+import { CommandFailed, run } from '../command'
+
+/** Makes a tap device on a bridge, in the network namespace this process is in. */
+export async function addTap(name: string, bridge: string): Promise<void> {
+  await removeTap(name)
+  await run(['ip', 'tuntap', 'add', 'dev', name, 'mode', 'tap'])
+  try {
+    await run(['ip', 'link', 'set', 'dev', name, 'master', bridge, 'up'])
+  } catch (error) {
+    await removeTap(name)
+    throw error
+  }
+}
+
+/** Removes the device if it is there. */
+export async function removeTap(name: string): Promise<void> {
+  try {
+    await run(['ip', 'link', 'del', 'dev', name])
+  } catch (error) {
+    if (!(error instanceof CommandFailed) || !error.message.includes('Cannot find device')) throw error
+  }
+}
