@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process'
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Held from lockDirectory() until release() or the end of the process, however it ends. */
+export interface DirectoryLock {
+  release(): void
+}
+
+/**
+ * One process per directory, in any container or namespace: a kernel lock on DIR/lock. Node has no call for it, so flock(1)
+ * takes it on our open file, where it stays when flock has ended. Answers `{ holder }`, a process id or empty, when the
+ * directory is locked; throws the system's error when DIR cannot be written.
+ */
+export function lockDirectory(directory: string): DirectoryLock | { readonly holder: string } {
+  const file = openSync(join(directory, 'lock'), 'a+', 0o600)
+  const flock = spawnSync('flock', ['--nonblock', '--exclusive', '3'], { stdio: ['ignore', 'ignore', 'ignore', file] })
+  if (flock.error === undefined && flock.status === 0) {
+    ftruncateSync(file)
+    writeSync(file, `${process.pid}\n`)
+    return { release: () => closeSync(file) }
+  }
+  const text = Buffer.alloc(20)
+  const holder = text.toString('utf8', 0, readSync(file, text, 0, text.length, 0)).trim()
+  closeSync(file)
+  if (flock.error !== undefined) throw flock.error
+  return { holder }
+}

@@ -1,0 +1,4 @@
+/** Never steps back, never adjusted; counts from some moment before the process began. */
+export interface Clock {
+  nowMs(): number
+}

@@ -1,0 +1,3 @@
+import { witnessProgram } from './witness'
+
+void witnessProgram().parseAsync()

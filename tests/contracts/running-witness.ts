@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { WitnessDaemon } from '../../lib/daemon/witness-daemon'
+import { openClaimLog } from '../../lib/dom0/claim-log'
+import { type ClaimListener, listenForClaims } from '../../lib/dom0/claim-server'
+import { systemClock } from '../../lib/dom0/system-clock'
+import { connectWitness, type WitnessClient, type WitnessOptions } from '../../lib/dom0/witness-client'
+import type { Log } from '../../lib/ports/log'
+
+export const POOL = '99999999-0000-4000-8000-000000000009'
+export const KEY = Buffer.alloc(32, 0x5a)
+
+export class KeptLog implements Log {
+  readonly lines: string[] = []
+  private readonly keep: Log['info'] = (text, facts) => this.lines.push(`${text} ${JSON.stringify(facts ?? {})}`)
+  readonly debug = this.keep
+  readonly info = this.keep
+  readonly warn = this.keep
+  readonly error = this.keep
+}
+
+/** A witness in this process, with real sockets and a real directory. */
+export class RunningWitness {
+  readonly log = new KeptLog()
+  private readonly clients: WitnessClient[] = []
+
+  private constructor(
+    private readonly directory: string,
+    private readonly listener: ClaimListener,
+    private readonly stopLog: () => Promise<void>,
+  ) {}
+
+  static async start(): Promise<RunningWitness> {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-witness-'))
+    const log = new KeptLog()
+    const claims = await openClaimLog(directory, log)
+    const broken = (error: unknown): never => {
+      throw error
+    }
+    const daemon = new WitnessDaemon({ claims, clock: systemClock, log, broken })
+    const keyOf = (pool: string) => (pool === POOL ? KEY : null)
+    const listener = await listenForClaims({ host: '127.0.0.1', port: 0, keyOf, events: daemon, log, connectionsMax: 20 })
+    return new RunningWitness(directory, listener, async () => {
+      await daemon.settled()
+      await claims.close()
+    })
+  }
+
+  get port(): number {
+    return this.listener.port
+  }
+
+  connect(changes: Partial<WitnessOptions> = {}): WitnessClient {
+    const address = `127.0.0.1:${this.port}`
+    const client = connectWitness({ address, pool: POOL, key: KEY, log: this.log, deadlineMs: 20_000, ...changes })
+    this.clients.push(client)
+    return client
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) client.close()
+    await this.listener.close()
+    await this.stopLog()
+    rmSync(this.directory, { recursive: true })
+  }
+}

@@ -1,0 +1,175 @@
+import { type Claim, leaseOverAfterMs } from '../../lib/core/domain/claim'
+import { hostUuid, vmUuid, volumeKey } from '../../lib/core/domain/ids'
+import type { WitnessPort } from '../../lib/ports/witness'
+
+export const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
+export const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
+export const C = hostUuid('cccccccc-0000-4000-8000-000000000003')
+const DISK = volumeKey('dddddddd-0000-4000-8000-000000000004')
+let lastVm = 0
+/** Every test has a VM of its own, so that one witness can serve a whole suite. */
+export const freshVm = () => vmUuid(`eeeeeeee-0000-4000-8000-${String(++lastVm).padStart(12, '0')}`)
+
+export const claimBy = (holder: Claim['holder'], changes: Partial<Claim> = {}): Claim => ({
+  vm: freshVm(),
+  term: 1,
+  holder,
+  leaseMs: 60_000,
+  upToDate: { [DISK]: [A, B] },
+  lockstep: null,
+  ...changes,
+})
+
+/** Two ports of the same pool at the same witness. */
+export interface WitnessUnderTest {
+  readonly mine: WitnessPort
+  readonly theirs: WitnessPort
+}
+
+/** What every back end of WitnessPort keeps. Uses the real clock: short leases are waited for, never measured. */
+export function witnessPortContract(name: string, open: () => WitnessUnderTest): void {
+  const stored = async (port: WitnessPort, expected: number, next: Claim): Promise<number> => {
+    const answer = await port.compareAndSwap(expected, next)
+    if (!answer.stored) throw new Error(`refused: ${answer.why}`)
+    return answer.revision
+  }
+
+  describe(`${name} keeps the contract of a witness`, () => {
+    test('a claim nobody stored is null', async () => {
+      expect(await open().mine.read(freshVm())).toBeNull()
+    })
+
+    test('what one stored the other reads', async () => {
+      const { mine, theirs } = open()
+      const claim = claimBy(A, { lockstep: { secondary: B, epoch: 7 } })
+      const revision = await stored(mine, 0, claim)
+      expect(revision).toBeGreaterThan(0)
+      expect(await theirs.read(claim.vm)).toEqual({ revision, claim })
+    })
+
+    test('a compare-and-swap on an old revision is refused and shows the present claim', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      for (const expected of [0, revision + 1]) {
+        expect(await theirs.compareAndSwap(expected, { ...first, term: 2, holder: B })).toMatchObject({
+          stored: false,
+          why: 'revision',
+          current: { revision, claim: first },
+        })
+      }
+    })
+
+    test('of many who race for a claim one wins, and all see the same winner', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      const taking = { ...first, term: 2, holder: B }
+      const answers = await Promise.all(
+        [0, 1, 2, 3].flatMap((nth) => [
+          mine.compareAndSwap(revision, { ...first, leaseMs: 70_000 + nth }),
+          theirs.compareAndSwap(revision, { ...taking, leaseMs: 80_000 + nth }),
+        ]),
+      )
+      const won = answers.filter((answer) => answer.stored)
+      expect(won).toHaveLength(1)
+      const now = await mine.read(first.vm)
+      expect(now?.revision).toBe(won[0]?.stored === true ? won[0].revision : 'nobody won')
+      for (const answer of answers) if (!answer.stored) expect(answer.current).toEqual(now)
+    })
+
+    test('a claim is not taken while its lease runs, and says how long it does', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      const answer = await theirs.compareAndSwap(revision, { ...first, term: 2, holder: B }, { requireLeaseOver: true })
+      expect(answer).toMatchObject({ stored: false, why: 'lease', current: { revision, claim: first } })
+      if (answer.stored) throw new Error('taken under a running lease')
+      expect(answer.leaseLeftMs).toBeGreaterThan(0)
+      expect(answer.leaseLeftMs).toBeLessThanOrEqual(leaseOverAfterMs(first.leaseMs))
+    })
+
+    test('a claim whose holder went silent can be taken, and the old holder is told', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A, { leaseMs: 100 })
+      const revision = await stored(mine, 0, first)
+      const second = { ...first, term: 2, holder: B, leaseMs: 60_000 }
+      const taken = await takeWhenOver(theirs, revision, second)
+      expect(await mine.renew(first.vm, 1, A)).toEqual({ renewed: false, current: { revision: taken, claim: second } })
+      expect(await theirs.renew(first.vm, 2, B)).toEqual({ renewed: true })
+    })
+
+    test('a holder that renews keeps its claim for longer than a lease', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A, { leaseMs: 500 })
+      const revision = await stored(mine, 0, first)
+      const startedAt = performance.now()
+      let renewedAt = startedAt
+      while (renewedAt - startedAt < 2 * leaseOverAfterMs(first.leaseMs)) {
+        renewedAt = performance.now()
+        expect(await mine.renew(first.vm, 1, A)).toEqual({ renewed: true })
+        const taking = await theirs.compareAndSwap(revision, { ...first, term: 2, holder: B }, { requireLeaseOver: true })
+        if (!taking.stored) {
+          expect(taking.why).toBe('lease')
+          continue
+        }
+        // Only a machine that stood still for a lease excuses this.
+        expect(performance.now() - renewedAt).toBeGreaterThanOrEqual(first.leaseMs)
+        return
+      }
+    })
+
+    test('only the holder in its own term renews', async () => {
+      const { mine } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      const refusal = { renewed: false, current: { revision, claim: first } }
+      expect(await mine.renew(first.vm, 1, B)).toEqual(refusal)
+      expect(await mine.renew(first.vm, 2, A)).toEqual(refusal)
+      expect(await mine.renew(freshVm(), 1, A)).toEqual({ renewed: false, current: null })
+    })
+
+    test('without asking for the lease a claim moves at once', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A)
+      await stored(theirs, await stored(mine, 0, first), { ...first, term: 2, holder: B })
+      expect((await mine.read(first.vm))?.claim).toMatchObject({ term: 2, holder: B })
+    })
+
+    test('a removed claim is gone, and its revision never comes back', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      expect(await theirs.remove(first.vm, revision + 1)).toMatchObject({ stored: false, why: 'revision' })
+      expect(await theirs.remove(first.vm, revision)).toMatchObject({ stored: true })
+      expect(await mine.read(first.vm)).toBeNull()
+      expect(await mine.compareAndSwap(revision, first)).toMatchObject({ stored: false, why: 'revision', current: null })
+      expect(await stored(mine, 0, { ...first, term: 5 })).toBeGreaterThan(revision)
+    })
+
+    test.each<[string, Partial<Claim>]>([
+      ['the term stands still while the holder changes', { holder: B }],
+      ['the term skips one', { holder: B, term: 3 }],
+      ['the term grows while the holder stays', { term: 2 }],
+      ['the taker lacks writes', { holder: C, term: 2, upToDate: { [DISK]: [C] } }],
+      ['a disk has no up-to-date host', { upToDate: { [DISK]: [] } }],
+    ])('a claim that breaks a rule is a fault of the caller: %s', async (_, changes) => {
+      const { mine } = open()
+      const first = claimBy(A)
+      const revision = await stored(mine, 0, first)
+      await expect(mine.compareAndSwap(revision, { ...first, ...changes })).rejects.toMatchObject({ name: 'InvariantViolation' })
+      expect(await mine.read(first.vm)).toEqual({ revision, claim: first })
+    })
+  })
+}
+
+async function takeWhenOver(port: WitnessPort, expected: number, next: Claim): Promise<number> {
+  const giveUpAt = performance.now() + 20_000
+  for (;;) {
+    const answer = await port.compareAndSwap(expected, next, { requireLeaseOver: true })
+    if (answer.stored) return answer.revision
+    if (answer.why !== 'lease') throw new Error(`refused by ${answer.why}`)
+    if (performance.now() > giveUpAt) throw new Error('the lease does not end')
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, answer.leaseLeftMs)))
+  }
+}
