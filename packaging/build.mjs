@@ -2,7 +2,7 @@
  * Builds every executable as one file that needs nothing beside Node: dist/dom0 for hosts (run by the Node that is installed with
  * them, because dom0's PATH is fixed), dist/lab for a developer's machine.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -31,7 +31,7 @@ const TARGETS = [
 
 async function make({ out, entry, node }) {
   const outfile = join(ROOT, out)
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [join(ROOT, entry)],
     outfile,
     bundle: true,
@@ -44,14 +44,18 @@ async function make({ out, entry, node }) {
     banner: { js: `#!${node}` },
     define: { 'process.env.HOLDFAST_VERSION': JSON.stringify(version) },
     logLevel: 'silent',
+    write: false,
   })
-  chmodSync(outfile, 0o755)
+  // Renamed into place: what is being run right now keeps its file.
+  writeFileSync(`${outfile}.new`, outputFiles[0].contents)
+  chmodSync(`${outfile}.new`, 0o755)
+  renameSync(`${outfile}.new`, outfile)
 }
 
 function removeStrangers(folder, names) {
   mkdirSync(join(ROOT, folder), { recursive: true })
   for (const name of readdirSync(join(ROOT, folder))) {
-    if (!names.includes(name)) rmSync(join(ROOT, folder, name), { recursive: true })
+    if (!names.includes(name) && !name.endsWith('.new')) rmSync(join(ROOT, folder, name), { recursive: true })
   }
 }
 

@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../lib/wire/daemon-api'
+import { bytes, duration, percent } from './quantities'
+import { cut, filled, table } from './table'
+import { json, paint, type CommandWorld, type Terminal } from './terminal'
+import { vmByName } from './vm-by-name'
+
+export function registerStatus(program: Command, { ask, terminal }: CommandWorld): void {
+  program
+    .command('status')
+    .description('what is protected, how well, and what is being copied')
+    .argument('[vm]', 'uuid or name of one VM')
+    .option('--json', "the daemon's answer as JSON")
+    .action(async (vm: string | undefined, options: { json?: true }) => {
+      const report = await ask('status', vm === undefined ? {} : { vm: await vmByName(vm, ask) })
+      if (options.json) terminal.out(json(report))
+      else
+        terminal.out(vm === undefined ? poolText(report, terminal) : report.vms.map((each) => vmText(each, terminal)).join('\n'))
+    })
+}
+
+function poolText(report: StatusReport, terminal: Terminal): string {
+  const hosts = table(['HOST', 'STATE', 'LAST HEARD'], report.hosts.map(hostRow(terminal)))
+  const { address, reachable } = report.witness
+  const witness = `Witness ${address}: ${reachable ? 'reachable' : paint(terminal, 'red', 'unreachable')}\n`
+  if (report.vms.length === 0) return `${hosts}\n${witness}\nNo VMs.\n`
+  const vms = table(['VM', 'LEVEL', 'HEALTH', 'RUNS ON', 'SECONDARY', 'COPYING'], report.vms.map(vmRow(terminal)))
+  const reasons = report.vms.filter(({ reason }) => reason !== '').map(({ name, reason }) => filled(`${name}: ${reason}`, '  '))
+  return `${hosts}\n${witness}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
+}
+
+const hostRow =
+  (terminal: Terminal) =>
+  ({ name, state, silentMs }: HostStatus): string[] => [
+    cut(name, 24),
+    state === 'suspected' ? paint(terminal, 'red', state) : state,
+    Object.entries(silentMs)
+      .map(([link, ms]) => `${link} ${ms === null ? 'never' : `${ms} ms`}`)
+      .join(', '),
+  ]
+
+const vmRow =
+  (terminal: Terminal) =>
+  (vm: VmStatus): string[] => [
+    cut(vm.name, 24),
+    vm.level,
+    healthText(terminal, vm.health),
+    cut(vm.residentOn ?? `(${vm.powerState.toLowerCase()})`, 14),
+    cut(vm.secondary ?? '-', 14),
+    copying(vm.disks) ?? '-',
+  ]
+
+const COLOURS = { protected: 'green', syncing: 'yellow', degraded: 'red', frozen: 'red' } as const
+const healthText = (terminal: Terminal, health: VmHealth): string =>
+  health === 'unprotected' ? health : paint(terminal, COLOURS[health], health)
+
+/** How far all running resyncs of a VM are, together; null when none runs. */
+export function copying(disks: readonly DiskStatus[]): string | null {
+  const running = disks.flatMap(({ resync }) => (resync === null ? [] : [resync]))
+  if (running.length === 0) return null
+  const done = running.reduce((sum, { doneBytes }) => sum + doneBytes, 0)
+  const total = running.reduce((sum, { totalBytes }) => sum + totalBytes, 0)
+  const left = running.map(({ etaSeconds }) => etaSeconds)
+  const eta = left.includes(null) ? '' : `, ${duration(Math.max(...left.map(Number)))} left`
+  return `${percent(done, total)}${eta}`
+}
+
+function vmText(vm: VmStatus, terminal: Terminal): string {
+  const lines = [
+    ['VM', `${vm.name} (${vm.vm})`],
+    ['level', vm.level],
+    ['health', healthText(terminal, vm.health)],
+    ['power', `${vm.powerState}${vm.residentOn === null ? '' : ` on ${vm.residentOn}`}`],
+    ['claim', vm.holder === null ? 'none' : `${vm.holder}, term ${vm.term ?? '?'}`],
+    ['secondary', vm.secondary ?? 'none'],
+  ]
+  const facts = lines.map(([name = '', value = '']) => `${name.padEnd(10)} ${value}\n`).join('')
+  const disks = vm.disks.map((disk) => [
+    disk.device,
+    bytes(disk.sizeBytes),
+    disk.upToDate.join(', ') || '-',
+    disk.resync === null ? '-' : resyncText(disk.resync),
+    disk.volume,
+  ])
+  return `${facts}${vm.reason === '' ? '' : `\n${filled(vm.reason, '')}`}\n${table(['DISK', 'SIZE', 'UP-TO-DATE ON', 'RESYNC', 'VOLUME'], disks)}`
+}
+
+const resyncText = ({ target, doneBytes, totalBytes, bytesPerSecond }: NonNullable<DiskStatus['resync']>): string =>
+  `to ${target}: ${percent(doneBytes, totalBytes)}, ${bytes(bytesPerSecond)}/s`

@@ -1,0 +1,45 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import type { TimelineEntry } from '../../lib/core/domain/timeline'
+import { filled } from './table'
+import { json, paint, type CommandWorld, type Terminal } from './terminal'
+import { vmByName } from './vm-by-name'
+
+export function registerTimeline(program: Command, { ask, terminal }: CommandWorld): void {
+  program
+    .command('timeline')
+    .description('what was done, by which rule, on what evidence; the latest comes last')
+    .argument('[vm]', 'uuid or name of one VM')
+    .option('--limit <n>', 'this many entries', wholeNumber, 50)
+    .option('--json', "the daemon's answer as JSON")
+    .action(async (vm: string | undefined, options: { limit: number; json?: true }) => {
+      const which = vm === undefined ? {} : { vm: await vmByName(vm, ask) }
+      const report = await ask('timeline', { ...which, limit: options.limit })
+      if (options.json) {
+        terminal.out(json(report))
+        return
+      }
+      const { hosts, vms } = await ask('status', {})
+      const names = new Map<string, string>([...hosts.map(nameOfHost), ...vms.map(nameOfVm)])
+      terminal.out(
+        report.entries.length === 0
+          ? 'Nothing has happened.\n'
+          : report.entries.map((each) => entryText(each, names, terminal)).join(''),
+      )
+    })
+}
+
+const nameOfHost = ({ uuid, name }: { uuid: string; name: string }): [string, string] => [uuid, name]
+const nameOfVm = ({ vm, name }: { vm: string; name: string }): [string, string] => [vm, name]
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return Number(text)
+}
+
+function entryText(entry: TimelineEntry, names: ReadonlyMap<string, string>, terminal: Terminal): string {
+  const nameOf = (uuid: string): string => names.get(uuid) ?? uuid
+  const who = [nameOf(entry.host), ...(entry.vm === null ? [] : [nameOf(entry.vm)])].join('  ')
+  const evidence = Object.entries(entry.evidence).map(([name, value]) => `${name}=${String(value)}`)
+  const because = [`rule ${entry.rule}`, ...evidence].join(', ')
+  return `${entry.at}  ${who}  ${paint(terminal, 'bold', entry.act)}\n${filled(entry.text, '    ')}${filled(`(${because})`, '    ')}`
+}

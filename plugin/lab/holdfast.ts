@@ -1,0 +1,12 @@
+/** The command of a checkout: the operator's verbs, the witness, and the pool in a box. */
+import { daemonSocket } from '../../lib/dom0/daemon-client'
+import { operatorProgram, runProgram } from '../commander'
+import { systemTerminal } from '../commander/terminal'
+import { registerWitness } from '../witness'
+
+const terminal = systemTerminal()
+const program = operatorProgram(terminal, daemonSocket(process.env))
+registerWitness(program)
+void runProgram(program, process.argv.slice(2), terminal).then((status) => {
+  process.exitCode = status
+})
