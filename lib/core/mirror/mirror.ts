@@ -266,9 +266,14 @@ export class Mirror {
     replica.missedWrites = false
     replica.dirty.clearAll()
     this.#out.push({ do: 'note', act: 'replica-present', rule, side, error: '' })
+    this.#catchUp(side)
+  }
+
+  /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
+  #catchUp(side: Side): void {
     for (const op of this.#operations.values()) {
-      if (!this.#waiting.has(op.id) && this.#copyOf(op) === undefined && !op.done.has(side) && !op.pending.has(side))
-        this.#issue(op, side)
+      if (this.#waiting.has(op.id) || this.#copyOf(op) !== undefined) continue
+      if (!op.done.has(side) && !op.pending.has(side)) this.#issue(op, side)
     }
   }
 
@@ -288,6 +293,7 @@ export class Mirror {
         } else if (replica.state === 'absent') replica.become('out')
       } else if (replica.state === 'out') {
         replica.become('absent')
+        replica.missedWrites = false
         this.#out.push({
           do: 'note',
           act: 'replica-left-claim',
