@@ -204,16 +204,12 @@ function run(seed: number): { replies: number; joined: number } {
   world.lease = true
   world.feed({ on: 'lease', valid: true })
   for (const side of SIDES) if (!world.disks[side].up) world.up(side)
-  for (
-    let turn = 0;
-    turn < 5000 && (world.flights.size > 0 || !(world.stored.local && world.stored.peer) || world.io.length > 0);
-    turn++
-  ) {
+  for (let turn = 0; turn < 5000 && (world.flights.size > 0 || !world.redundant || world.io.length > 0); turn++) {
     for (let n = 0; n < 4; n++) world.answerOne()
     world.witness()
   }
   if (world.flights.size > 0) throw new Error(`${world.flights.size} requests were never answered`)
-  if (!(world.stored.local && world.stored.peer)) throw new Error('redundancy did not come back')
+  if (!world.redundant) throw new Error('redundancy did not come back')
   expect(world.disks.local.cells).toEqual(world.disks.peer.cells)
   return { replies: world.replies, joined }
 }
