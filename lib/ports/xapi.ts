@@ -4,11 +4,9 @@ import type { PoolInventory } from '../core/domain/inventory'
 export type XapiValue = string | number | boolean | null | readonly XapiValue[] | { readonly [key: string]: XapiValue }
 
 /** An object named by its uuid; the port turns it into a reference. A null uuid becomes the null reference. */
-export class XapiObject {
-  constructor(
-    readonly cls: XapiClass,
-    readonly uuid: string | null,
-  ) {}
+export interface XapiObject {
+  readonly xapiClass: XapiClass
+  readonly uuid: string | null
 }
 export type XapiClass = 'VM' | 'host' | 'pool' | 'VDI' | 'VBD' | 'SR' | 'PBD' | 'VIF' | 'PIF' | 'network' | 'task'
 export type XapiArgument = XapiValue | XapiObject
@@ -29,7 +27,7 @@ export interface XapiPort {
   /** The event stream is up: the view is at most about a second behind. */
   readonly reachable: boolean
   /**
-   * `method` without the session, e.g. `call('VM.start_on', [vm, host, false, false], { deadlineMs: 60_000 })`. Rejects with
+   * `method` without the session, e.g. `call('VM.clean_shutdown', [{ xapiClass: 'VM', uuid }], { deadlineMs: 60_000 })`. Rejects with
    * XapiFailure only. Reads (`*.get_*`) are repeated until the deadline when a connection breaks; writes never.
    */
   call(method: string, args: readonly XapiArgument[], options: XapiCallOptions): Promise<XapiValue>

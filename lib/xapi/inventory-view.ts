@@ -9,14 +9,14 @@ import type {
   PoolInventory,
   PowerState,
 } from '../core/domain/inventory'
-import { NULL_REF, type RecordTables, type XapiRecord } from './records'
+import { NULL_REF, OddAnswer, type RecordTables, type XapiRecord } from './records'
 
 /** What the view needs; all rarely change but host_metrics, whose memory figures do. */
 export const VIEW_CLASSES = ['pool', 'host', 'host_metrics', 'vm', 'vbd', 'vdi', 'sr', 'pbd', 'vif', 'pif', 'network'] as const
 
 /**
  * XAPI's records as the domain's inventory. Pure. References that point nowhere (XAPI accepts them everywhere) count as null;
- * a record that lacks a field is a bug worth a TypeError. Null while there is no pool record or no coordinator.
+ * a record that lacks a field is a bug worth an OddAnswer. Null while there is no pool record or no coordinator.
  */
 export function viewOf(tables: RecordTables): PoolInventory | null {
   const all = (cls: string): XapiRecord[] => [...(tables.get(cls)?.values() ?? [])]
@@ -126,7 +126,7 @@ function vmView(vm: XapiRecord, links: Links): InventoryVm {
 function powerState(vm: XapiRecord): PowerState {
   const state = vm.text('power_state')
   if (state === 'Halted' || state === 'Paused' || state === 'Running' || state === 'Suspended') return state
-  throw new TypeError(`VM.power_state of ${vm.ref} is ${JSON.stringify(state.slice(0, 40))}`)
+  throw new OddAnswer(`VM.power_state of ${vm.ref} is ${JSON.stringify(state.slice(0, 40))}`)
 }
 
 function diskView(vbd: XapiRecord, vm: XapiRecord, links: Links): InventoryDisk | null {

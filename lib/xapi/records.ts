@@ -1,6 +1,9 @@
-import type { XapiValue } from '../ports/xapi'
-
 export const NULL_REF = 'OpaqueRef:NULL'
+
+/** XAPI said something that its own data model does not allow. */
+export class OddAnswer extends Error {
+  override readonly name = 'OddAnswer'
+}
 
 /** One record of XAPI, read field by field: a missing field or a wrong type is the pool's bug and says which. */
 export class XapiRecord {
@@ -44,8 +47,8 @@ export class XapiRecord {
     return Object.fromEntries(entries)
   }
 
-  private odd(field: string, wanted: string): TypeError {
-    return new TypeError(`${this.cls}.${field} of ${this.ref} is not ${wanted}`)
+  private odd(field: string, wanted: string): OddAnswer {
+    return new OddAnswer(`${this.cls}.${field} of ${this.ref} is not ${wanted}`)
   }
 }
 
@@ -67,11 +70,11 @@ export interface ObjectEvent {
   readonly record: XapiRecord | null
 }
 
-export function readBatch(value: XapiValue): EventBatch {
-  if (!isObject(value)) throw new TypeError('event.from answered no struct')
+export function readBatch(value: unknown): EventBatch {
+  if (!isObject(value)) throw new OddAnswer('event.from answered no struct')
   const { token, events, valid_ref_counts: counts } = value
   if (typeof token !== 'string' || !Array.isArray(events) || !isObject(counts)) {
-    throw new TypeError('event.from answered a struct of another shape')
+    throw new OddAnswer('event.from answered a struct of another shape')
   }
   return {
     token,
@@ -82,7 +85,7 @@ export function readBatch(value: XapiValue): EventBatch {
 
 function readEvent(event: unknown): ObjectEvent {
   if (!isObject(event) || typeof event['class'] !== 'string' || typeof event['ref'] !== 'string') {
-    throw new TypeError('event.from answered an event without class or ref')
+    throw new OddAnswer('event.from answered an event without class or ref')
   }
   const { class: name, ref, operation, snapshot } = event
   const cls = name.toLowerCase()
