@@ -60,7 +60,14 @@ export interface Hello {
 export interface Welcome {
   readonly protocol: 1
   readonly host: string
-  readonly volumes: readonly { readonly key: string; readonly state: 'up-to-date' | 'inconsistent' | 'outdated' | 'failed' }[]
+  /** A new text each time the machine (and so its cache of unflushed writes) or the worker may have been lost. */
+  readonly incarnation: string
+  readonly volumes: readonly {
+    readonly key: string
+    readonly state: 'up-to-date' | 'inconsistent' | 'outdated' | 'failed'
+    /** Names the replica's contents: a new or replaced disk has a new one. */
+    readonly replica: string
+  }[]
 }
 
 export type PeerRefusal = 'TERM' | 'SIZE' | 'VOLUMES' | 'VM' | 'PROTOCOL'

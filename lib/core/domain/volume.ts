@@ -25,6 +25,8 @@ export interface VolumeRecord {
 export interface ReplicaMetadata {
   readonly format: 1
   readonly volume: VolumeKey
+  /** Names these contents: drawn when the replica is made, so that a replaced disk is not taken for the old one. */
+  readonly replica: string
   readonly sizeBytes: number
   /** Highest term this replica has accepted; lower ones are refused. */
   readonly term: number
