@@ -5,7 +5,7 @@ import { findAccelerator } from './machine/accelerator'
 import { machineArguments, slotsOf, tapName, type MachineSockets } from './machine/arguments'
 import { hasCode, DomainStore, type DomainRecord } from './machine/domain-store'
 import { endFrom } from './machine/end'
-import { goneWithin, isAlive, killAndWait } from './machine/process-identity'
+import { cpuSecondsOf, goneWithin, isAlive, killAndWait } from './machine/process-identity'
 import { Plugs } from './machine/plugs'
 import { isRecord, Qmp, QmpError } from './machine/qmp'
 import { spawnMachine } from './machine/spawn'
@@ -19,7 +19,15 @@ export interface DomainManagerOptions {
   readonly qemu?: string
 }
 
+export interface LabDomainState extends DomainState {
+  readonly name: string
+  readonly memoryBytes: number
+  readonly vcpus: number
+  readonly cpuSeconds: number
+}
+
 export interface LabDomainManager extends DomainManager {
+  list(): Promise<readonly LabDomainState[]>
   /** What the domain printed on its console so far; '' for one that is not known. */
   consoleText(domid: number): Promise<string>
   /** Stops watching; the domains run on. */
@@ -127,7 +135,7 @@ class QemuDomains implements LabDomainManager {
   plugNic: DomainManager['plugNic'] = (domid, nic) => this.#plugs.plugNic(domid, nic)
   unplugNic: DomainManager['unplugNic'] = (domid, device) => this.#plugs.unplugNic(domid, device)
 
-  async list(): Promise<readonly DomainState[]> {
+  async list(): Promise<readonly LabDomainState[]> {
     const records = await this.#store.current()
     const states = await Promise.all(records.map((record) => this.#state(record)))
     return states.filter((state) => state !== null)
@@ -231,9 +239,11 @@ class QemuDomains implements LabDomainManager {
     }
   }
 
-  async #state(record: DomainRecord): Promise<DomainState | null> {
-    const known = { domid: record.domid, vmUuid: record.spec.vmUuid }
-    if (!(await isAlive(record.process))) return null
+  async #state(record: DomainRecord): Promise<LabDomainState | null> {
+    const { vmUuid, name, memoryBytes, vcpus } = record.spec
+    const cpuSeconds = await cpuSecondsOf(record.process)
+    if (cpuSeconds === null) return null
+    const known = { domid: record.domid, vmUuid, name, memoryBytes, vcpus, cpuSeconds }
     try {
       const status = await this.#command(record.domid, (qmp) => qmp.execute('query-status'))
       return { ...known, paused: !(isRecord(status) && status['running'] === true) }

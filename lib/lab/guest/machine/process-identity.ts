@@ -10,18 +10,31 @@ export interface ProcessIdentity {
 const isGone = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
 
-/** `null` when there is no such process, or only its remains. */
-export async function identify(pid: number): Promise<ProcessIdentity | null> {
+/** Clock ticks per second in /proc, the same on every Linux machine. */
+const TICKS_PER_SECOND = 100
+
+/** Fields 3 and up of /proc/PID/stat; `null` when there is no such process, or only its remains. */
+async function statOf(pid: number): Promise<string[] | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const [state] = fields
-    const startTicks = fields[19]
-    return state === 'Z' || state === 'X' || startTicks === undefined ? null : { pid, startTicks }
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields
   } catch (error) {
     if (isGone(error)) return null
     throw error
   }
+}
+
+export async function identify(pid: number): Promise<ProcessIdentity | null> {
+  const startTicks = (await statOf(pid))?.[19]
+  return startTicks === undefined ? null : { pid, startTicks }
+}
+
+/** User and system time so far; `null` when the process is no more. */
+export async function cpuSecondsOf(who: ProcessIdentity): Promise<number | null> {
+  const fields = await statOf(who.pid)
+  if (fields?.[19] !== who.startTicks) return null
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
 export async function isAlive(who: ProcessIdentity): Promise<boolean> {

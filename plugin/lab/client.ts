@@ -1,0 +1,48 @@
+/** The demonstration's client: writes numbered records to a guest's redis and reads them back. */
+import { Command, InvalidArgumentError } from 'commander'
+import { verifyRecords } from '../../lib/lab/client/verify'
+import { writeRecords } from '../../lib/lab/client/writer'
+
+interface Options {
+  readonly host: string
+  readonly port: number
+  readonly journal: string
+  readonly bytes: number
+  readonly pace: number
+}
+
+const whole = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted')
+  return Number(text)
+}
+
+const program = new Command('client').description('writes numbered records to redis, notes each acknowledgement, reads back')
+const verb = (name: string, text: string): Command =>
+  program
+    .command(name)
+    .description(text)
+    .requiredOption('--host <address>', 'where redis listens')
+    .option('--port <number>', 'its port', whole, 6379)
+    .requiredOption('--journal <file>', 'where acknowledgements are noted (JSON lines)')
+
+verb('write', 'write until SIGTERM')
+  .option('--bytes <n>', 'length of a record', whole, 200)
+  .option('--pace <ms>', 'pause between records', whole, 5)
+  .action(async ({ host, port, journal, bytes, pace }: Options) => {
+    const stop = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+    await writeRecords({ address: { host, port }, journal, recordBytes: bytes, paceMs: pace }, stop.signal)
+  })
+
+verb('verify', 'compare what redis holds with the journal; exit 1 if anything acknowledged is not there').action(
+  async ({ host, port, journal }: Options) => {
+    const verdict = await verifyRecords({ host, port }, journal)
+    process.stdout.write(`${JSON.stringify(verdict)}\n`)
+    process.exitCode = verdict.missing.length + verdict.different.length > 0 ? 1 : 0
+  },
+)
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`client: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+})
