@@ -92,7 +92,7 @@ describe('clients that exist', () => {
   test('nbdcopy copies in over several connections, and out again', async () => {
     const source = join(folder, 'source.img')
     const pattern = Buffer.alloc(disk.sizeBytes)
-    for (let at = 0; at < pattern.length; at += 4) pattern.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, at)
+    for (let at = 0; at < pattern.length; at += 512) pattern.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, at)
     writeFileSync(source, pattern)
     const before = disk.asked.length
     expect(await run('nbdcopy', '--connections=4', '--flush', source, served.uri)).toEqual({ status: 0, output: '' })

@@ -1,0 +1,2 @@
+export { connectPeer, type ConnectOptions } from './connect'
+export { listenPeer, type ListenOptions } from './listen'

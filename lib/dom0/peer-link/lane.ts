@@ -1,0 +1,109 @@
+import { connect, type TLSSocket } from 'node:tls'
+import type { Envelope } from '../../wire/peer-envelope'
+import { codeOf } from '../system-error'
+import { TLS_PSK, type PoolSecret } from '../tls-psk'
+import { PeerConnection, type ConnectionListener } from './connection'
+import type { QuietWarnings } from './quiet-warnings'
+import type { LinkTimes } from './times'
+
+export interface LaneOptions {
+  readonly address: string
+  readonly port: number
+  readonly rank: number
+  readonly secret: PoolSecret
+  readonly times: LinkTimes
+  readonly warnings: QuietWarnings
+  readonly hello: () => Envelope
+  /** The first thing that was said on a connection. */
+  readonly onAnswer: (envelope: Envelope, connection: PeerConnection, lane: Lane) => void
+  /** An attempt failed; another one follows by itself. */
+  readonly onLost: () => void
+}
+
+/** One address of the other side, dialled again and again. */
+export class Lane implements ConnectionListener {
+  private socket: TLSSocket | null = null
+  private limit: NodeJS.Timeout | null = null
+  private again: NodeJS.Timeout | null = null
+  private backoffMs: number
+  private failure = ''
+  private isWelcome = false
+  private refused = false
+  private closed = false
+
+  constructor(private readonly options: LaneOptions) {
+    this.backoffMs = options.times.backoffMin
+  }
+
+  /** The last attempt found nobody listening. */
+  get isRefused(): boolean {
+    return this.refused
+  }
+
+  dial(): void {
+    const { address, port, rank, secret, times, hello } = this.options
+    const socket = connect({
+      ...TLS_PSK,
+      host: address,
+      port,
+      pskCallback: () => ({ psk: secret.key, identity: secret.pool }),
+      // The key proves who the other side is; there is no certificate to check.
+      checkServerIdentity: () => undefined,
+    })
+    this.failure = 'closed before the welcome'
+    this.socket = socket
+    this.isWelcome = false
+    this.limit = setTimeout(() => {
+      this.failure = 'no welcome in time'
+      socket.destroy()
+    }, times.attempt)
+    socket.on('error', (error: Error) => (this.failure = codeOf(error) || error.message))
+    socket.once('connect', () => (this.refused = false))
+    socket.once('secureConnect', () => new PeerConnection(socket, rank, address, times, this).send(hello()))
+    socket.once('close', () => this.lost())
+  }
+
+  envelope(envelope: Envelope, connection: PeerConnection): void {
+    this.options.onAnswer(envelope, connection, this)
+  }
+
+  /** The socket's end, which follows, says the same of those that never came so far. */
+  gone(reason: string): void {
+    this.failure = reason
+  }
+
+  /** The connection belongs to a link, which ends it. */
+  welcomed(): void {
+    this.isWelcome = true
+    this.backoffMs = this.options.times.backoffMin
+    this.stopLimit()
+  }
+
+  slowDown(): void {
+    this.backoffMs = this.options.times.backoffMax
+  }
+
+  close(): void {
+    this.closed = true
+    this.stopLimit()
+    if (this.again !== null) clearTimeout(this.again)
+    if (!this.isWelcome) this.socket?.destroy()
+  }
+
+  private lost(): void {
+    const { failure } = this
+    const { address, port, times, warnings, onLost } = this.options
+    this.stopLimit()
+    if (this.closed) return
+    this.refused = failure === 'ECONNREFUSED'
+    if (!this.isWelcome) warnings.warn(address, 'peer link: cannot connect', { address, port, error: failure })
+    this.again = setTimeout(() => this.dial(), this.backoffMs)
+    this.backoffMs = Math.min(2 * this.backoffMs, times.backoffMax)
+    onLost()
+  }
+
+  private stopLimit(): void {
+    if (this.limit !== null) clearTimeout(this.limit)
+    this.limit = null
+  }
+}

@@ -1,0 +1,183 @@
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { Log } from '../../ports/log'
+import type { PeerEndpoint, PeerListen } from '../../ports/peer-connect'
+import type { Hello, Welcome } from '../../wire/peer'
+import type { Envelope, WireFrame } from '../../wire/peer-envelope'
+import { codeOf } from '../system-error'
+import { TLS_PSK, type PoolSecret } from '../tls-psk'
+import { PeerConnection, type ConnectionListener } from './connection'
+import { Link } from './link'
+import { QuietWarnings } from './quiet-warnings'
+import { LINK_TIMES, type LinkTimes } from './times'
+
+export interface ListenOptions extends PeerListen {
+  readonly secret: PoolSecret
+  readonly log: Log
+  readonly times?: LinkTimes
+}
+
+interface Current {
+  readonly link: Link
+  readonly hello: Hello
+  readonly welcome: Welcome
+}
+
+/** More than a primary's connections and their successors is somebody's mistake. */
+const CONNECTIONS_MAX = 32
+/** An address that is not there yet (its link is being set up) is tried again. */
+const RETRY_MS = 1000
+
+/**
+ * The secondary's side. Resolves when at least one address is listened on; the others are tried until they can be. Rejects with
+ * the system's error when none can.
+ */
+export async function listenPeer(options: ListenOptions): Promise<PeerEndpoint> {
+  const listener = new PeerListener(options)
+  return listener.start()
+}
+
+class PeerListener implements ConnectionListener {
+  private readonly servers = new Map<number, Server>()
+  private readonly greeting = new Set<PeerConnection>()
+  private readonly limits = new Map<PeerConnection, NodeJS.Timeout>()
+  private readonly warnings: QuietWarnings
+  private readonly times: LinkTimes
+  private current: Current | null = null
+  private retry: NodeJS.Timeout | null = null
+  private port: number
+  private closed = false
+
+  constructor(private readonly options: ListenOptions) {
+    this.times = options.times ?? LINK_TIMES
+    this.warnings = new QuietWarnings(options.log)
+    this.port = options.port
+  }
+
+  async start(): Promise<PeerEndpoint> {
+    const failures = await this.listenWherePossible()
+    if (this.servers.size === 0) throw failures[0] ?? new Error('no address to listen on')
+    return { port: this.port, close: (reason) => this.close(reason) }
+  }
+
+  private async listenWherePossible(): Promise<Error[]> {
+    const failures: Error[] = []
+    for (const [rank, address] of this.options.addresses.entries()) {
+      if (this.servers.has(rank) || this.closed) continue
+      try {
+        await this.listen(rank, address)
+      } catch (error) {
+        if (!(error instanceof Error) || codeOf(error) === '') throw error
+        this.warnings.warn(address, 'peer link: cannot listen', { address, port: this.port, error: codeOf(error) })
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0 && this.servers.size > 0 && !this.closed) {
+      this.retry = setTimeout(() => void this.listenWherePossible(), RETRY_MS)
+    }
+    return failures
+  }
+
+  private async listen(rank: number, address: string): Promise<void> {
+    const { pool, key } = this.options.secret
+    const server = createServer({
+      ...TLS_PSK,
+      handshakeTimeout: this.times.attempt,
+      pskCallback: (_socket, identity) => (identity === pool ? key : null),
+    })
+    server.maxConnections = CONNECTIONS_MAX
+    server.on('secureConnection', (socket) => this.greet(socket, rank))
+    server.on('tlsClientError', (error, socket) => {
+      const from = socket.remoteAddress ?? 'an unknown address'
+      this.warnings.warn(from, 'peer link: a connection without the pool key was refused', { from, error: error.message })
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host: address, port: this.port }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    server.on('error', (error: Error) => this.options.log.error('peer link: cannot accept', { address, error: error.message }))
+    const bound = server.address()
+    if (this.port === 0 && typeof bound === 'object' && bound !== null) this.port = bound.port
+    this.servers.set(rank, server)
+    if (this.closed) server.close()
+  }
+
+  private greet(socket: TLSSocket, rank: number): void {
+    const connection = new PeerConnection(socket, rank, socket.remoteAddress ?? 'unknown', this.times, this)
+    this.greeting.add(connection)
+    this.limits.set(
+      connection,
+      setTimeout(() => connection.close('no hello'), this.times.attempt),
+    )
+  }
+
+  envelope({ frame, session, resume }: Envelope, connection: PeerConnection): void {
+    if (frame.type !== 'hello') {
+      connection.close(`${frame.type} before hello`)
+      return
+    }
+    this.forget(connection)
+    const { current } = this
+    if (current?.link.session === session) this.join(current, connection)
+    else if (resume) this.dismiss(connection, session, 'this link is over')
+    else if (current !== null && isOlder(frame.hello, current.hello)) this.dismiss(connection, session, 'a newer link lives')
+    else this.begin(frame.hello, session, connection)
+  }
+
+  gone(reason: string, connection: PeerConnection): void {
+    this.forget(connection)
+    if (!this.closed) this.warnings.warn(connection.address, 'peer link: no welcome', { from: connection.address, reason })
+  }
+
+  private begin(hello: Hello, session: number, connection: PeerConnection): void {
+    const answer = this.options.onHello(hello)
+    if ('refuse' in answer) {
+      this.tell(connection, session, { type: 'refuse', refuse: answer.refuse })
+      connection.close(`refused: ${answer.refuse.code}`)
+      return
+    }
+    this.current?.link.end('superseded by a newer link')
+    const { events, log } = this.options
+    const onEnd = (): void => {
+      if (this.current?.link === link) this.current = null
+    }
+    const link = new Link({ session, events, times: this.times, log, onEnd })
+    this.current = { link, hello, welcome: answer.welcome }
+    this.join(this.current, connection)
+    log.info('peer link: up', { host: hello.host, address: connection.address, linkId: hello.linkId })
+    events.up(link)
+  }
+
+  private join({ link, welcome }: Current, connection: PeerConnection): void {
+    this.tell(connection, link.session, { type: 'welcome', welcome })
+    link.attach(connection)
+  }
+
+  private dismiss(connection: PeerConnection, session: number, reason: string): void {
+    this.tell(connection, session, { type: 'bye', reason })
+    connection.close(reason)
+  }
+
+  private tell(connection: PeerConnection, session: number, frame: WireFrame): void {
+    connection.send({ session, resume: false, position: 0, received: 0, frame })
+  }
+
+  private forget(connection: PeerConnection): void {
+    this.greeting.delete(connection)
+    clearTimeout(this.limits.get(connection))
+    this.limits.delete(connection)
+  }
+
+  private async close(reason: string): Promise<void> {
+    this.closed = true
+    if (this.retry !== null) clearTimeout(this.retry)
+    const closing = [...this.servers.values()].map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
+    this.current?.link.close(reason)
+    for (const connection of this.greeting) connection.close(reason)
+    await Promise.all(closing)
+  }
+}
+
+const isOlder = (hello: Hello, than: Hello): boolean => hello.host === than.host && hello.linkId < than.linkId

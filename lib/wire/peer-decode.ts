@@ -1,0 +1,95 @@
+import { ByteQueue } from './byte-queue'
+import { isPositioned, type Envelope, type WireFrame } from './peer-envelope'
+import { decodeHeader, PEER_HEADER_BYTES, type PeerHeader } from './peer-header'
+import { FLAG, payloadLimit, TYPE } from './peer-numbers'
+import { asHello, asRefuse, asReplicaNews, asWelcome, fieldsOf, isOtherProtocol } from './peer-text'
+
+/** `protocol`: a hello or welcome of another protocol; `garbage`: anything else that is no frame. */
+export type PeerFault = { readonly fault: 'protocol' | 'garbage'; readonly reason: string }
+
+const garbage = (reason: string): PeerFault => ({ fault: 'garbage', reason })
+
+/** Frames of one connection. Feed it bytes, then ask until there is none; after a fault it must not be used. */
+export class PeerDecoder {
+  private readonly queue = new ByteQueue()
+  private header: PeerHeader | null = null
+
+  feed(chunk: Buffer): void {
+    this.queue.push(chunk)
+  }
+
+  next(): Envelope | PeerFault | null {
+    if (this.header === null) {
+      const bytes = this.queue.take(PEER_HEADER_BYTES)
+      if (bytes === null) return null
+      const header = decodeHeader(bytes)
+      if ('fault' in header) return garbage(header.fault)
+      if (header.payloadBytes > payloadLimit(header.type)) return garbage(`a payload of ${header.payloadBytes} bytes`)
+      this.header = header
+    }
+    const payload = this.queue.take(this.header.payloadBytes)
+    if (payload === null) return null
+    const { session, position, received, flags } = this.header
+    const frame = frameOf(this.header, payload)
+    this.header = null
+    if ('fault' in frame) return frame
+    if (isPositioned(frame) !== position > 0) return garbage(`a ${frame.type} at position ${position}`)
+    return { session, resume: (flags & FLAG.resume) !== 0, position, received, frame }
+  }
+}
+
+function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
+  const { seq, volume, offset, length, term } = header
+  const fua = (header.flags & FLAG.fua) !== 0
+  switch (header.type) {
+    case TYPE.hello:
+    case TYPE.welcome:
+    case TYPE.refuse:
+    case TYPE.replica:
+      return textFrameOf(header.type, payload)
+    case TYPE.write:
+      return { type: 'write', seq, volume, offset, data: payload, term, fua }
+    case TYPE.zero:
+      return { type: 'zero', seq, volume, offset, length, punch: (header.flags & FLAG.punch) !== 0, term, fua }
+    case TYPE.flush:
+      return { type: 'flush', seq, volume, term }
+    case TYPE.read:
+      return { type: 'read', seq, volume, offset, length, term }
+    case TYPE.done:
+      return { type: 'done', seq, error: payload.toString('utf8') }
+    case TYPE.data:
+      return { type: 'data', seq, data: payload }
+    case TYPE.ping:
+      return { type: 'ping', id: seq, term, guestActive: (header.flags & FLAG.guestActive) !== 0 }
+    case TYPE.pong:
+      return { type: 'pong', id: seq }
+    case TYPE['link-ping']:
+      return { type: 'link-ping' }
+    case TYPE['link-ack']:
+      return { type: 'link-ack' }
+    case TYPE.bye:
+      return { type: 'bye', reason: payload.toString('utf8') }
+    default:
+      return garbage(`a frame of type ${header.type}`)
+  }
+}
+
+function textFrameOf(type: number, payload: Buffer): WireFrame | PeerFault {
+  const fields = fieldsOf(payload)
+  if (fields === null) return garbage(`a frame of type ${type} without its JSON`)
+  if (type === TYPE.hello || type === TYPE.welcome) {
+    if (isOtherProtocol(fields)) return { fault: 'protocol', reason: 'the other side speaks another protocol' }
+    if (type === TYPE.hello) {
+      const hello = asHello(fields)
+      return hello === null ? garbage('a hello of no known shape') : { type: 'hello', hello }
+    }
+    const welcome = asWelcome(fields)
+    return welcome === null ? garbage('a welcome of no known shape') : { type: 'welcome', welcome }
+  }
+  if (type === TYPE.refuse) {
+    const refuse = asRefuse(fields)
+    return refuse === null ? garbage('a refusal of no known shape') : { type: 'refuse', refuse }
+  }
+  const news = asReplicaNews(fields)
+  return news === null ? garbage('news of a replica of no known shape') : { type: 'replica', ...news }
+}
