@@ -1,0 +1,199 @@
+/**
+ * The claim of one VM as its holder keeps it: renews the lease, changes `upToDate` as the mirrors want it, and says when nothing
+ * may be answered. Compare-and-swap outcomes that are not known are read again before anything is concluded.
+ *
+ * Must never: report a lease as valid that another host may already have outwaited; report a change as stored that may not be.
+ */
+import { assert } from '../domain/assert'
+import type { Claim, StoredClaim } from '../domain/claim'
+import { RENEW_EVERY_MS } from '../domain/claim'
+import type { HostUuid, VolumeKey } from '../domain/ids'
+
+export type HolderEvent =
+  | { readonly on: 'tick'; readonly nowMs: number }
+  /** The mirrors' wish for one disk. */
+  | { readonly on: 'want'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
+  | { readonly on: 'swapped'; readonly revision: number }
+  /** The witness refused: this is what it has. */
+  | { readonly on: 'stored'; readonly stored: StoredClaim | null }
+  /** No answer to a read or a compare-and-swap: it may have been done or not. */
+  | { readonly on: 'unknown' }
+  /** `askedAtMs`: when the request was sent, on our clock. */
+  | { readonly on: 'renewed'; readonly askedAtMs: number }
+  | { readonly on: 'renewal-refused'; readonly stored: StoredClaim | null }
+  | { readonly on: 'renewal-lost' }
+  /** The only other up-to-date host answered a ping that was sent at `askedAtMs`: it promises not to take the claim for a lease. */
+  | { readonly on: 'peer-promise'; readonly host: HostUuid; readonly askedAtMs: number }
+
+export type HolderEffect =
+  | { readonly do: 'renew' }
+  | { readonly do: 'swap'; readonly expected: number; readonly next: Claim }
+  | { readonly do: 'read' }
+  | { readonly do: 'lease'; readonly valid: boolean }
+  | { readonly do: 'claimed'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
+  /** Another host holds it now, or it is gone: this host must stop the VM. */
+  | { readonly do: 'spent'; readonly stored: StoredClaim | null }
+
+export class Holder {
+  #stored: StoredClaim
+  readonly #wanted = new Map<VolumeKey, readonly HostUuid[]>()
+  #asking: 'nothing' | 'swap' | 'read' = 'nothing'
+  #renewing = false
+  #leaseUntilMs: number
+  #nowMs: number
+  #nextRenewalMs: number
+  #valid = false
+  #spent = false
+  #out: HolderEffect[] = []
+
+  /** `heardAtMs`: when the request was sent that proved this claim to be ours. */
+  constructor(
+    readonly self: HostUuid,
+    stored: StoredClaim,
+    heardAtMs: number,
+  ) {
+    assert(stored.claim.holder === self, 'a holder holds the claim')
+    this.#stored = stored
+    this.#nowMs = heardAtMs
+    this.#nextRenewalMs = heardAtMs
+    this.#leaseUntilMs = heardAtMs + stored.claim.leaseMs
+    for (const [volume, hosts] of this.#volumes()) this.#wanted.set(volume, hosts)
+  }
+
+  get stored(): StoredClaim {
+    return this.#stored
+  }
+
+  get leaseValid(): boolean {
+    return this.#valid
+  }
+
+  get spent(): boolean {
+    return this.#spent
+  }
+
+  apply(event: HolderEvent): readonly HolderEffect[] {
+    this.#out = []
+    if (this.#spent) return this.#out
+    switch (event.on) {
+      case 'tick':
+        this.#nowMs = Math.max(this.#nowMs, event.nowMs)
+        break
+      case 'want':
+        assert(event.hosts.length > 0, 'somebody is up-to-date')
+        this.#wanted.set(event.volume, event.hosts)
+        if (sameHosts(this.#hosts(event.volume), event.hosts) && this.#asking === 'nothing') this.#tell(event.volume)
+        break
+      case 'swapped': {
+        assert(this.#asking === 'swap', 'an answer was asked for')
+        this.#asking = 'nothing'
+        this.#accept({ revision: event.revision, claim: this.#next })
+        break
+      }
+      case 'stored':
+        this.#asking = 'nothing'
+        this.#learn(event.stored)
+        break
+      case 'unknown':
+        this.#asking = 'read'
+        this.#out.push({ do: 'read' })
+        break
+      case 'renewed':
+        this.#renewing = false
+        this.#extend(event.askedAtMs)
+        break
+      case 'renewal-refused':
+        this.#renewing = false
+        this.#learnFromRenewal(event.stored)
+        break
+      case 'renewal-lost':
+        this.#renewing = false
+        break
+      case 'peer-promise':
+        if (this.#others().every((host) => host === event.host)) this.#extend(event.askedAtMs)
+        break
+    }
+    if (!this.spent) this.#upkeep()
+    return this.#out
+  }
+
+  #next!: Claim
+
+  #upkeep(): void {
+    if (!this.#renewing && this.#nowMs >= this.#nextRenewalMs) {
+      this.#renewing = true
+      this.#nextRenewalMs = this.#nowMs + RENEW_EVERY_MS
+      this.#out.push({ do: 'renew' })
+    }
+    if (this.#asking === 'nothing' && this.#differs()) {
+      const upToDate = { ...this.#stored.claim.upToDate }
+      for (const [volume, hosts] of this.#wanted) upToDate[volume] = [...hosts]
+      this.#next = { ...this.#stored.claim, upToDate }
+      this.#asking = 'swap'
+      this.#out.push({ do: 'swap', expected: this.#stored.revision, next: this.#next })
+    }
+    const valid = this.#leaseNotNeeded() || this.#nowMs < this.#leaseUntilMs
+    if (valid !== this.#valid) {
+      this.#valid = valid
+      this.#out.push({ do: 'lease', valid })
+    }
+  }
+
+  /** Nobody else is up-to-date, and no wish under way lists anybody else: then nobody may take the claim, lease or not. */
+  #leaseNotNeeded(): boolean {
+    return this.#others().length === 0 && (this.#asking === 'nothing' || !this.#wantsOthers())
+  }
+
+  #wantsOthers(): boolean {
+    return [...this.#wanted.values()].some((hosts) => hosts.some((host) => host !== this.self))
+  }
+
+  /** Other hosts that could take the claim: up-to-date for some disk (for every disk would do; this errs on the safe side). */
+  #others(): HostUuid[] {
+    return [...new Set(Object.values(this.#stored.claim.upToDate).flat())].filter((host) => host !== this.self)
+  }
+
+  #extend(askedAtMs: number): void {
+    this.#leaseUntilMs = Math.max(this.#leaseUntilMs, askedAtMs + this.#stored.claim.leaseMs)
+  }
+
+  #learn(stored: StoredClaim | null): void {
+    if (stored?.claim.holder !== this.self || stored.claim.term !== this.#stored.claim.term) {
+      this.#spent = true
+      this.#valid = false
+      this.#out.push({ do: 'lease', valid: false }, { do: 'spent', stored })
+      return
+    }
+    this.#accept(stored)
+  }
+
+  /** While a change of ours is under way, its own answer tells; a renewal only tells whether we still hold. */
+  #learnFromRenewal(stored: StoredClaim | null): void {
+    const ours = stored?.claim.holder === this.self && stored.claim.term === this.#stored.claim.term
+    if (!ours || this.#asking === 'nothing') this.#learn(stored)
+  }
+
+  #accept(stored: StoredClaim): void {
+    this.#stored = stored
+    for (const [volume] of this.#volumes()) this.#tell(volume)
+  }
+
+  #tell(volume: VolumeKey): void {
+    this.#out.push({ do: 'claimed', volume, hosts: this.#hosts(volume) })
+  }
+
+  #differs(): boolean {
+    return [...this.#wanted].some(([volume, hosts]) => !sameHosts(hosts, this.#hosts(volume)))
+  }
+
+  #hosts(volume: VolumeKey): readonly HostUuid[] {
+    return this.#stored.claim.upToDate[volume] ?? []
+  }
+
+  #volumes(): [VolumeKey, readonly HostUuid[]][] {
+    return Object.entries(this.#stored.claim.upToDate) as [VolumeKey, readonly HostUuid[]][]
+  }
+}
+
+const sameHosts = (a: readonly HostUuid[], b: readonly HostUuid[]): boolean =>
+  a.length === b.length && a.every((host) => b.includes(host))
