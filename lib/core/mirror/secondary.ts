@@ -1,0 +1,55 @@
+/**
+ * The peer's replica of one VM's disks: does what the primary says, as long as the primary's term is the highest it has seen
+ * and it is not sealed. Sealing comes before taking the claim over: from then on the old primary can get nothing acknowledged.
+ */
+
+export type SecondaryVerdict = 'do' | 'refuse-term' | 'sealed'
+
+export class Secondary {
+  #sealed = false
+  #lastPromiseMs: number
+
+  /** `term`: the highest this replica has accepted, from its metadata. `nowMs`: a restart forgets promises, so it counts as one. */
+  constructor(
+    private highestTerm: number,
+    nowMs: number,
+  ) {
+    this.#lastPromiseMs = nowMs
+  }
+
+  get term(): number {
+    return this.highestTerm
+  }
+
+  get sealed(): boolean {
+    return this.#sealed
+  }
+
+  /** When this side last promised the primary not to take the claim for a lease. */
+  get lastPromiseMs(): number {
+    return this.#lastPromiseMs
+  }
+
+  /** A primary introduces itself, or a frame of it arrives. `raise`: its term is new and must be on disk before it is served. */
+  judge(term: number): { verdict: SecondaryVerdict; raise: boolean } {
+    if (this.#sealed) return { verdict: 'sealed', raise: false }
+    if (term < this.highestTerm) return { verdict: 'refuse-term', raise: false }
+    return { verdict: 'do', raise: term > this.highestTerm }
+  }
+
+  raised(term: number): void {
+    this.highestTerm = Math.max(this.highestTerm, term)
+  }
+
+  promised(nowMs: number): void {
+    this.#lastPromiseMs = Math.max(this.#lastPromiseMs, nowMs)
+  }
+
+  seal(): void {
+    this.#sealed = true
+  }
+
+  unseal(): void {
+    this.#sealed = false
+  }
+}

@@ -1,0 +1,41 @@
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { Clock } from '../../ports/clock'
+import type { DiskExport, DiskHandler } from '../../ports/disk-export'
+import type { DomainControl } from '../../ports/domain-control'
+import type { Log } from '../../ports/log'
+import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
+import type { OpenReplica } from '../../ports/replica-store'
+import type { TimelinePort } from '../../ports/timeline'
+import type { WitnessPort } from '../../ports/witness'
+
+/** The world of a worker; plugin/vm-worker.ts builds it. */
+export interface WorkerParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly timeline: TimelinePort
+  readonly witness: WitnessPort
+  readonly domains: DomainControl
+  readonly openReplica: OpenReplica
+  readonly serveDisk: (
+    volume: string,
+    sizeBytes: number,
+    handler: DiskHandler,
+  ) => Promise<DiskExport & { readonly socket: string }>
+  readonly dialPeer: (dial: PeerDial) => PeerEndpoint
+  readonly listenPeer: (listen: PeerListen) => Promise<PeerEndpoint>
+  /** A new text for every start of the process. */
+  readonly incarnation: string
+  /** Random, so that two links of one primary differ. */
+  readonly newLinkId: () => number
+  /** The process ends; its supervisor starts it again from spec.json. */
+  readonly restart: (reason: string) => void
+}
+
+export interface Identity {
+  readonly pool: string
+  readonly host: HostUuid
+  readonly vm: VmUuid | null
+}
+
+/** Granularity of every time-out in a worker. */
+export const TICK_MS = 50
