@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { Refusal } from '../../lib/core/domain/errors'
 import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../lib/wire/daemon-api'
 import { bytes, duration, percent } from './quantities'
 import { cut, filled, table } from './table'
@@ -13,6 +14,7 @@ export function registerStatus(program: Command, { ask, terminal }: CommandWorld
     .option('--json', "the daemon's answer as JSON")
     .action(async (vm: string | undefined, options: { json?: true }) => {
       const report = await ask('status', vm === undefined ? {} : { vm: await vmByName(vm, ask) })
+      if (vm !== undefined && report.vms.length === 0) throw new Refusal('HOLDFAST_UNKNOWN_VM', { vm })
       if (options.json) terminal.out(json(report))
       else
         terminal.out(vm === undefined ? poolText(report, terminal) : report.vms.map((each) => vmText(each, terminal)).join('\n'))
@@ -35,9 +37,11 @@ const hostRow =
     cut(name, 24),
     state === 'suspected' ? paint(terminal, 'red', state) : state,
     Object.entries(silentMs)
-      .map(([link, ms]) => `${link} ${ms === null ? 'never' : `${ms} ms`}`)
+      .map(([link, ms]) => `${link} ${ms === null ? 'never' : silence(ms)}`)
       .join(', '),
   ]
+
+const silence = (ms: number): string => (ms < 10_000 ? `${ms} ms` : duration(ms / 1000))
 
 const vmRow =
   (terminal: Terminal) =>

@@ -1,0 +1,156 @@
+import { Refusal } from '../../../lib/core/domain/errors'
+import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
+import type { Handlers } from '../../../lib/dom0/api-answer'
+import type { DaemonApi, DiskStatus, StatusReport, VmStatus } from '../../../lib/wire/daemon-api'
+import { daemonHandlers } from '../dom0/small-daemon'
+
+/** The pools that the transcripts in tests/cli name. Each answers as a daemon of host h1 would. */
+const H1 = hostUuid('bbbbbbbb-0001-4000-8000-000000000001')
+const H2 = hostUuid('bbbbbbbb-0002-4000-8000-000000000002')
+const WEB = vmUuid('aaaaaaaa-0001-4000-8000-000000000001')
+const DB = vmUuid('aaaaaaaa-0002-4000-8000-000000000002')
+const GIB = 1024 ** 3
+
+const disk = (resync: DiskStatus['resync'] = null): DiskStatus => ({
+  volume: volumeKey('dddddddd-0001-4000-8000-000000000001'),
+  device: 'xvda',
+  sizeBytes: 8 * GIB,
+  upToDate: resync === null ? ['h1', 'h2'] : ['h1'],
+  resync,
+})
+const web: VmStatus = {
+  vm: WEB,
+  name: 'web',
+  level: 'redirect',
+  health: 'protected',
+  reason: '',
+  powerState: 'Running',
+  residentOn: 'h1',
+  holder: 'h1',
+  secondary: 'h2',
+  term: 3,
+  disks: [disk()],
+}
+const db: VmStatus = {
+  ...web,
+  vm: DB,
+  name: 'a database with a very long name',
+  level: 'unprotected',
+  health: 'unprotected',
+  powerState: 'Halted',
+  residentOn: null,
+  holder: null,
+  secondary: null,
+  term: null,
+  disks: [{ ...disk(), upToDate: ['h1'] }],
+}
+const status = (...vms: VmStatus[]): StatusReport => ({
+  host: H1,
+  hosts: [
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {} },
+    { uuid: H2, name: 'h2', state: 'alive', silentMs: { management: 45, alink0: 12, alink1: null } },
+  ],
+  witness: { address: '10.77.0.250:7788', reachable: true },
+  vms,
+})
+
+const copyingAt = (doneBytes: number): VmStatus => ({
+  ...web,
+  health: 'syncing',
+  reason: 'The first copy to h2 is being made.',
+  disks: [
+    disk({
+      target: 'h2',
+      doneBytes,
+      totalBytes: 8 * GIB,
+      bytesPerSecond: 200 * 1024 ** 2,
+      etaSeconds: (8 * GIB - doneBytes) / (200 * 1024 ** 2),
+    }),
+  ],
+})
+
+const REASON =
+  'Disk xvda has one up-to-date copy only: host h2 left the claim after 2.4 s without an answer, and it comes back by resync as soon as its daemon is heard again.'
+const degraded: StatusReport = {
+  ...status({ ...web, health: 'degraded', reason: REASON, disks: [{ ...disk(), upToDate: ['h1'] }] }, db),
+  hosts: [
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {} },
+    { uuid: H2, name: 'h2', state: 'suspected', silentMs: { management: 61_240, alink0: 61_241, alink1: 61_244 } },
+  ],
+  witness: { address: '10.77.0.250:7788', reachable: false },
+}
+
+const answer =
+  (report: StatusReport): Handlers<DaemonApi>['status'] =>
+  ({ vm }) =>
+    Promise.resolve(vm === undefined ? report : { ...report, vms: report.vms.filter((each) => each.vm === vm) })
+
+/** A copy that is a little further at every look at this VM, and done at the fourth. */
+function advancing(): Handlers<DaemonApi>['status'] {
+  const looks = [copyingAt(0), copyingAt(3 * GIB), copyingAt(8 * GIB - 1), web]
+  return (ask) => answer(status((ask.vm === undefined ? looks[0] : looks.length > 1 ? looks.shift() : looks[0]) ?? web, db))(ask)
+}
+
+const healthy: Handlers<DaemonApi> = {
+  ...daemonHandlers(),
+  version: () => Promise.resolve({ version: '1.2.3', host: H1 }),
+  status: answer(status(web, db)),
+  plan: ({ vm, level }) =>
+    level === 'gold'
+      ? Promise.reject(new Refusal('HOLDFAST_UNKNOWN_LEVEL', { level }))
+      : Promise.resolve({
+          vm: vmUuid(vm),
+          name: 'web',
+          from: 'redirect',
+          to: 'restart',
+          secondary: 'h2',
+          needsHalt: vm === DB,
+          steps: [
+            {
+              step: 'Stop watching the paths of web',
+              reason: 'Level restart does not replace a failed disk or network card under the running VM.',
+            },
+            { step: 'Record level restart', reason: 'So that every host and a restarted daemon know it.' },
+          ],
+        }),
+  protect: ({ vm }) => Promise.resolve({ vm: vmUuid(vm), level: 'redirect', secondary: 'h2', state: 'copying' }),
+  unprotect: ({ vm }) =>
+    vm === WEB
+      ? Promise.resolve({ vm: WEB, level: 'unprotected' })
+      : Promise.reject(new Refusal('HOLDFAST_NOT_PROTECTED', { vm })),
+  timeline: ({ vm, limit }) =>
+    Promise.resolve({
+      entries: [
+        {
+          at: '2026-03-01T10:15:02.120Z',
+          host: H1,
+          vm: null,
+          act: 'host-suspected',
+          rule: 'silent-on-all-links',
+          text: 'Host h2 was suspected: it was silent on every link.',
+          evidence: { management: 640, alink0: 611 },
+        },
+        {
+          at: '2026-03-01T10:15:02.480Z',
+          host: H1,
+          vm: WEB,
+          act: 'replica-left-claim',
+          rule: 'peer-did-not-answer',
+          text: 'The copy on h2 no longer counts, so that the guest may go on writing with one.',
+          evidence: { term: 3, waitedMs: 980, volume: 'dddddddd-0001-4000-8000-000000000001' },
+        },
+      ]
+        .filter((entry) => vm === undefined || entry.vm === vm)
+        .slice(-(limit ?? 50)),
+    }),
+}
+
+export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
+  healthy: () => healthy,
+  empty: () => ({ ...healthy, status: answer(status()), timeline: () => Promise.resolve({ entries: [] }) }),
+  copying: () => ({ ...healthy, status: answer(status(copyingAt(3 * GIB), db)) }),
+  advancing: () => ({ ...healthy, status: advancing() }),
+  degraded: () => ({ ...healthy, status: answer(degraded) }),
+  twins: () => ({ ...healthy, status: answer(status(web, { ...db, name: 'web' })) }),
+  broken: () => ({ ...healthy, status: () => Promise.reject(new RangeError('no such row')) }),
+}
