@@ -1,0 +1,106 @@
+/** One host of the lab: booted and powered off like a machine; its disk contents outlive both. */
+import { join } from 'node:path'
+import type { HostDescription } from '../contract'
+import { linksOf, type Link, type LinkChoice } from '../faults/fault'
+import { hostWires, type Wire } from '../net/plan'
+import { carrierBatch } from '../net/script'
+import { existsSync } from 'node:fs'
+import { HostDisk } from './host-disk'
+import { mountLines } from './host-mounts'
+import { refreshRoot } from './host-root'
+import { ipBatch } from './ip'
+import type { HostPaths } from './paths'
+import { Place } from './place'
+import { HostProcesses } from './host-processes'
+import { Service } from './service'
+import type { LabSettings } from './settings'
+import { readUnits, RESTART_MS, type ServiceSpec } from './units'
+
+const XAPI: ServiceSpec = {
+  name: 'xapi',
+  argv: ['/opt/lab/bin/node', '/opt/lab/xapi.js'],
+  environment: {},
+  restart: 'always',
+  restartMs: RESTART_MS,
+}
+
+export class Host {
+  readonly disk: HostDisk
+  readonly processes = new HostProcesses()
+  readonly downLinks = new Set<Link>()
+  readonly #wires: readonly Wire[]
+  #place: Place | null = null
+  #services: Service[] = []
+
+  constructor(
+    readonly description: HostDescription,
+    readonly paths: HostPaths,
+    readonly settings: LabSettings,
+  ) {
+    this.#wires = hostWires(description.name, description.nics)
+    this.disk = new HostDisk(paths, settings.labBin)
+  }
+
+  get place(): Place | null {
+    return this.#place
+  }
+
+  get services(): readonly Service[] {
+    return this.#services
+  }
+
+  /** Resolves when the host's processes are started; its xapi may need a moment more. */
+  async boot(): Promise<void> {
+    if (this.#place !== null) return
+    const { labBin, guest, userNamespace } = this.settings
+    refreshRoot(this.paths, labBin)
+    const place = await Place.start({
+      name: this.description.name,
+      wires: this.#wires,
+      isDown: (wire) => this.downLinks.has(wire.link),
+      mounts: mountLines({ root: this.paths.root, node: process.execPath, guest, readOnlyBinds: !userNamespace }),
+      log: join(this.paths.log, 'boot.log'),
+    })
+    this.#place = place
+    // Somebody may kill a host's init from inside; that is a power failure like any other.
+    void place.ended.then(() => (this.#place === place ? this.powerOff() : undefined))
+    try {
+      await this.disk.mount(place.init.machine)
+    } catch (error) {
+      await this.powerOff()
+      throw error
+    }
+    const xapi = existsSync(join(labBin, 'xapi.js')) ? [XAPI] : []
+    this.#services = [...xapi, ...readUnits(this.paths.root)].map(
+      (spec) => new Service(spec, place, join(this.paths.log, `${spec.name}.log`)),
+    )
+    for (const service of this.#services) service.start()
+  }
+
+  /** Resolves when nothing of the host runs any more. */
+  async powerOff(): Promise<void> {
+    const place = this.#place
+    if (place === null) return
+    this.#place = null
+    for (const service of this.#services) service.abandon()
+    this.#services = []
+    await place.kill()
+    this.disk.kill()
+    this.processes.forget()
+    await place.ended
+    await place.unplug()
+  }
+
+  /** Takes the links down or up on both ends; kept over power cycles. */
+  async setLinks(choice: LinkChoice, state: 'up' | 'down'): Promise<void> {
+    const links = linksOf(choice)
+    for (const link of links) {
+      if (state === 'down') this.downLinks.add(link)
+      else this.downLinks.delete(link)
+    }
+    if (this.#place === null) return
+    const wires = this.#wires.filter((wire) => links.includes(wire.link))
+    await ipBatch(carrierBatch(wires, state))
+    await this.#place.run(wires.map((wire) => `ip link set ${wire.device} ${state}`).join(' && '))
+  }
+}

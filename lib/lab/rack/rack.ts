@@ -1,0 +1,92 @@
+/** The process that holds a lab together: its death is the power failure of everything in it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { CLIENT_WIRES, WITNESS_WIRES } from '../net/plan'
+import { switchBatch } from '../net/script'
+import type { LabStatus } from './control'
+import { Host } from './host'
+import { makeRoot } from './host-root'
+import { ipBatch } from './ip'
+import type { LabPaths } from './paths'
+import { Place } from './place'
+import { processesOf } from './host-processes'
+import type { Service } from './service'
+import type { LabSettings } from './settings'
+import { witnessService } from './witness'
+
+export class Rack {
+  readonly hosts: readonly Host[]
+  #doing = 'starting'
+  #isReady = false
+  #client: Place | null = null
+  #witnessPlace: Place | null = null
+  #witness: Service | null = null
+
+  constructor(
+    readonly paths: LabPaths,
+    readonly settings: LabSettings,
+  ) {
+    this.hosts = settings.pool.hosts.map((host) => new Host(host, paths.host(host.name), settings))
+  }
+
+  get witness(): Service | null {
+    return this.#witness
+  }
+
+  async start(): Promise<void> {
+    this.#doing = 'laying the wires'
+    await ipBatch(switchBatch())
+    const outside = { isDown: () => false, mounts: ['mount -t proc proc /proc'], log: this.paths.log }
+    this.#client = await Place.start({ ...outside, name: 'client', wires: CLIENT_WIRES })
+    this.#witnessPlace = await Place.start({ ...outside, name: 'witness', wires: WITNESS_WIRES })
+    const key = randomBytes(32).toString('hex')
+    writeFileSync(this.paths.key, `${key}\n`, { mode: 0o600 })
+    if (this.settings.witness !== null) {
+      this.#witness = witnessService(this.#witnessPlace, this.settings.witness, this.paths)
+      this.#witness.start()
+    }
+    const ptoken = randomUUID()
+    for (const host of this.hosts) {
+      this.#doing = `installing ${host.description.name}`
+      makeRoot(host.paths, host.description, this.settings.pool, ptoken, key)
+      await this.#install(host)
+    }
+    this.#doing = 'booting the hosts'
+    await Promise.all(this.hosts.map((host) => host.boot()))
+    this.#isReady = true
+  }
+
+  status(): LabStatus {
+    const running = this.#witness === null ? 'not built' : this.#witness.isRunning ? 'running' : 'stopped'
+    return {
+      phase: this.#isReady ? 'ready' : 'starting',
+      doing: this.#doing,
+      hosts: this.hosts.map((host) => ({
+        name: host.description.name,
+        uuid: host.description.uuid,
+        address: host.description.address,
+        power: host.place === null ? 'off' : 'on',
+        initPid: host.place?.init.machine ?? null,
+        xapiSocket: host.paths.xapiSocket,
+        processes: host.place === null ? [] : processesOf(host.place),
+        faults: { links: [...host.downLinks], disk: host.disk.rules, stopped: host.processes.stopped },
+      })),
+      witness: { name: 'witness', initPid: this.#witnessPlace?.init.machine ?? null, state: running },
+      client: { name: 'client', initPid: this.#client?.init.machine ?? null },
+    }
+  }
+
+  /** Lays the product out under the host's root, as on a real host. */
+  async #install({ paths }: Host): Promise<void> {
+    if (this.settings.installer === null) return
+    mkdirSync(paths.log, { recursive: true })
+    const log = openSync(`${paths.log}/install.log`, 'a')
+    const args = [this.settings.installer, '--root', paths.root, '--node', process.execPath]
+    const child = spawn('bash', args, { stdio: ['ignore', log, log] })
+    closeSync(log)
+    const [code] = (await once(child, 'exit')) as [number | null]
+    if (code !== 0) throw new Error(`installation ended with ${String(code)}; see ${paths.log}/install.log`)
+  }
+}

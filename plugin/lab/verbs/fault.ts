@@ -1,0 +1,74 @@
+import { type Command, Argument } from 'commander'
+import { BadRequest, DISK_ERRORS, DISK_OPS, FAULT_KINDS, LINK_CHOICES, parseFault } from '../../../lib/lab/faults/fault'
+import { openLab } from '../../../lib/lab/rack/lab'
+import { acting, dirOf, withDir } from './acting'
+
+interface FaultOptions {
+  readonly undo?: boolean
+  readonly host?: string
+  readonly volume?: string
+  readonly ops?: string
+  readonly error?: string
+  readonly link?: string
+  readonly name?: string
+  readonly pid?: string
+  readonly stop?: boolean
+}
+
+/** Which options go with which kind of fault. */
+const FITTING: Readonly<Record<string, readonly string[]>> = {
+  disk: ['host', 'volume', 'ops', 'error'],
+  link: ['host', 'link'],
+  host: ['host'],
+  process: ['host', 'name', 'pid', 'stop'],
+  witness: [],
+}
+
+export function registerFault(lab: Command): void {
+  withDir(lab.command('fault'))
+    .description('break something, or with --undo mend it')
+    .addArgument(new Argument('<kind>', FAULT_KINDS.join(', ')))
+    .option('--undo', 'mend it')
+    .option('--host <name>', 'h1, h2 ...')
+    .option('--volume <key>', 'disk: only this volume (its key, or a pattern such as "*.raw")')
+    .option('--ops <ops>', `disk: ${DISK_OPS.join(', ')}`)
+    .option('--error <error>', `disk: ${DISK_ERRORS.join(', ')}`)
+    .option('--link <link>', `link: ${LINK_CHOICES.join(', ')}`)
+    .option('--name <process>', 'process: holdfastd, holdfast-worker, xapi ...')
+    .option('--pid <pid>', "process: by the host's own number")
+    .option('--stop', 'process: SIGSTOP instead of kill -9')
+    .action((kind: string, options: FaultOptions, verb: Command) =>
+      acting(async () => {
+        const opened = await openLab(dirOf(verb))
+        const fault = parseFault(
+          given(kind, options),
+          opened.hosts.map(({ name }) => name),
+        )
+        process.stdout.write(`${options.undo === true ? await opened.undo(fault) : await opened.fault(fault)}\n`)
+        return 0
+      }),
+    )
+}
+
+function given(kind: string, options: FaultOptions): Record<string, unknown> {
+  const fitting = FITTING[kind]
+  if (fitting === undefined) throw new BadRequest(`fault ${kind} is not known; choose one of: ${FAULT_KINDS.join(', ')}`)
+  const strange = Object.keys(options).filter((name) => !['undo', 'dir', ...fitting].includes(name))
+  if (strange.length > 0) {
+    const choices = fitting.length === 0 ? 'none' : fitting.map((name) => `--${name}`).join(', ')
+    throw new BadRequest(`--${strange.join(', --')} does not go with ${kind}; its options are: ${choices}`)
+  }
+  const { host, volume, ops, error, link, name, pid, stop } = options
+  if (kind === 'process' && (name === undefined) === (pid === undefined))
+    throw new BadRequest('give the process by --name or by --pid')
+  return {
+    kind,
+    host,
+    volume,
+    ops,
+    error,
+    link,
+    process: pid === undefined ? name : Number(pid),
+    how: stop === true ? 'stop' : 'kill',
+  }
+}

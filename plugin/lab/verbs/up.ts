@@ -1,0 +1,66 @@
+import type { Command } from 'commander'
+import type { LabTimes } from '../../../lib/lab/contract'
+import { BadRequest } from '../../../lib/lab/faults/fault'
+import { removeLab } from '../../../lib/lab/rack/down'
+import { labPaths } from '../../../lib/lab/rack/paths'
+import { REAL_TIMES } from '../../../lib/lab/rack/pool'
+import { startLab } from '../../../lib/lab/rack/up'
+import { acting, dirOf, withDir } from './acting'
+
+interface UpOptions {
+  readonly hosts: string
+  readonly product: boolean
+  readonly guest?: string
+  readonly time: readonly string[]
+}
+
+export function registerUp(lab: Command): void {
+  withDir(lab.command('up'))
+    .description('make a lab and boot its hosts')
+    .option('--hosts <number>', 'how many hosts', '2')
+    .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz")
+    .option('--no-product', 'hosts without Holdfast')
+    .option('--time <name=ms>', `a time of the real xapi to shorten: ${Object.keys(REAL_TIMES).join(', ')}`, collect, [])
+    .action((options: UpOptions, verb: Command) =>
+      acting(async () => {
+        const started = await startLab({
+          dir: dirOf(verb),
+          hosts: Number(options.hosts),
+          times: timesOf(options.time),
+          product: options.product,
+          ...(options.guest === undefined ? {} : { guest: options.guest }),
+          onProgress: (doing) => process.stderr.write(`${doing}\n`),
+        })
+        process.stdout.write(`A lab of ${started.hosts.length} hosts runs at ${started.dir}\n`)
+        for (const { name, address, uuid } of started.hosts) process.stdout.write(`  ${name}  ${address}  ${uuid}\n`)
+        return 0
+      }),
+    )
+}
+
+export function registerDown(lab: Command): void {
+  withDir(lab.command('down'))
+    .description('kill everything of a lab and remove its directory')
+    .action((_: unknown, verb: Command) =>
+      acting(async () => {
+        const paths = labPaths(dirOf(verb))
+        process.stdout.write((await removeLab(paths)) ? `The lab at ${paths.dir} is gone\n` : `There is no lab at ${paths.dir}\n`)
+        return 0
+      }),
+    )
+}
+
+const collect = (value: string, values: readonly string[]): readonly string[] => [...values, value]
+
+function timesOf(given: readonly string[]): Partial<LabTimes> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const match = /^(\w+)=(\d+)$/.exec(text)
+      const name = match?.[1] ?? ''
+      if (!(name in REAL_TIMES)) {
+        throw new BadRequest(`--time ${text}: write name=milliseconds with one of: ${Object.keys(REAL_TIMES).join(', ')}`)
+      }
+      return [name, Number(match?.[2])]
+    }),
+  )
+}
