@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ApiError } from '../contract'
+import { errorCode } from '../error-code'
 import { record, text } from '../values'
 import { type StorageDriver } from './driver'
 import { fileDriver } from './file-driver'
@@ -20,7 +21,7 @@ async function foldersIn(path: string): Promise<string[]> {
   try {
     return (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return []
     throw error
   }
 }

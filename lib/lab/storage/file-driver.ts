@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, readFile, readdir, rename, rm, rmdir, stat, statfs, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ApiError } from '../contract'
+import { errorCode } from '../error-code'
 import { flag, fromJson, record, text } from '../values'
 import { type Config, type StorageDriver, type Volume } from './driver'
 
@@ -20,7 +21,7 @@ interface Label {
 
 const directoryOf = (uuid: string, config: Config): string => config['location'] ?? `/srv/sr/${uuid}`
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT'
 
 async function readLabel(sr: string, key: string): Promise<Label> {
   const label = record(fromJson(JSON.parse(await readFile(join(sr, key + LABEL), 'utf8'))))

@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { errorCode } from '../error-code'
 import { fromJson, list, record, text } from '../values'
 
 export interface OpenDiskRecord {
@@ -55,7 +56,7 @@ export class OpenDisks {
         return { domain: read('domain'), type: read('type'), sr: read('sr'), key: read('key'), datapath: read('datapath') }
       })
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      if (errorCode(error) !== 'ENOENT') throw error
     }
   }
 

@@ -8,6 +8,7 @@ import { mkdtemp, open, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ApiError, type Value } from '../contract'
+import { errorCode } from '../error-code'
 import { type Members, fromJson, isRecord } from '../values'
 
 const ENVIRONMENT = { PATH: '/sbin:/usr/sbin:/bin:/usr/bin' }
@@ -64,8 +65,8 @@ async function run(script: string, input: string, out: number, err: number): Pro
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     return code === null ? String(signal) : String(code)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EACCES') return '126'
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOEXEC')) return '127'
+    if (errorCode(error) === 'EACCES') return '126'
+    if (['ENOENT', 'ENOEXEC'].includes(errorCode(error) ?? '')) return '127'
     throw error
   }
 }
