@@ -6,6 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { licenceNotices } from './licences.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -31,7 +32,7 @@ const TARGETS = [
 
 async function make({ out, entry, node }) {
   const outfile = join(ROOT, out)
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [join(ROOT, entry)],
     outfile,
     bundle: true,
@@ -45,11 +46,14 @@ async function make({ out, entry, node }) {
     define: { 'process.env.HOLDFAST_VERSION': JSON.stringify(version) },
     logLevel: 'silent',
     write: false,
+    metafile: true,
+    absWorkingDir: ROOT,
   })
   // Renamed into place: what is being run right now keeps its file.
   writeFileSync(`${outfile}.new`, outputFiles[0].contents)
   chmodSync(`${outfile}.new`, 0o755)
   renameSync(`${outfile}.new`, outfile)
+  return Object.keys(metafile.inputs)
 }
 
 function removeStrangers(folder, names) {
@@ -67,6 +71,8 @@ const results = await Promise.allSettled(present.map(make))
 const failures = results.flatMap((result, index) =>
   result.status === 'rejected' ? [`${present[index].entry}: ${result.reason}`] : [],
 )
+const inputs = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENCES.txt'), licenceNotices(ROOT, inputs))
 for (const { entry } of missing) console.error(`not built: ${entry} does not exist`)
 for (const failure of failures) console.error(failure)
 console.log(`built ${present.length - failures.length} executables of version ${version} in dist`)
