@@ -1,0 +1,84 @@
+import type { Claim } from '../../../lib/core/domain/claim'
+import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
+import { type TakeoverFacts, takeoverVerdict } from '../../../lib/core/membership/takeover'
+
+const ME = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
+const HOLDER = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
+const ONE = volumeKey('dddddddd-0000-4000-8000-000000000001')
+const TWO = volumeKey('dddddddd-0000-4000-8000-000000000002')
+
+const truths = [false, true]
+const claims: (Claim | null)[] = [null]
+for (const holder of [ME, HOLDER])
+  for (const first of [[HOLDER], [HOLDER, ME]])
+    for (const second of [[ME], [HOLDER]])
+      for (const secondary of [null, ME, HOLDER])
+        claims.push({
+          vm: vmUuid('eeeeeeee-0000-4000-8000-000000000001'),
+          ...{ term: 3, holder, leaseMs: 1500 },
+          upToDate: { [ONE]: first, [TWO]: second },
+          lockstep: secondary === null ? null : { secondary, epoch: 9 },
+        })
+const leases: TakeoverFacts['lease'][] = [
+  { kind: 'unasked' },
+  { kind: 'silent' },
+  { kind: 'left', leftMs: 0 },
+  { kind: 'left', leftMs: 1 },
+  { kind: 'left', leftMs: 900 },
+]
+
+const all: TakeoverFacts[] = []
+for (const claim of claims)
+  for (const holderSuspected of truths)
+    for (const holderFenced of truths)
+      for (const promiseLeftMs of [0, 700])
+        for (const lease of leases) all.push({ me: ME, claim, holderSuspected, holderFenced, promiseLeftMs, lease })
+
+/** Every reason against, without regard to order. */
+function objections({ claim, me, holderSuspected, holderFenced, promiseLeftMs, lease }: TakeoverFacts): string[] {
+  if (claim === null) return ['no-claim']
+  const against: string[] = []
+  if (claim.holder === me) against.push('holder-is-me')
+  for (const hosts of Object.values(claim.upToDate)) if (!hosts.includes(me)) against.push('not-up-to-date')
+  if (holderFenced) return against
+  if (!holderSuspected) against.push('holder-alive')
+  if (claim.lockstep?.secondary === me) return against
+  if (promiseLeftMs > 0) against.push('promise-current')
+  if (lease.kind === 'silent') against.push('witness-silent')
+  if (lease.kind === 'left' && lease.leftMs > 0) against.push('lease-current')
+  return against
+}
+
+test(`all ${all.length} combinations: taken exactly when nothing speaks against it, else a true reason is named`, () => {
+  const rules = new Map<string, number>()
+  for (const facts of all) {
+    const verdict = takeoverVerdict(facts)
+    const against = objections(facts)
+    rules.set(verdict.rule, (rules.get(verdict.rule) ?? 0) + 1)
+    if (verdict.verdict === 'take') expect({ facts, against }).toEqual({ facts, against: [] })
+    else expect({ facts, against }).toEqual({ facts, against: expect.arrayContaining([verdict.rule]) as unknown })
+  }
+  expect(Object.fromEntries(rules)).toEqual({
+    ...{ 'no-claim': 40, 'holder-is-me': 480, 'not-up-to-date': 360, 'holder-alive': 30 },
+    ...{ 'holder-fenced': 60, 'lockstep-secondary': 10, 'promise-current': 10 },
+    ...{ 'witness-silent': 2, 'lease-current': 4, 'take-over': 4 },
+  })
+})
+
+test('only a fenced holder, or lockstep, excuses the witness from looking at the lease', () => {
+  for (const facts of all) {
+    const verdict = takeoverVerdict(facts)
+    if (verdict.verdict !== 'take' || verdict.requireLeaseOver) continue
+    expect(facts.holderFenced || facts.claim?.lockstep?.secondary === ME).toBe(true)
+  }
+})
+
+test('a verdict to wait says for how long, and waiting is only for what ends by itself', () => {
+  for (const facts of all) {
+    const verdict = takeoverVerdict(facts)
+    if (verdict.verdict !== 'wait') continue
+    expect(verdict.waitMs).toBeGreaterThan(0)
+    const later = takeoverVerdict({ ...facts, promiseLeftMs: 0, lease: { kind: 'left', leftMs: 0 } })
+    expect(later).toEqual({ verdict: 'take', rule: 'take-over', requireLeaseOver: true })
+  }
+})
