@@ -16,9 +16,9 @@ const SR = 'cccccccc-0001-4000-8000-000000000001'
 const KEY = 'dddddddd-0001-4000-8000-000000000001'
 
 let root = ''
-let server: ApiServer
+let server: ApiServer | undefined
 /** A daemon that accepts and never answers. */
-let hung: Server
+let hung: Server | undefined
 const held: Socket[] = []
 const sockets = { alive: '', hung: '', none: '' }
 
@@ -42,14 +42,15 @@ beforeAll(async () => {
     },
     log: recordingLog(),
   })
-  hung = createServer((socket) => held.push(socket))
-  await new Promise<void>((resolve) => hung.listen(sockets.hung, () => resolve()))
+  const silent = createServer((socket) => held.push(socket))
+  hung = silent
+  await new Promise<void>((resolve) => silent.listen(sockets.hung, () => resolve()))
 }, 60_000)
 
 afterAll(async () => {
-  await server.close()
+  await server?.close()
   held.forEach((socket) => socket.destroy())
-  await new Promise((resolve) => hung.close(resolve))
+  await new Promise<void>((resolve) => (hung === undefined ? resolve() : hung.close(() => resolve())))
   rmSync(root, { recursive: true })
 })
 
