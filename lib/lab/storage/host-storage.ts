@@ -1,4 +1,4 @@
-/** One host's storage: repositories attached here (forgotten when xapi restarts: PBDs are plugged again) and disks open here. */
+/** One host's storage: repositories attached here (forgotten when the process ends: PBDs are plugged again) and disks open here. */
 import { ApiError } from '../contract'
 import { type Config, type DiskSource, type StorageDriver } from './driver'
 import { type Drivers, createDrivers } from './drivers'
@@ -42,6 +42,11 @@ export class HostStorage {
     const { driver, sr } = await this.repository(uuid)
     await driver.destroy(sr)
     this.attached.delete(uuid)
+  }
+
+  /** Uuids of the repositories attached here. */
+  repositories(): readonly string[] {
+    return [...this.attached.keys()]
   }
 
   async repository(uuid: string): Promise<{ driver: StorageDriver; sr: string; type: string }> {

@@ -135,7 +135,7 @@ export async function createHostOperations(parts: HostParts): Promise<HostPart> 
       const found = await domains.list()
       await storage.closeLeftovers(new Set(found.map(({ domid }) => String(domid))))
       const running = found.map(({ domid, vmUuid, paused }) => ({ domid, vmUuid, paused }))
-      const answer = record(await report('host.started', { domains: running }))
+      const answer = record(await report('host.started', { domains: running, repositories: [...storage.repositories()] }))
       // The database says these run elsewhere: two of one machine would destroy its disks.
       for (const domid of list(answer['destroy']).map(int)) await destroy(domid)
       // What serves a repository may be starting beside us.

@@ -65,9 +65,16 @@ function hostStarted(call: CallContext, host: Ref, domains: readonly Members[]):
       updateAll(db, vm)
     } else destroy.push(int(domain['domid']))
   }
-  for (const pbd of texts(db.get('host', host, 'PBDs'))) db.set('PBD', pbd, 'currently_attached', false)
   db.set('host', host, 'enabled', true)
   return destroy
+}
+
+/** A new process has nothing attached; one that only changed its role still has what it had. */
+function notePlugged({ db }: CallContext, host: Ref, repositories: readonly string[]): void {
+  for (const pbd of texts(db.get('host', host, 'PBDs'))) {
+    const uuid = text(db.get('SR', text(db.get('PBD', pbd, 'SR')), 'uuid'))
+    db.set('PBD', pbd, 'currently_attached', repositories.includes(uuid))
+  }
 }
 
 /** To be merged into the coordinator's operations; `call` gives a context of its own, without a caller's session. */
@@ -85,7 +92,9 @@ export function createCoordinatorOperations(call: () => CallContext): HostOperat
     },
     'host.started': (args) => {
       const context = call()
-      return Promise.resolve({ destroy: hostStarted(context, hostOf(context, args), list(args['domains']).map(record)) })
+      const host = hostOf(context, args)
+      notePlugged(context, host, texts(args['repositories']))
+      return Promise.resolve({ destroy: hostStarted(context, host, list(args['domains']).map(record)) })
     },
     /** Plugs what the host has not plugged yet; answers whether everything is. */
     'host.plug-storage': async (args) => {

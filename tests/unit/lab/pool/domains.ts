@@ -51,9 +51,7 @@ export class StateDomains implements DomainManager {
     return Promise.resolve()
   }
   list(): Promise<readonly DomainState[]> {
-    return Promise.resolve(
-      [...this.running].map(([domid, { spec, paused }]) => ({ domid, vmUuid: spec.vmUuid, paused })),
-    )
+    return Promise.resolve([...this.running].map(([domid, { spec, paused }]) => ({ domid, vmUuid: spec.vmUuid, paused })))
   }
   onEnd(listener: (domid: number, vmUuid: string, end: DomainEnd) => void): void {
     this.listener = listener

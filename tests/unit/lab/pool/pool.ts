@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ApiError, type CallContext, type HostOperations, NULL_REF, type Ref, type Value } from '../../../../lib/lab/contract'
-import { fromJson } from '../../../../lib/lab/values'
+import { fromJson, text } from '../../../../lib/lab/values'
 import { PoolDatabase } from '../../../../lib/lab/xapi/database/database'
 import { toolOperations } from '../../../../lib/lab/xapi/plugin/operations'
 import { storageMethods } from '../../../../lib/lab/xapi/storage'
@@ -68,6 +68,10 @@ export class TestPool {
     return fromJson(JSON.parse(JSON.stringify(await known.run(this.context(), args))))
   }
 
+  text(cls: string, ref: Ref, field: string): string {
+    return text(this.db.get(cls, ref, field))
+  }
+
   /** The error a call ends with, as [code, ...params]. */
   async refusal(method: string, ...args: Value[]): Promise<readonly string[]> {
     try {
@@ -81,38 +85,52 @@ export class TestPool {
 
   async vm(name: string, more: { [field: string]: Value } = {}): Promise<Ref> {
     const memory = { memory_static_max: GiB, memory_dynamic_max: GiB, memory_dynamic_min: GiB, memory_static_min: 0 }
-    const boot = { PV_kernel: '/k', PV_ramdisk: '/r', PV_args: 'quiet', PV_bootloader: '', PV_bootloader_args: '', PV_legacy_args: '' }
+    const boot = {
+      PV_kernel: '/k',
+      PV_ramdisk: '/r',
+      PV_args: 'quiet',
+      PV_bootloader: '',
+      PV_bootloader_args: '',
+      PV_legacy_args: '',
+    }
     const ends = { actions_after_shutdown: 'destroy', actions_after_reboot: 'restart', actions_after_crash: 'restart' }
     const hvm = { HVM_boot_policy: '', HVM_boot_params: {}, platform: {}, PCI_bus: '', recommendations: '', other_config: {} }
-    const cpus = { VCPUs_params: {}, VCPUs_max: 1, VCPUs_at_startup: 1, user_version: 1, is_a_template: false, affinity: NULL_REF }
-    return String(await this.call('VM.create', { name_label: name, ...memory, ...boot, ...ends, ...hvm, ...cpus, ...more }))
+    const cpus = {
+      VCPUs_params: {},
+      VCPUs_max: 1,
+      VCPUs_at_startup: 1,
+      user_version: 1,
+      is_a_template: false,
+      affinity: NULL_REF,
+    }
+    return text(await this.call('VM.create', { name_label: name, ...memory, ...boot, ...ends, ...hvm, ...cpus, ...more }))
   }
 
   async sr(host: TestHost, type: string, config: { [key: string]: Value }, shared = false): Promise<Ref> {
-    return String(await this.call('SR.create', host.ref, config, 0, 'sr', '', type, 'user', shared, {}))
+    return text(await this.call('SR.create', host.ref, config, 0, 'sr', '', type, 'user', shared, {}))
   }
 
   async vdi(sr: Ref, bytes: number): Promise<Ref> {
     const flags = { type: 'user', sharable: false, read_only: false, other_config: {} }
-    return String(await this.call('VDI.create', { SR: sr, name_label: 'disk', virtual_size: bytes, ...flags }))
+    return text(await this.call('VDI.create', { SR: sr, name_label: 'disk', virtual_size: bytes, ...flags }))
   }
 
   async vbd(vm: Ref, vdi: Ref, userdevice = '0'): Promise<Ref> {
     const qos = { qos_algorithm_type: '', qos_algorithm_params: {}, other_config: {} }
     const kind = { bootable: true, mode: 'RW', type: 'Disk', empty: false }
-    return String(await this.call('VBD.create', { VM: vm, VDI: vdi, userdevice, ...kind, ...qos }))
+    return text(await this.call('VBD.create', { VM: vm, VDI: vdi, userdevice, ...kind, ...qos }))
   }
 
   async vif(vm: Ref): Promise<Ref> {
     const qos = { qos_algorithm_type: '', qos_algorithm_params: {}, other_config: {} }
-    return String(await this.call('VIF.create', { VM: vm, network: this.network, device: '0', MAC: '', MTU: 1500, ...qos }))
+    return text(await this.call('VIF.create', { VM: vm, network: this.network, device: '0', MAC: '', MTU: 1500, ...qos }))
   }
 
   /** Puts an executable shell script below a host's root. */
-  script(host: TestHost, path: string, text: string): void {
+  script(host: TestHost, path: string, program: string): void {
     const file = join(host.root, path)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
+    writeFileSync(file, program)
     chmodSync(file, 0o755)
   }
 
@@ -143,7 +161,13 @@ export class TestPool {
   private async addHost(uuid: string): Promise<void> {
     const metrics = this.db.create('host_metrics', { live: true, memory_total: 8 * GiB })
     const ref = this.db.create('host', { uuid, name_label: uuid, hostname: uuid, enabled: true, metrics })
-    this.db.create('VM', { is_control_domain: true, resident_on: ref, power_state: 'Running', domid: 0, name_label: `dom0 of ${uuid}` })
+    this.db.create('VM', {
+      is_control_domain: true,
+      resident_on: ref,
+      power_state: 'Running',
+      domid: 0,
+      name_label: `dom0 of ${uuid}`,
+    })
     const root = join(this.folder, uuid)
     mkdirSync(root)
     const bare = { ref, uuid, root, domains: new StateDomains(), dead: false }

@@ -35,7 +35,7 @@ describe('declaring dead', () => {
     expect(pool.vmFields(vm)).toMatchObject({ power_state: 'Halted', resident_on: NULL_REF, domid: -1 })
     await pool.call('VM.start_on', vm, pool.first.ref, false, false)
     expect(pool.db.get('VM', vm, 'resident_on')).toBe(pool.first.ref)
-    expect(pool.db.get('host_metrics', String(pool.db.get('host', pool.host(1).ref, 'metrics')), 'live')).toBe(true)
+    expect(pool.db.get('host_metrics', pool.text('host', pool.host(1).ref, 'metrics'), 'live')).toBe(true)
   })
 
   test('declare_dead runs its hooks on the coordinator and resets every machine of the host', async () => {

@@ -14,14 +14,13 @@ describe('a guest that ends by itself', () => {
   afterEach(() => pool.close())
 
   async function settled(met: () => boolean): Promise<void> {
-    for (const end = Date.now() + 10_000; !met(); ) {
+    for (const end = Date.now() + 10_000; !met();) {
       if (Date.now() > end) throw new Error(`still ${JSON.stringify(pool.vmFields(vm))}`)
       await new Promise((resume) => setTimeout(resume, 5))
     }
   }
   const domid = (): number => Number(pool.db.get('VM', vm, 'domid'))
-  const startedLongAgo = (): void =>
-    pool.db.set('VM_metrics', String(pool.db.get('VM', vm, 'metrics')), 'start_time', '20200101T00:00:00Z')
+  const startedLongAgo = (): void => pool.db.set('VM_metrics', pool.text('VM', vm, 'metrics'), 'start_time', '20200101T00:00:00Z')
 
   test('by a shutdown is Halted, without a hook', async () => {
     pool.host(1).domains.end(1, 'shutdown')
@@ -85,7 +84,7 @@ describe('a toolstack that starts', () => {
     const domains = pool.host(1).domains
     const spec = { vmUuid: '', name: 'x', memoryBytes: 1, vcpus: 1, kernel: '', ramdisk: '', args: '', disks: [], nics: [] }
     const other = await pool.vm('db')
-    await domains.create({ ...spec, vmUuid: String(pool.db.get('VM', other, 'uuid')) })
+    await domains.create({ ...spec, vmUuid: pool.text('VM', other, 'uuid') })
     await domains.create({ ...spec, vmUuid: 'unknown to the database' })
     await pool.restartXapi(pool.host(1))
     expect(pool.vmFields(other)).toMatchObject({ power_state: 'Paused', resident_on: pool.host(1).ref, domid: 2 })

@@ -1,4 +1,5 @@
 import { NULL_REF, type Ref } from '../../../../lib/lab/contract'
+import { text } from '../../../../lib/lab/values'
 import { TestPool } from '../pool/pool'
 
 const VM_HOOKS = ['vm-pre-start', 'vm-pre-shutdown', 'vm-post-destroy', 'vm-pre-reboot']
@@ -63,7 +64,7 @@ describe('the power of a machine', () => {
       if (cls !== 'VM' || ref !== vm) return
       const { power_state, resident_on, scheduled_to_be_resident_on, current_operations } = pool.vmFields(vm)
       const line = [
-        String(power_state),
+        text(power_state),
         resident_on === NULL_REF ? 'nowhere' : 'resident',
         scheduled_to_be_resident_on === NULL_REF ? 'unscheduled' : 'scheduled',
         Object.values(current_operations ?? {}).join(),
@@ -93,12 +94,7 @@ describe('the power of a machine', () => {
 
   test('a forced shutdown during a start is refused at once', async () => {
     const start = pool.call('VM.start', vm, false, false)
-    expect(await pool.refusal('VM.hard_shutdown', vm)).toEqual([
-      'VM_BAD_POWER_STATE',
-      vm,
-      'paused, suspended, running',
-      'halted',
-    ])
+    expect(await pool.refusal('VM.hard_shutdown', vm)).toEqual(['VM_BAD_POWER_STATE', vm, 'paused, suspended, running', 'halted'])
     await start
   })
 
@@ -126,7 +122,7 @@ describe('the power of a machine', () => {
 
   test('hooks run on the host of the machine, in the order of each operation', async () => {
     pool.logHooks(VM_HOOKS)
-    const uuid = String(pool.db.get('VM', vm, 'uuid'))
+    const uuid = pool.text('VM', vm, 'uuid')
     const line = (hook: string, reason: string): string => `host3 ${hook} -vmuuid ${uuid} -reason ${reason}`
     await pool.call('VM.start_on', vm, pool.host(2).ref, false, false)
     await pool.call('VM.clean_reboot', vm)
@@ -177,7 +173,11 @@ describe('the power of a machine', () => {
   test('hosts that cannot take it say why', async () => {
     const { ref } = pool.host(1)
     const refusal = (): Promise<readonly string[]> => pool.refusal('VM.start_on', vm, ref, false, false)
-    expect(await pool.refusal('VM.start_on', vm, 'OpaqueRef:no', false, false)).toEqual(['HANDLE_INVALID', 'host', 'OpaqueRef:no'])
+    expect(await pool.refusal('VM.start_on', vm, 'OpaqueRef:no', false, false)).toEqual([
+      'HANDLE_INVALID',
+      'host',
+      'OpaqueRef:no',
+    ])
     pool.db.set('VM', vm, 'memory_static_max', 9 * 2 ** 30)
     expect((await refusal())[0]).toBe('HOST_NOT_ENOUGH_FREE_MEMORY')
     pool.db.set('host', ref, 'enabled', false)
