@@ -20,6 +20,13 @@ export interface WorkerSpec {
   /** TCP port and addresses where this worker accepts its peer; null for an unprotected volume. */
   readonly listen: { readonly port: number; readonly addresses: readonly string[] } | null
   readonly peer: PeerAddress | null
+  /** Whom the disks serve, so that a restarted worker serves them again at the same sockets. Kept by the worker. */
+  readonly attached: Readonly<Record<VolumeKey, Attachment>>
+}
+
+export interface Attachment {
+  readonly domain: string
+  readonly active: boolean
 }
 
 export interface WorkerVolume {

@@ -200,7 +200,10 @@ export class Mirror {
     for (const op of this.#operations.values())
       if (this.#copyOf(op) !== undefined && !this.#waiting.has(op.id)) this.#abandonCopy(op)
     // A device that failed may have dropped what it had only cached.
-    if (side === 'local') replica.distrust()
+    if (side === 'local') {
+      replica.distrust()
+      replica.missedWrites = true
+    }
     const bound = replica.binding
     replica.become(bound ? 'out' : 'absent')
     this.#out.push({

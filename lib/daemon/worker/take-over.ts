@@ -1,0 +1,65 @@
+import type { StoredClaim } from '../../core/domain/claim'
+import { leaseOverAfterMs } from '../../core/domain/claim'
+import type { TakeoverFacts } from '../../core/membership/takeover'
+import { ASK_AGAIN_MS, takeoverVerdict } from '../../core/membership/takeover'
+import { unlessUnreachable } from './claim-keeper'
+import type { WorkerParts } from './parts'
+import type { Secondary } from './secondary'
+
+/** Longer than two leases: a holder that still renews after this is alive, whatever the heartbeats say. */
+const GIVE_UP_AFTER_MS = 6000
+
+export type TakeOver =
+  | { readonly taken: true; readonly stored: StoredClaim; readonly heardAtMs: number }
+  | { readonly taken: false; readonly why: string }
+
+/**
+ * Takes the claim of a holder whose host is suspected. The secondary is sealed first: from then on the old primary gets nothing
+ * acknowledged, and our promises to it run out. Unsealed again when the claim is not taken.
+ */
+export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], parts: WorkerParts): Promise<TakeOver> {
+  const { clock, witness } = parts
+  const begunMs = clock.nowMs()
+  secondary.seal()
+  let why = 'gave-up'
+  let lease: TakeoverFacts['lease'] = { kind: 'unasked' }
+  while (clock.nowMs() < begunMs + GIVE_UP_AFTER_MS) {
+    const heardAtMs = clock.nowMs()
+    const stored = await unlessUnreachable(witness.read(secondary.claim.claim.vm))
+    if (stored === undefined) {
+      why = 'witness-silent'
+      await pause(ASK_AGAIN_MS)
+      continue
+    }
+    // A lost answer to a swap of ours may have been a yes.
+    if (stored?.claim.holder === me) return { taken: true, stored, heardAtMs }
+    const promiseLeftMs = Math.max(
+      0,
+      secondary.rules.lastPromiseMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - clock.nowMs(),
+    )
+    const verdict = takeoverVerdict({
+      ...{ me, claim: stored?.claim ?? null, lease, promiseLeftMs },
+      holderSuspected: true,
+      holderFenced: false,
+    })
+    why = verdict.rule
+    if (verdict.verdict === 'no') break
+    if (verdict.verdict === 'wait') {
+      lease = { kind: 'unasked' }
+      await pause(verdict.waitMs)
+      continue
+    }
+    if (stored === null) break
+    const next = secondary.nextClaim(stored.claim)
+    const askedAtMs = clock.nowMs()
+    const { requireLeaseOver } = verdict
+    const answer = await unlessUnreachable(witness.compareAndSwap(stored.revision, next, { requireLeaseOver }))
+    if (answer?.stored === true) return { taken: true, stored: { revision: answer.revision, claim: next }, heardAtMs: askedAtMs }
+    if (answer?.stored === false && answer.why === 'lease') lease = { kind: 'left', leftMs: answer.leaseLeftMs }
+    else if (answer === undefined) lease = { kind: 'silent' }
+  }
+  secondary.rules.unseal()
+  return { taken: false, why }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

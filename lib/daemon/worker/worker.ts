@@ -1,0 +1,245 @@
+/**
+ * One protected VM on one host: primary or secondary, as the claim says; or the disks of an unprotected VM. Lives without the
+ * daemon: the claim, the lease and the peer are its own business.
+ */
+import { assert, must } from '../../core/domain/assert'
+import type { StoredClaim } from '../../core/domain/claim'
+import { Refusal } from '../../core/domain/errors'
+import type { VolumeKey } from '../../core/domain/ids'
+import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
+import { unlessUnreachable } from './claim-keeper'
+import type { WorkerParts } from './parts'
+import { TICK_MS } from './parts'
+import { Primary } from './primary'
+import { Secondary } from './secondary'
+import { takeOver } from './take-over'
+
+type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
+type Part = { role: 'solo' | 'primary'; side: Primary } | { role: 'secondary'; side: Secondary }
+
+/** How often the witness is asked for the claim while a worker does not know its role. */
+const ASK_ROLE_EVERY_MS = 200
+
+export class Worker {
+  #part: Part | null = null
+  #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
+  #timer: NodeJS.Timeout | null = null
+  #stopped = false
+
+  constructor(
+    private spec: WorkerSpec,
+    private readonly parts: WorkerParts,
+    private readonly saveSpec: (spec: WorkerSpec) => void,
+  ) {}
+
+  /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.#part?.side.tick(this.parts.clock.nowMs()), TICK_MS)
+    const { vm, host } = this.spec
+    if (vm === null) {
+      await this.#become({ role: 'solo', side: new Primary(this.spec, this.parts, null) }, null, 0)
+      return
+    }
+    for (;;) {
+      if (this.#isStopped()) return
+      const askedAtMs = this.parts.clock.nowMs()
+      const stored = await unlessUnreachable(this.parts.witness.read(vm))
+      if (stored != null) {
+        if (stored.claim.holder === host) await this.#becomePrimary(stored, askedAtMs)
+        else await this.#becomeSecondary(stored)
+        return
+      }
+      this.parts.log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
+      await new Promise((resolve) => setTimeout(resolve, ASK_ROLE_EVERY_MS))
+    }
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped
+  }
+
+  async #becomePrimary(stored: StoredClaim, heardAtMs: number): Promise<void> {
+    await this.#become({ role: 'primary', side: new Primary(this.spec, this.parts, stored) }, stored, heardAtMs)
+  }
+
+  async #become(part: Extract<Part, { side: Primary }>, stored: StoredClaim | null, heardAtMs: number): Promise<void> {
+    await part.side.open(stored, heardAtMs)
+    for (const disk of part.side.disks) {
+      const attached = this.spec.attached[disk.volume.key]
+      if (attached === undefined) continue
+      await disk.attach(attached.domain)
+      disk.active = attached.active
+    }
+    this.#part = part
+    this.parts.log.info('role', { role: part.role, term: part.side.term })
+  }
+
+  async #becomeSecondary(stored: StoredClaim): Promise<void> {
+    const side = new Secondary(this.spec, this.parts, stored)
+    await side.open()
+    this.#part = { role: 'secondary', side }
+    this.parts.log.info('role', { role: 'secondary', term: stored.claim.term })
+  }
+
+  readonly handlers: Handlers = {
+    status: () => Promise.resolve(this.status()),
+    attach: async ({ volume, domain }) => {
+      const socket = await this.#diskOf(volume).attach(domain)
+      this.#rememberAttached()
+      return { socket, exportName: volume }
+    },
+    activate: ({ volume, domain }) => {
+      const disk = this.#diskOf(volume)
+      disk.attachedTo = domain
+      disk.active = true
+      this.#rememberAttached()
+      this.#served().guestChanged()
+      return Promise.resolve(null)
+    },
+    deactivate: ({ volume }) => {
+      const disk = this.#servedDisk(volume)
+      if (disk !== undefined) {
+        disk.active = false
+        this.#rememberAttached()
+        this.#served().guestChanged()
+      }
+      return Promise.resolve(null)
+    },
+    detach: async ({ volume }) => {
+      const disk = this.#servedDisk(volume)
+      if (disk !== undefined) {
+        await disk.detach()
+        this.#rememberAttached()
+      }
+      return null
+    },
+    protect: async ({ spec }) => {
+      await this.#protect(spec)
+      return null
+    },
+    unprotect: async () => {
+      const side = this.#served()
+      await side.unprotect()
+      this.#remember({ ...this.spec, vm: null, peer: null, listen: null })
+      this.#part = { role: 'solo', side }
+      return null
+    },
+    'set-peer': ({ peer }) => {
+      this.#remember({ ...this.spec, peer })
+      if (this.#part?.role === 'primary') this.#part.side.setPeer(peer)
+      return Promise.resolve(null)
+    },
+    'take-over': ({ reason }) => {
+      this.#takingOver ??= this.#takeOver(reason).finally(() => (this.#takingOver = null))
+      return this.#takingOver
+    },
+    stop: async () => {
+      await this.stop()
+      return null
+    },
+  }
+
+  async #protect(spec: WorkerSpec): Promise<void> {
+    const vm = must(spec.vm, 'a protected VM has a uuid')
+    const part = this.#part
+    if (part?.role === 'primary') {
+      part.side.setPeer(spec.peer)
+      this.#remember(spec)
+      return
+    }
+    assert(part?.role === 'solo', 'only a mirror of one becomes a primary')
+    const askedAtMs = this.parts.clock.nowMs()
+    const stored = await this.parts.witness.read(vm)
+    if (stored?.claim.holder !== spec.host) throw new Refusal('HOLDFAST_NOT_PROTECTED', { vm })
+    this.#remember(spec)
+    part.side.protect(stored, askedAtMs, spec.peer)
+    this.#part = { role: 'primary', side: part.side }
+  }
+
+  async #takeOver(reason: string): Promise<WorkerApi['take-over']['answer']> {
+    const part = this.#part
+    if (part?.role === 'primary') return { taken: true, term: part.side.term }
+    if (part?.role !== 'secondary') return { taken: false, why: 'no-claim' }
+    const outcome = await takeOver(part.side, this.spec.host, this.parts)
+    if (!outcome.taken) return outcome
+    const { stored, heardAtMs } = outcome
+    this.parts.timeline.record({
+      vm: stored.claim.vm,
+      act: 'claim-taken',
+      rule: 'take-over',
+      text: `This host took the claim with term ${stored.claim.term}: ${reason}`,
+      evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
+    })
+    await part.side.close()
+    await this.#becomePrimary(stored, heardAtMs)
+    return { taken: true, term: stored.claim.term }
+  }
+
+  #remember(spec: WorkerSpec): void {
+    this.spec = spec
+    this.saveSpec(spec)
+  }
+
+  #rememberAttached(): void {
+    const { disks } = this.#served()
+    const attached = disks.flatMap(({ volume, attachedTo, active }) =>
+      attachedTo === null ? [] : [[volume.key, { domain: attachedTo, active }]],
+    )
+    this.#remember({ ...this.spec, attached: Object.fromEntries(attached) as WorkerSpec['attached'] })
+  }
+
+  #servedDisk(volume: VolumeKey): Primary['disks'][number] | undefined {
+    const part = this.#part
+    return part === null || part.role === 'secondary' ? undefined : part.side.disks.find((disk) => disk.volume.key === volume)
+  }
+
+  #served(): Primary {
+    const part = this.#part
+    if (part !== null && part.role !== 'secondary') return part.side
+    const claim = part?.side.claim.claim
+    throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
+      vm: this.spec.vm ?? this.spec.id,
+      host: this.spec.host,
+      holder: claim?.holder ?? 'unknown (the witness has not answered yet)',
+      term: claim?.term ?? 0,
+    })
+  }
+
+  #diskOf(volume: VolumeKey): Primary['disks'][number] {
+    const disk = this.#served().disks.find((d) => d.volume.key === volume)
+    if (disk === undefined) throw new Refusal('HOLDFAST_NO_SUCH_VOLUME', { volume, sr: 'of this worker' })
+    return disk
+  }
+
+  status(): WorkerStatus {
+    const part = this.#part
+    const { id, volumes } = this.spec
+    const witnessReachable = this.parts.witness.reachable
+    if (part === null || part.role === 'secondary') {
+      return {
+        ...{ id, role: 'secondary', claim: part?.side.claim ?? null, frozen: false, witnessReachable },
+        degraded: part === null ? 'waiting for the witness to tell who holds the claim' : '',
+        peerConnected: part?.side.peerConnected ?? false,
+        guestActive: part?.side.guestActive ?? false,
+        volumes: volumes.map(({ key }, index) => ({
+          ...{ key, resync: null, attachedTo: null },
+          localReplica: part?.side.replicaState(index) ?? 'failed',
+        })),
+      }
+    }
+    const { side, role } = part
+    return {
+      ...{ id, role, claim: side.claim, frozen: side.frozen, degraded: side.degraded, witnessReachable },
+      peerConnected: side.peerConnected,
+      guestActive: side.guestActive,
+      volumes: side.disks.map((disk) => disk.status(this.parts.clock.nowMs())),
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    await this.#part?.side.close()
+    this.#part = null
+  }
+}
