@@ -31,6 +31,7 @@ export type Change = 'add' | 'mod' | 'del'
 export class PoolDatabase implements Database {
   private readonly tables = new Map<string, Map<Ref, Row>>([...CLASSES.keys()].map((cls) => [cls, new Map()]))
   private readonly graves = new Map<string, Grave[]>()
+  private readonly lastChanges = new Map<string, number>()
   private readonly uuids = new Map<string, Ref>()
   private readonly back = new BackReferences()
   private readonly listeners = new Set<(cls: string, ref: Ref) => void>()
@@ -129,6 +130,11 @@ export class PoolDatabase implements Database {
     return [...living, ...dead].sort((a, b) => a.at - b.at)
   }
 
+  /** The generation of the class's last change of any kind. */
+  lastChange(cls: string): number {
+    return this.lastChanges.get(cls) ?? 0
+  }
+
   /** Number of objects per class, lower-case, all classes of the API. */
   counts(): { [cls: string]: number } {
     const counts: { [cls: string]: number } = {}
@@ -156,8 +162,9 @@ export class PoolDatabase implements Database {
   }
 
   private next(cls: string): number {
-    if (cls === 'message') return ++this.messageGeneration
-    return ++this.generation
+    const now = cls === 'message' ? ++this.messageGeneration : ++this.generation
+    this.lastChanges.set(cls, now)
+    return now
   }
 
   private point(cls: string, ref: Ref, field: string, old: Value | undefined, value: Value | undefined, now: number): void {
@@ -170,6 +177,7 @@ export class PoolDatabase implements Database {
       const row = shown === undefined ? undefined : this.tables.get(target)?.get(shown)
       if (row === undefined || shown === undefined) continue
       row.changed = now
+      this.lastChanges.set(target, now)
       this.tell(target, shown)
     }
   }

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Ref, Value } from '../../contract'
+import { hasErrno } from '../process/errno'
 import { PoolDatabase } from './database'
 
 const SAVE_DELAY_MS = 50
@@ -40,7 +41,7 @@ export function readDump(path: string): Dump | undefined {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (hasErrno(error, 'ENOENT')) return undefined
     throw error
   }
   const saved: unknown = JSON.parse(text)

@@ -15,6 +15,8 @@ export type Qualifier = 'RO' | 'CO' | 'RW'
 export interface Field {
   readonly name: string
   readonly type: Type
+  /** The type as the data model spells it. */
+  readonly typeText: string
   readonly qualifier: Qualifier
   /** The release that brought it, with its state when it is not published. */
   readonly since: string
@@ -125,7 +127,14 @@ const isOffer = (text: string): text is 'all' | 'records' | 'named' | 'record' =
 function fieldOf(line: string): Field {
   const [name, type, qualifier, since, fallback] = line.split('|')
   if (name === undefined || type === undefined || !isQualifier(qualifier)) throw new Error(`not a field: ${line}`)
-  return { name, type: typeOf(type), qualifier, since: since ?? '', fallback: written(typeOf(type), fallback ?? '') }
+  return {
+    name,
+    type: typeOf(type),
+    typeText: type,
+    qualifier,
+    since: since ?? '',
+    fallback: written(typeOf(type), fallback ?? ''),
+  }
 }
 
 function classesOf(text: string): ClassSchema[] {
