@@ -55,7 +55,6 @@ export class Connection {
     try {
       return await Promise.race([work, limit])
     } catch (error) {
-      work.catch(() => undefined)
       this.close()
       if (error instanceof ConnectionLost) throw error
       throw new ConnectionLost(this.#lost ?? (error instanceof Error ? error.message : String(error)))

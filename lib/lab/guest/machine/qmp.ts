@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net'
-import { createInterface } from 'node:readline'
 
 export interface QmpEvent {
   readonly event: string
@@ -37,7 +36,12 @@ export class Qmp {
         resolve()
       })
     })
-    createInterface({ input: socket }).on('line', (line) => this.#read(line))
+    let rest = ''
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) this.#read(line)
+    })
   }
 
   /** Connects and negotiates; fails if nobody listens or the monitor stays busy with another client for `limitMs`. */
