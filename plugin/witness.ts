@@ -7,7 +7,7 @@ import { hostAndPort } from '../lib/dom0/host-and-port'
 import { PoolKeys, PoolKeyUnusable } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
-import { codeOf } from '../lib/dom0/system-error'
+import { codeOf, textOf } from '../lib/dom0/system-error'
 
 /** What the process ends with, after one line that says why. */
 export const WITNESS_EXITS = {
@@ -54,14 +54,14 @@ async function runWitness(given: WitnessArguments): Promise<void> {
     process.exit(code)
   }
   try {
-    await serve(given, log, (error) => fail(WITNESS_EXITS.logBroke, new Error(`the claim log broke: ${String(error)}`)))
+    await serve(given, log, (error) => fail(WITNESS_EXITS.logBroke, new Error(`the claim log broke: ${textOf(error)}`)))
   } catch (error) {
     if (error instanceof PoolKeyUnusable || error instanceof TypeError) fail(WITNESS_EXITS.badArguments, error)
     if (error instanceof ClaimLogUnusable) {
       fail(error.why === 'damaged' ? WITNESS_EXITS.damagedLog : WITNESS_EXITS.unusableDirectory, error)
     }
-    if (error instanceof Error && codeOf(error) !== '') {
-      fail(WITNESS_EXITS.portTaken, new Error(`cannot listen on ${given.listen}: ${error.message}`))
+    if (codeOf(error) !== '') {
+      fail(WITNESS_EXITS.portTaken, new Error(`cannot listen on ${given.listen}: ${textOf(error)}`))
     }
     throw error
   }

@@ -7,7 +7,7 @@ import type { Log } from '../ports/log'
 import { Malformed } from '../wire/shape'
 import { batchLine, enter, headLine, type LogContent, type LogHead, readLog } from './claim-log-format'
 import { type DirectoryLock, lockDirectory } from './directory-lock'
-import { codeOf } from './system-error'
+import { codeOf, textOf } from './system-error'
 
 /** DIR cannot serve a witness; `message` is for the operator. */
 export class ClaimLogUnusable extends Error {
@@ -53,9 +53,7 @@ async function lockMade(directory: string): Promise<DirectoryLock> {
 }
 
 const unwritable = (directory: string, error: unknown): unknown =>
-  error instanceof Error && codeOf(error) !== ''
-    ? new ClaimLogUnusable('unwritable', `${directory} cannot hold the claims: ${error.message}`)
-    : error
+  codeOf(error) !== '' ? new ClaimLogUnusable('unwritable', `${directory} cannot hold the claims: ${textOf(error)}`) : error
 
 class ClaimLogFile implements ClaimLog {
   readonly witness: string

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { isUuid } from '../core/domain/ids'
-import { codeOf } from './system-error'
+import { codeOf, textOf } from './system-error'
 
 /** A key file or folder that cannot be used; `message` is for the operator. */
 export class PoolKeyUnusable extends Error {
@@ -22,8 +22,8 @@ function reading<T>(path: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (codeOf(error) === '' || !(error instanceof Error)) throw error
-    throw new PoolKeyUnusable(`${path} cannot be read: ${error.message}`)
+    if (codeOf(error) === '') throw error
+    throw new PoolKeyUnusable(`${path} cannot be read: ${textOf(error)}`)
   }
 }
 
