@@ -26,7 +26,7 @@ case "${1-}" in
   *) echo 'usage: packaging/setup.sh demo|test' >&2; exit 2 ;;
 esac
 
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH="$PATH${HOLDFAST_SYSTEM_PATH-:/usr/local/sbin:/usr/sbin:/sbin}"
 node_major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null) || stop 'node is missing: install Node.js 20 or newer'
 [ "$node_major" -ge 20 ] || stop "Node.js 20 or newer is needed, this is $(node --version)"
 
