@@ -74,9 +74,10 @@ export class NbdConnection {
     else this.options.socket.pause()
   }
 
+  /** A negotiation needs none: a client may connect again while the disk is frozen with all it can hold. */
   private hasRoom(): boolean {
     const { budget, socket } = this.options
-    if (budget.isFull) {
+    if (this.conversation.isOpen && budget.isFull) {
       budget.wait(this.wake)
       return false
     }

@@ -1,9 +1,11 @@
-import { unlinkSync } from 'node:fs'
+import { statSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import type { DiskExport, DiskHandler } from '../ports/disk-export'
 import type { Log } from '../ports/log'
 import { InflightBudget, type InflightLimits } from './nbd-inflight'
 import { NbdConnection } from './nbd-connection'
+import { codeOf } from './system-error'
 
 export interface NbdExportOptions {
   /** Unix socket; a stale file there is replaced, its folder must exist. Or a loopback TCP port (0: any), for tests. */
@@ -74,12 +76,14 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
   }
 }
 
-function listenOnPath(server: Server, path: string): Promise<void> {
+async function listenOnPath(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    return Promise.reject(Object.assign(new Error(`socket path too long: ${path}`), { code: 'ENAMETOOLONG' }))
+    throw Object.assign(new Error(`socket path too long: ${path}`), { code: 'ENAMETOOLONG' })
   }
+  // Binding would call a missing folder EACCES.
+  statSync(dirname(path))
   removeStale(path)
-  return listening(server, () => {
+  await listening(server, () => {
     // The socket is bound inside listen(), so nobody else can ever open it.
     const before = process.umask(0o177)
     try {
@@ -105,7 +109,7 @@ function removeStale(path: string): void {
   try {
     unlinkSync(path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (codeOf(error) !== 'ENOENT') throw error
   }
 }
 

@@ -66,9 +66,10 @@ class PeerListener implements ConnectionListener {
       try {
         await this.listen(rank, address)
       } catch (error) {
-        if (!(error instanceof Error) || codeOf(error) === '') throw error
-        this.warnings.warn(address, 'peer link: cannot listen', { address, port: this.port, error: codeOf(error) })
-        failures.push(error)
+        const code = codeOf(error)
+        if (code === '') throw error
+        this.warnings.warn(address, 'peer link: cannot listen', { address, port: this.port, error: code })
+        failures.push(Object.assign(new Error(`cannot listen on ${address}, port ${this.port}: ${code}`), { code }))
       }
     }
     if (failures.length > 0 && this.servers.size > 0 && !this.closed) {

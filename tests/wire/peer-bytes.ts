@@ -1,0 +1,70 @@
+import { PeerDecoder, type PeerFault } from '../../lib/wire/peer-decode'
+import type { Envelope, WireFrame } from '../../lib/wire/peer-envelope'
+
+/** Every envelope, up to the first fault, that these pieces hold. */
+export function decoded(chunks: readonly Buffer[]): (Envelope | PeerFault)[] {
+  const decoder = new PeerDecoder()
+  const all: (Envelope | PeerFault)[] = []
+  for (const chunk of chunks) {
+    decoder.feed(chunk)
+    for (let next = decoder.next(); next !== null; next = decoder.next()) {
+      all.push(next)
+      if ('fault' in next) return all
+    }
+  }
+  return all
+}
+
+export const envelope = (frame: WireFrame, position: number, resume = false): Envelope => ({
+  session: 0xdeadbeef,
+  resume,
+  position,
+  received: 5,
+  frame,
+})
+
+/** One of each type, with the numbers at their ends. */
+export const EVERY_FRAME: readonly Envelope[] = [
+  envelope(
+    {
+      type: 'hello',
+      hello: {
+        protocol: 1,
+        pool: 'p',
+        vm: 'v',
+        host: 'h',
+        term: 3,
+        linkId: 2 ** 50,
+        volumes: [{ key: 'k', sizeBytes: 2 ** 45 }],
+      },
+    },
+    0,
+    true,
+  ),
+  envelope(
+    {
+      type: 'welcome',
+      welcome: { protocol: 1, host: 'g', incarnation: 'i', volumes: [{ key: 'k', state: 'outdated', replica: 'r' }] },
+    },
+    0,
+  ),
+  envelope({ type: 'refuse', refuse: { code: 'TERM', text: 'term 9 was seen', term: 9 } }, 0),
+  envelope({ type: 'write', seq: 7, volume: 2, offset: 4096, data: Buffer.from('guest data'), term: 3, fua: true }, 1),
+  envelope(
+    { type: 'write', seq: 8, volume: 0xffff, offset: Number.MAX_SAFE_INTEGER, data: Buffer.alloc(0), term: 0, fua: false },
+    2,
+  ),
+  envelope({ type: 'zero', seq: 9, volume: 1, offset: 2 ** 40, length: 2 ** 32 - 1, punch: true, term: 3, fua: false }, 3),
+  envelope({ type: 'zero', seq: 9, volume: 1, offset: 0, length: 1, punch: false, term: 3, fua: true }, 4),
+  envelope({ type: 'flush', seq: 10, volume: 0, term: 3 }, 5),
+  envelope({ type: 'read', seq: 11, volume: 0, offset: 512, length: 65536, term: 3 }, 6),
+  envelope({ type: 'done', seq: 7, error: '' }, 7),
+  envelope({ type: 'done', seq: 7, error: 'EIO' }, 8),
+  envelope({ type: 'data', seq: 11, data: Buffer.alloc(300, 0x61) }, 9),
+  envelope({ type: 'ping', id: 2 ** 53 - 1, term: 3, guestActive: true }, 10),
+  envelope({ type: 'pong', id: 1 }, 11),
+  envelope({ type: 'replica', volume: 1, usable: false, error: 'EIO' }, Number.MAX_SAFE_INTEGER),
+  envelope({ type: 'link-ping' }, 0),
+  envelope({ type: 'link-ack' }, 0),
+  envelope({ type: 'bye', reason: 'the worker stops' }, 0),
+]
