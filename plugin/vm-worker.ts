@@ -1,0 +1,83 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from '../lib/daemon/worker/worker'
+import type { WorkerParts } from '../lib/daemon/worker/parts'
+import { serveApi } from '../lib/dom0/api-server'
+import { createNbdExport } from '../lib/dom0/nbd-export'
+import { openReplica } from '../lib/dom0/open-replica'
+import { connectPeer } from '../lib/dom0/peer-link/connect'
+import { listenPeer } from '../lib/dom0/peer-link/listen'
+import { readPoolKey } from '../lib/dom0/pool-keys'
+import { processLog } from '../lib/dom0/process-log'
+import { systemClock } from '../lib/dom0/system-clock'
+import { timelineFile } from '../lib/dom0/timeline-file'
+import { connectWitness } from '../lib/dom0/witness-client'
+import { xl } from '../lib/dom0/xl'
+import { WORKER_ASKS } from '../lib/wire/ask-shapes'
+import type { WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
+
+/** `holdfast-worker FOLDER`: everything else is in FOLDER/spec.json. Ends 0 when told to stop, 75 when it is to be started again. */
+const RESTART = 75
+
+async function main(folder: string): Promise<void> {
+  const specFile = join(folder, 'spec.json')
+  const spec = JSON.parse(readFileSync(specFile, 'utf8')) as WorkerSpec
+  const log = processLog(`worker ${spec.id.slice(0, 8)}`)
+  const secret = { pool: spec.pool, key: readPoolKey(spec.poolKeyFile) }
+  const parts: WorkerParts = {
+    clock: systemClock,
+    log,
+    timeline: timelineFile(spec.timelineFile, spec.host),
+    witness: connectWitness({
+      address: spec.witness,
+      pool: spec.pool,
+      key: secret.key,
+      client: `worker ${spec.host} ${spec.id}`,
+      log,
+    }),
+    domains: xl,
+    openReplica,
+    serveDisk: async (volume, sizeBytes, handler) => {
+      const path = join(folder, `${volume}.sock`)
+      return Object.assign(await createNbdExport({ path, exportName: volume, sizeBytes, handler, log }), { socket: path })
+    },
+    dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
+    listenPeer: (listen) => listenPeer({ ...listen, secret, log }),
+    incarnation: randomUUID(),
+    newLinkId: () => Date.now() * 1000 + randomInt(1000),
+    restart: (reason) => {
+      log.warn('restarting', { reason })
+      process.exit(RESTART)
+    },
+  }
+  const worker = new Worker(spec, parts, (changed) => {
+    writeFileSync(`${specFile}.new`, JSON.stringify(changed, null, 1), { mode: 0o600 })
+    renameSync(`${specFile}.new`, specFile)
+  })
+  const end = (): void => {
+    void worker.stop().then(() => process.exit(0))
+  }
+  process.on('SIGTERM', end)
+  // Answers before the role is known, so that a daemon can tell a worker that waits from one that is gone.
+  await serveApi<WorkerApi>({
+    socketPath: join(folder, 'control.sock'),
+    shapes: WORKER_ASKS,
+    handlers: {
+      ...worker.handlers,
+      stop: () => {
+        setImmediate(end)
+        return Promise.resolve(null)
+      },
+    },
+    log,
+  })
+  await worker.start()
+}
+
+const [folder] = process.argv.slice(2)
+if (folder === undefined) {
+  process.stderr.write('usage: holdfast-worker FOLDER\n')
+  process.exit(64)
+}
+void main(folder)
