@@ -3,7 +3,7 @@
  * by itself: a guest that ended, a toolstack that started.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { type DomainDisk, type DomainManager, type DomainNic, type HostOperations, type Value } from '../../contract'
+import { ApiError, type DomainDisk, type DomainManager, type DomainNic, type HostOperations, type Value } from '../../contract'
 import { HostStorage } from '../../storage/host-storage'
 import { storageOperations } from '../../storage/operations'
 import { type Members, flag, int, list, record, text } from '../../values'
@@ -88,7 +88,14 @@ export async function createHostOperations(parts: HostParts): Promise<HostPart> 
     'domain.unpause': onDomain((domid) => domains.unpause(domid)),
     'domain.pause': onDomain((domid) => domains.pause(domid)),
     /** Asks the guest and waits until it is down; the disks stay open until domain.destroy. */
-    'domain.shutdown': onDomain((domid, args) => domains.shutdown(domid, int(args['timeoutMs']))),
+    'domain.shutdown': onDomain(async (domid, args) => {
+      try {
+        await domains.shutdown(domid, int(args['timeoutMs']))
+      } catch (error) {
+        if (await exists(domid)) throw new ApiError('VM_SHUTDOWN_TIMEOUT', String(domid), String(int(args['timeoutMs']) / 1000))
+        throw error
+      }
+    }),
     'domain.destroy': onDomain(destroy),
     'domain.plug-disk': onDomain(async (domid, args) => {
       const disk = diskArgument(args['disk'] ?? '')

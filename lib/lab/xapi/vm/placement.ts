@@ -66,12 +66,28 @@ export function possibleHosts(call: Reading, vm: Ref): Ref[] {
   })
 }
 
-/** The host the operator would like, else the one with most memory left. */
-export function chooseHost(call: Reading, vm: Ref): Ref {
+/** Whether every host could run it, as XAPI's own HA demands. */
+export function assertAgile({ db }: Reading, vm: Ref): void {
+  for (const vbd of filledVbds(db, vm)) {
+    const sr = text(db.get('VDI', text(db.get('VBD', vbd, 'VDI')), 'SR'))
+    const hosts = new Set(
+      texts(db.get('SR', sr, 'PBDs'))
+        .filter((pbd) => flag(db.get('PBD', pbd, 'currently_attached')))
+        .map((pbd) => text(db.get('PBD', pbd, 'host'))),
+    )
+    const everywhere = db.refs('host').every((host) => !flag(db.get('host', host, 'enabled')) || hosts.has(host))
+    if (!flag(db.get('SR', sr, 'shared')) || !everywhere) throw new ApiError('HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED', sr)
+  }
+}
+
+/** The host the operator would like, else the one with most memory left, the coordinator last among equals. */
+export function chooseHost(call: Pick<CallContext, 'db' | 'here'>, vm: Ref): Ref {
   const possible = possibleHosts(call, vm)
   const affinity = text(call.db.get('VM', vm, 'affinity'))
   if (possible.includes(affinity)) return affinity
-  const [best] = [...possible].sort((a, b) => freeMemory(call, b) - freeMemory(call, a))
+  const [best] = [...possible].sort(
+    (a, b) => freeMemory(call, b) - freeMemory(call, a) || Number(a === call.here) - Number(b === call.here),
+  )
   if (best === undefined) throw new ApiError('NO_HOSTS_AVAILABLE')
   return best
 }

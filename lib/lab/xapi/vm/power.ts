@@ -2,7 +2,7 @@
 import { ApiError, type ApiMethod, type CallContext, type MethodTable, type Ref } from '../../contract'
 import { flag, int, text } from '../../values'
 import { assertExists, setHalted } from './machine'
-import { assertCanBootHere, chooseHost, possibleHosts } from './placement'
+import { assertAgile, assertCanBootHere, chooseHost, possibleHosts } from './placement'
 import { assertOperationValid, powerState } from './power-state'
 import { bringDown, bringUp, runAgain } from './run'
 import { type Ticket, claimAlone, whileUnderWay } from './under-way'
@@ -114,6 +114,14 @@ export const powerMethods: MethodTable = {
     run: (call, [vm, host]) => {
       assertExists(call.db, 'VM', text(vm))
       assertCanBootHere(call, text(vm), text(host))
+      return Promise.resolve('')
+    },
+  },
+  'VM.assert_agile': {
+    params: [['self', 'VM ref']],
+    run: (call, [vm]) => {
+      assertExists(call.db, 'VM', text(vm))
+      assertAgile(call, text(vm))
       return Promise.resolve('')
     },
   },

@@ -6,7 +6,7 @@ import { updateAll } from './allowed'
 import { ranForMs, resetPowerState, setHalted, setLive, setResident } from './machine'
 import { powerState } from './power-state'
 import { runAgain } from './run'
-import { whileUnderWay } from './under-way'
+import { quiet, whileUnderWay } from './under-way'
 
 /** A guest that crashes this soon after its start would crash for ever: it is not started again. */
 const CRASH_LOOP_MS = 120_000
@@ -23,11 +23,13 @@ async function guestEnded(call: CallContext, host: Ref, { vmUuid, domid, end }: 
   const { db } = call
   const vm = db.byUuid('VM', text(vmUuid))
   if (vm === undefined) return
-  const concerned = (): boolean => db.get('VM', vm, 'resident_on') === host && db.get('VM', vm, 'domid') === domid
+  const concerned = (): boolean =>
+    db.exists('VM', vm) && db.get('VM', vm, 'resident_on') === host && db.get('VM', vm, 'domid') === domid
   const destroyDomain = async (): Promise<void> => {
     await call.agentOf(host).perform('domain.destroy', { domid: int(domid) })
   }
-  if (!concerned() || Object.keys(record(db.get('VM', vm, 'current_operations'))).length > 0) return
+  await quiet(db, vm)
+  if (!concerned()) return
   if (startsAgain(call, vm, text(end))) {
     const again = { reason: 'hard-reboot', gentle: false } as const
     await whileUnderWay(

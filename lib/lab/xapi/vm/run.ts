@@ -68,7 +68,9 @@ export async function bringDown(call: CallContext, vm: Ref, stop: Stop, ticket: 
       await agent.perform('domain.shutdown', { domid, timeoutMs: SHUTDOWN_LIMIT_MS })
     } catch (error) {
       // The guest does not matter any more when its power was cut meanwhile.
-      if (ticket.stillMine()) throw error
+      if (!ticket.stillMine()) return
+      if (!(error instanceof ApiError) || error.code !== 'VM_SHUTDOWN_TIMEOUT') throw error
+      throw new ApiError(error.code, vm, String(SHUTDOWN_LIMIT_MS / 1000))
     }
   }
   // The real one asks a guest that reboots before this hook, one that shuts down after it.

@@ -38,6 +38,11 @@ function mustWait(underWay: readonly string[], operation: string): boolean {
 
 const underWay = (db: Database, vm: Ref): string[] => Object.values(textMap(db.get('VM', vm, 'current_operations')))
 
+/** Resolves when nothing is under way on the machine. */
+export async function quiet(db: Database, vm: Ref): Promise<void> {
+  while (db.exists('VM', vm) && underWay(db, vm).length > 0) await sleep(db, vm)
+}
+
 export interface Ticket {
   readonly operation: string
   /** False when the machine was reset, or forced down, over this operation's head: it must leave the database alone. */

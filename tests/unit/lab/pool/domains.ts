@@ -7,8 +7,10 @@ export class StateDomains implements DomainManager {
   readonly running = new Map<number, { spec: DomainSpec; paused: boolean }>()
   /** What was asked of it, in order. */
   readonly log: string[] = []
-  /** Set to keep guests from obeying a shutdown. */
+  /** Set to keep guests from obeying a shutdown: it is waited for until the domain is gone. */
   deaf = false
+  /** Set to have every shutdown end as one that took too long. */
+  slow = false
 
   reserve(): Promise<number> {
     return Promise.resolve(++this.last)
@@ -26,6 +28,7 @@ export class StateDomains implements DomainManager {
   }
   async shutdown(domid: number): Promise<void> {
     this.log.push('shutdown')
+    if (this.slow) throw new Error(`domain ${domid} did not power off`)
     while (this.deaf && this.running.has(domid)) await new Promise((resume) => setImmediate(resume))
     this.running.delete(domid)
   }

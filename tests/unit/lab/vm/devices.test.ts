@@ -20,6 +20,7 @@ describe('disks and cards of machines', () => {
     await pool.vif(vm)
     expect(await pool.call('VM.get_possible_hosts', vm)).toEqual([pool.host(1).ref])
     expect(await pool.refusal('VM.assert_can_boot_here', vm, pool.first.ref)).toEqual(['VM_REQUIRES_SR', vm, sr])
+    expect(await pool.refusal('VM.assert_agile', vm)).toEqual(['HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED', sr])
     await pool.call('VM.start', vm, false, false)
     const [domain] = [...pool.host(1).domains.running.values()]
     const place = `${pool.host(1).root}/srv/disks`

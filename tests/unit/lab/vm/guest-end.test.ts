@@ -28,6 +28,13 @@ describe('a guest that ends by itself', () => {
     expect(pool.hooksRun()).toEqual([''])
   })
 
+  test('while something else is under way is noticed afterwards', async () => {
+    const pausing = pool.call('VM.pause', vm)
+    pool.host(1).domains.end(1, 'shutdown')
+    await Promise.allSettled([pausing])
+    await settled(() => pool.db.get('VM', vm, 'power_state') === 'Halted')
+  })
+
   test('by a reboot runs again on its host, with the hooks of a hard reboot', async () => {
     pool.host(1).domains.end(1, 'reboot')
     await settled(() => domid() === 2)

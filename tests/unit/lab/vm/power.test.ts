@@ -107,6 +107,15 @@ describe('the power of a machine', () => {
     expect(pool.vmFields(vm)).toMatchObject({ power_state: 'Halted', current_operations: {} })
   })
 
+  test('a guest that never powers off fails the gentle shutdown; VM.shutdown then cuts its power', async () => {
+    await pool.call('VM.start_on', vm, pool.first.ref, false, false)
+    pool.first.domains.slow = true
+    expect(await pool.refusal('VM.clean_shutdown', vm)).toEqual(['VM_SHUTDOWN_TIMEOUT', vm, '120'])
+    expect(pool.db.get('VM', vm, 'power_state')).toBe('Running')
+    await pool.call('VM.shutdown', vm)
+    expect(pool.db.get('VM', vm, 'power_state')).toBe('Halted')
+  })
+
   test('blocked operations are refused with their reason, except the two halves of VM.shutdown', async () => {
     await pool.call('VM.add_to_blocked_operations', vm, 'start', 'not now')
     expect(pool.db.get('VM', vm, 'allowed_operations')).not.toContain('start')
