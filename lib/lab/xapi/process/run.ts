@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasErrno } from './errno'
 
@@ -51,6 +51,7 @@ async function spawned(
     stdio[0] = openSync('/dev/null', 'a')
   }
   try {
+    if (!isProgram(path)) return { exit: 126, signal: undefined }
     return await new Promise((resolve, reject) => {
       const child = spawn(path, [...args], { stdio, env: { PATH: TOOL_PATH }, cwd: '/', detached: true })
       child.once('error', reject)
@@ -58,9 +59,21 @@ async function spawned(
     })
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return { exit: 127, signal: undefined }
-    if (hasErrno(error, 'EACCES', 'ENOEXEC', 'E2BIG')) return { exit: 126, signal: undefined }
+    if (hasErrno(error, 'EACCES', 'ENOEXEC', 'E2BIG', 'EISDIR')) return { exit: 126, signal: undefined }
     throw error
   } finally {
     for (const fd of stdio) closeSync(fd)
+  }
+}
+
+/** Node's spawn hands to a shell what the kernel does not recognise; the fork helper does not. Throws what open throws. */
+function isProgram(path: string): boolean {
+  const fd = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(4)
+    const size = readSync(fd, head)
+    return head.toString('latin1', 0, 2) === '#!' || (size === 4 && head.equals(Buffer.from('\u007fELF')))
+  } finally {
+    closeSync(fd)
   }
 }
