@@ -53,6 +53,9 @@ export type HostLossStep = { readonly reason: string } & (
       readonly step: 'restart-vm'
       readonly vm: VmUuid
       readonly on: HostUuid
+      /** The same number starts at the same time; higher ones after. */
+      readonly rank: number
+      /** To wait after this VM runs, before the next rank. */
       readonly delaySeconds: number
       /** Memory that the host lacks once the steps before this one are done; 0 when it fits. */
       readonly shortOfBytes: number

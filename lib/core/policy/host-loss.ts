@@ -33,9 +33,10 @@ export function planHostLost(situation: Situation, lost: HostUuid): HostLossPlan
 
 /** Ascending order, negative ones last, then by name. */
 export function inStartOrder(a: InventoryVm, b: InventoryVm): number {
-  const rank = ({ order }: InventoryVm): number => (order < 0 ? Number.MAX_SAFE_INTEGER : order)
   return rank(a) - rank(b) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.uuid < b.uuid ? -1 : 1)
 }
+
+const rank = ({ order }: InventoryVm): number => (order < 0 ? Number.MAX_SAFE_INTEGER : order)
 
 function promotion({ inventory }: Situation, lost: HostUuid, steps: readonly HostLossStep[]): HostLossStep[] {
   if (inventory.coordinator !== lost) return []
@@ -59,7 +60,7 @@ function restart(protection: Protection, situation: Situation, lost: HostUuid, r
   const shortOfBytes = Math.max(0, -left)
   const where = `${hostName(inventory, on)} has every byte of its disks`
   const reason = shortOfBytes === 0 ? where : `${where}, but by XAPI's figures lacks ${memory(shortOfBytes)} of memory`
-  return { step: 'restart-vm', vm: vm.uuid, on, delaySeconds: vm.startDelaySeconds, shortOfBytes, reason }
+  return { step: 'restart-vm', vm: vm.uuid, on, rank: rank(vm), delaySeconds: vm.startDelaySeconds, shortOfBytes, reason }
 }
 
 function rehome(protection: Protection, situation: Situation, lost: HostUuid): HostLossStep[] {

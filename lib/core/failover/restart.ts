@@ -1,0 +1,231 @@
+import { unreachable } from '../domain/assert'
+import type { HostUuid, VmUuid } from '../domain/ids'
+import type { Evidence, RestartEffect, Seen, XapiStep } from './effects'
+
+/**
+ * The restart of one VM after its host is suspected.
+ *
+ *     taking ──claim-taken──▶ queued ──turn──▶ looking ─┬─ Halted ─────────▶ starting ──▶ homing ──▶ ended
+ *       │ ▲                                      ▲      ├─ on the lost host ▶ resetting ──▶ starting
+ *       └─┘ claim-refused: again when the        │      └─ runs, suspended, gone ────────▶ ended
+ *           lease is over                     resting ◀── a step failed or was not answered
+ *
+ * Never starts before the claim was taken (N4). Never repeats a step blindly: after a failure or silence it looks first. A VM
+ * that was not running moves its claim and its affinity, and stays down.
+ */
+export interface RestartFacts {
+  readonly vm: VmUuid
+  readonly name: string
+  readonly lost: HostUuid
+  readonly here: HostUuid
+  readonly wasRunning: boolean
+}
+
+export type RestartEvent =
+  | { readonly type: 'claim-taken'; readonly term: number }
+  | { readonly type: 'claim-refused'; readonly why: string; readonly leaseLeftMs: number }
+  /** The claim has another holder now. */
+  | { readonly type: 'claim-lost'; readonly holder: HostUuid }
+  | { readonly type: 'host-back' }
+  /** The coordinator can be asked, and VMs of a lower order are up. */
+  | { readonly type: 'turn' }
+  | { readonly type: 'looked'; readonly seen: Seen }
+  | { readonly type: 'xapi-answered'; readonly step: XapiStep }
+  | { readonly type: 'xapi-failed'; readonly step: XapiStep; readonly code: string }
+  | { readonly type: 'xapi-silent'; readonly step: XapiStep }
+  | { readonly type: 'tick' }
+
+export type RestartPhase = 'taking' | 'queued' | 'looking' | 'resetting' | 'starting' | 'resting' | 'homing' | 'ended'
+
+const ASK_AGAIN_MS = 250
+const REST_FIRST_MS = 500
+const REST_LONGEST_MS = 30_000
+/** An operation of somebody else on the VM, or ours that was not answered in time. */
+const BUSY_MS = 500
+const ALERT_AFTER_FAILURES = 3
+/** All hosts are disabled for a moment after a promotion, and a xapi that starts says so: worth asking often. */
+const PASSING = new Set(['HOST_DISABLED', 'HOST_STILL_BOOTING'])
+
+export class Restart {
+  phase: RestartPhase = 'taking'
+  failures = 0
+  term: number | null = null
+  private asking = true
+  private wakeAtMs = 0
+  private refusedBy = ''
+  private failedBy = ''
+  private readonly steps: XapiStep[] = []
+
+  constructor(
+    readonly facts: RestartFacts,
+    private readonly suspectedAtMs: number,
+  ) {}
+
+  begin(evidence: Evidence): RestartEffect[] {
+    return [
+      this.record('takeover-begun', 'host-suspected', `${this.facts.name} loses its host; its claim is asked for`, evidence),
+      this.takeOver(),
+    ]
+  }
+
+  apply(event: RestartEvent, atMs: number): RestartEffect[] {
+    if (this.phase === 'ended') return []
+    switch (event.type) {
+      case 'claim-taken':
+        return this.phase === 'taking' ? this.taken(event.term, atMs) : []
+      case 'claim-refused':
+        return this.phase === 'taking' ? this.refused(event.why, event.leaseLeftMs, atMs) : []
+      case 'claim-lost':
+        return this.end('takeover-ended', 'claim-moved', `the claim of ${this.facts.name} moved on`, { holder: event.holder })
+      case 'host-back':
+        if (this.phase !== 'taking') return []
+        return this.end(
+          'takeover-ended',
+          'host-came-back',
+          `the host of ${this.facts.name} is back before its claim was taken`,
+          {},
+        )
+      case 'turn':
+        return this.phase === 'queued' ? this.firstStep() : []
+      case 'looked':
+        return this.phase === 'looking' ? this.decide(event.seen, atMs) : []
+      case 'xapi-answered':
+        return this.answered(event.step, atMs)
+      case 'xapi-failed':
+        return this.awaits(event.step) ? this.failed(event.step, event.code, atMs) : []
+      case 'xapi-silent':
+        return this.awaits(event.step) ? this.failed(event.step, 'no answer', atMs) : []
+      case 'tick':
+        return this.tick(atMs)
+      default:
+        return unreachable(event, 'Restart')
+    }
+  }
+
+  private taken(term: number, atMs: number): RestartEffect[] {
+    this.term = term
+    this.phase = 'queued'
+    const text = `the claim of ${this.facts.name} is here with term ${term}; no other host can act for it any more`
+    return [this.record('claim-taken', 'lease-over', text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
+  }
+
+  private refused(why: string, leaseLeftMs: number, atMs: number): RestartEffect[] {
+    this.asking = false
+    if (why === 'not-up-to-date') {
+      const text = `${this.facts.name} stays down: this host lacks acknowledged writes of it`
+      return [...this.end('vm-stays-down', why, text, {}), this.alert('HOLDFAST_VM_STAYS_DOWN', 2, text)]
+    }
+    this.wakeAtMs = atMs + Math.max(leaseLeftMs, ASK_AGAIN_MS)
+    if (this.refusedBy === why) return []
+    this.refusedBy = why
+    return [this.record('claim-refused', why, `the claim of ${this.facts.name} cannot be taken yet`, { leaseLeftMs })]
+  }
+
+  private tick(atMs: number): RestartEffect[] {
+    if (atMs < this.wakeAtMs) return []
+    if (this.phase === 'resting') return this.ask('look', 'looking')
+    if (this.phase !== 'taking' || this.asking) return []
+    this.asking = true
+    return [this.takeOver()]
+  }
+
+  private firstStep(): RestartEffect[] {
+    if (this.facts.wasRunning) return this.ask('look', 'looking')
+    const text = `${this.facts.name} was not running: it belongs to this host now and is not started`
+    return [this.record('vm-rehomed', 'was-not-running', text, { term: this.term }), ...this.ask('set-affinity', 'homing')]
+  }
+
+  /** What XAPI shows decides what is done, whatever was done before. */
+  private decide(seen: Seen, atMs: number): RestartEffect[] {
+    const { name, lost, here } = this.facts
+    if (seen === null) return this.end('takeover-ended', 'vm-gone', `XAPI no longer knows ${name}`, {})
+    const { powerState, residentOn, operations } = seen
+    if (residentOn === lost) return this.ask('reset-power-state', 'resetting')
+    const starting = operations.some((operation) => operation.startsWith('start') || operation.startsWith('resume'))
+    if (starting || (powerState === 'Running' && residentOn === null)) return this.rest(BUSY_MS, atMs)
+    if (powerState === 'Suspended') return this.end('vm-rehomed', 'suspended-is-left', `${name} is suspended and stays so`, {})
+    if (powerState === 'Halted') return this.ask('start-on', 'starting')
+    if (residentOn === here) return this.up('runs-here', atMs)
+    const text = `${name} runs on a host that does not hold its claim`
+    return [...this.end('takeover-ended', 'runs-elsewhere', text, { residentOn }), this.alert('HOLDFAST_VM_ELSEWHERE', 2, text)]
+  }
+
+  private answered(step: XapiStep, atMs: number): RestartEffect[] {
+    if (!this.awaits(step)) return []
+    if (step === 'reset-power-state') return this.ask('start-on', 'starting')
+    if (step === 'start-on') return this.up('started', atMs)
+    if (step === 'set-affinity') this.phase = 'ended'
+    return []
+  }
+
+  private up(rule: string, atMs: number): RestartEffect[] {
+    const sinceSuspectedMs = atMs - this.suspectedAtMs
+    const text = `${this.facts.name} runs on this host, ${(sinceSuspectedMs / 1000).toFixed(1)} s after its host was suspected`
+    const evidence = { term: this.term, sinceSuspectedMs, failures: this.failures, steps: this.steps.join(' ') }
+    return [
+      this.record('vm-restarted', rule, text, evidence),
+      this.alert('HOLDFAST_VM_RESTARTED', 4, text),
+      ...this.ask('set-affinity', 'homing'),
+    ]
+  }
+
+  private failed(step: XapiStep, code: string, atMs: number): RestartEffect[] {
+    if (step === 'set-affinity') {
+      const text = `the affinity of ${this.facts.name} could not be set; a plain start still happens where its claim is`
+      return this.end('affinity-not-set', 'not-vital', text, { code })
+    }
+    this.failures += 1
+    const effects: RestartEffect[] = []
+    // Of a long row of equal failures the first, second, fourth, eighth ... are enough for the timeline.
+    if (code !== this.failedBy || Number.isInteger(Math.log2(this.failures))) {
+      const text = `${step} of ${this.facts.name} did not succeed; what XAPI shows is looked at before anything is repeated`
+      effects.push(this.record('step-failed', 'look-before-repeat', text, { step, code, failures: this.failures }))
+    }
+    this.failedBy = code
+    if (this.failures === ALERT_AFTER_FAILURES) {
+      effects.push(this.alert('HOLDFAST_RESTART_DELAYED', 2, `${this.facts.name} could not be restarted yet: ${step}: ${code}`))
+    }
+    const restMs = PASSING.has(code) ? BUSY_MS : Math.min(REST_LONGEST_MS, REST_FIRST_MS * 2 ** (this.failures - 1))
+    return [...effects, ...this.rest(restMs, atMs)]
+  }
+
+  private rest(ms: number, atMs: number): RestartEffect[] {
+    this.phase = 'resting'
+    this.wakeAtMs = atMs + ms
+    return []
+  }
+
+  private awaits(step: XapiStep): boolean {
+    const phases = {
+      look: 'looking',
+      'reset-power-state': 'resetting',
+      'start-on': 'starting',
+      'set-affinity': 'homing',
+    } as const
+    return this.phase === phases[step]
+  }
+
+  private ask(step: XapiStep, phase: RestartPhase): RestartEffect[] {
+    this.phase = phase
+    this.steps.push(step)
+    const { vm, here: host } = this.facts
+    return [step === 'look' || step === 'reset-power-state' ? { effect: step, vm } : { effect: step, vm, host }]
+  }
+
+  private takeOver(): RestartEffect {
+    return { effect: 'take-over', vm: this.facts.vm, reason: 'host-suspected' }
+  }
+
+  private end(act: string, rule: string, text: string, evidence: Evidence): RestartEffect[] {
+    this.phase = 'ended'
+    return [this.record(act, rule, text, evidence)]
+  }
+
+  private record(act: string, rule: string, text: string, evidence: Evidence): RestartEffect {
+    return { effect: 'record', entry: { vm: this.facts.vm, act, rule, text, evidence } }
+  }
+
+  private alert(name: string, priority: 2 | 3 | 4, text: string): RestartEffect {
+    return { effect: 'alert', name, priority, vm: this.facts.vm, text }
+  }
+}
