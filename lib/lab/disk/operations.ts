@@ -23,6 +23,8 @@ const KEPT_FLAGS =
   constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR | constants.O_DSYNC | constants.O_SYNC | constants.O_TRUNC
 const SETATTR = { mode: 1, size: 8, atime: 16, mtime: 32, handle: 64, atimeNow: 128, mtimeNow: 256 }
 
+const DOTS = ['.', '..'].map((name) => ({ name, isDirectory: true }))
+
 interface OpenFile {
   readonly file: FileHandle
   readonly node: number
@@ -110,10 +112,10 @@ export class Disk {
       }
       case fuse.OP.OPENDIR: {
         const entries = await readdir(this.#at(this.#nodes.path(node)), { withFileTypes: true })
-        this.#listings.set(
-          ++this.#lastHandle,
-          entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() })),
-        )
+        this.#listings.set(++this.#lastHandle, [
+          ...DOTS,
+          ...entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() })),
+        ])
         return fuse.openReply(this.#lastHandle, false)
       }
       case fuse.OP.READDIR:

@@ -107,6 +107,6 @@ const TRANSIENT = [2, 4, 11]
 /** @returns a positive error number; an error that is not about files is a bug and goes up */
 function errnoOf(error: unknown): number {
   if (error instanceof Errno) return error.errno
-  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') return -error.errno
+  if (typeof error === 'object' && error !== null && 'errno' in error && typeof error.errno === 'number') return -error.errno
   throw error
 }

@@ -11,6 +11,7 @@ const TOOLS: readonly (readonly [tool: string, debianPackage: string])[] = [
   ['mount', 'mount'],
   ['umount', 'mount'],
   ['pivot_root', 'util-linux'],
+  ['hostname', 'hostname'],
   ['ip', 'iproute2'],
   ['sh', 'dash'],
 ]

@@ -19,21 +19,21 @@ export interface MountOptions {
 
 export function mountLines({ root, node, guest, readOnlyBinds }: MountOptions): string[] {
   const bind = (source: string, target: string): string[] => [
-    `mount --rbind ${source} ${target}`,
-    ...(readOnlyBinds ? [`mount -o remount,bind,ro ${target}`] : []),
+    `mount -n --rbind ${source} ${target}`,
+    ...(readOnlyBinds ? [`mount -n -o remount,bind,ro ${target}`] : []),
   ]
   mountPoint(join(root, 'opt/lab/bin/node'), false)
   return [
-    `mount --bind ${root} ${root}`,
+    `mount -n --bind ${root} ${root}`,
     `cd ${root}`,
     ...topLevelLinks(root).flatMap((name) => bind(`/${name}`, name)),
     ...usrEntries(root, '').flatMap((entry) => bind(`/usr/${entry}`, `usr/${entry}`)),
     ...bind(node, 'opt/lab/bin/node'),
     ...(guest === null ? [] : bind(guest, 'opt/lab/guest')),
-    'mount --rbind /dev dev',
-    'mount -t tmpfs -o mode=1777 tmpfs dev/shm',
-    'mount -t proc proc proc',
-    'mount -t sysfs sysfs sys 2>/dev/null || mount --rbind /sys sys',
+    'mount -n --rbind /dev dev',
+    'mount -n -t tmpfs -o mode=1777 tmpfs dev/shm',
+    'mount -n -t proc proc proc',
+    'mount -n -t sysfs sysfs sys 2>/dev/null || mount -n --rbind /sys sys',
     'pivot_root . .',
     'umount -l .',
     'cd /',

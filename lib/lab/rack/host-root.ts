@@ -28,7 +28,7 @@ const OWN = [
   'opt/lab/bin',
   'srv',
 ]
-const MOUNT_POINTS = ['usr', 'dev', 'proc', 'sys', 'boot', 'opt/lab/guest']
+const MOUNT_POINTS = ['usr', 'dev', 'proc', 'sys', 'opt/lab/guest']
 /** Of the machine's /etc: what programs and libraries need to start. */
 const COPIED = [
   'passwd group nsswitch.conf ld.so.cache ld.so.conf ld.so.conf.d alternatives localtime services protocols',

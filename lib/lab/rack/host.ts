@@ -59,6 +59,7 @@ export class Host {
       wires: this.#wires,
       isDown: (wire) => this.downLinks.has(wire.link),
       mounts: mountLines({ root: this.paths.root, node: process.execPath, guest, readOnlyBinds: !userNamespace }),
+      script: join(this.paths.dir, 'init.sh'),
       log: join(this.paths.log, 'boot.log'),
     })
     this.#place = place

@@ -1,6 +1,7 @@
 /** A lab as its user holds it: commands, tests and the demo act through this, from outside. */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import { BadRequest, type Fault } from '../faults/fault'
+import { SEARCH_PATH } from './checks'
 import type { LabStatus } from './control'
 import { askRack, NoRack } from './control-client'
 import { removeLab } from './down'
@@ -65,12 +66,7 @@ export class Lab {
    * A process in a place: a host's name, `client` or `witness` (these two see the machine's files). It dies with the place, with
    * the lab, and with the process that called; kill() of what is returned kills it too.
    */
-  async spawnIn(
-    place: string,
-    argv: readonly string[],
-    stdio: StdioOptions = 'inherit',
-    env = process.env,
-  ): Promise<ChildProcess> {
+  async spawnIn(place: string, argv: readonly string[], stdio: StdioOptions = 'inherit'): Promise<ChildProcess> {
     const { hosts, client, witness } = await this.status()
     const places = [...hosts, client, witness]
     const found = places.find(({ name }) => name === place)
@@ -78,7 +74,7 @@ export class Lab {
       throw new BadRequest(`no place ${place}; choose one of: ${places.map(({ name }) => name).join(', ')}`)
     if (found.initPid === null) throw new BadRequest(`${place} is off`)
     const [command, ...args] = enterPlace(found.initPid, this.settings.userNamespace, argv)
-    return spawn(command ?? '', args, { stdio, env })
+    return spawn(command ?? '', args, { stdio, env: hosts.some(({ name }) => name === place) ? hostEnvironment() : process.env })
   }
 
   /** Runs a command to its end. @param input its standard input */
@@ -109,6 +105,11 @@ export async function openLab(dir: string): Promise<Lab> {
     throw error
   }
   return lab
+}
+
+/** A host is another machine: nothing of ours goes there but the kind of terminal. */
+function hostEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: SEARCH_PATH, HOME: '/root', LANG: 'C.UTF-8', TERM: process.env['TERM'] ?? 'dumb' }
 }
 
 function collect(stream: NodeJS.ReadableStream | null): () => string {

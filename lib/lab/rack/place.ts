@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { carrierBatch, configureLines, plugBatch, unplugBatch } from '../net/script'
 import type { Wire } from '../net/plan'
 import { ipBatch } from './ip'
@@ -24,6 +24,8 @@ export interface PlaceOptions {
   readonly isDown: (wire: Wire) => boolean
   /** Shell lines run in the new namespaces after the network is up. */
   readonly mounts: readonly string[]
+  /** Where to write the init's script. */
+  readonly script: string
   readonly log: string
 }
 
@@ -44,8 +46,9 @@ export class Place {
 
   /** Resolves when the place's network and file systems are there. */
   static async start(options: PlaceOptions): Promise<Place> {
+    writeFileSync(options.script, script(options))
     const log = openSync(options.log, 'a')
-    const child = spawn('unshare', ['--pid', '--net', '--mount', '--uts', '--ipc', '--fork', 'sh', '-c', script(options)], {
+    const child = spawn('unshare', ['--pid', '--net', '--mount', '--uts', '--ipc', '--fork', 'sh', options.script], {
       stdio: ['pipe', 'pipe', log],
       env: { PATH: SEARCH_PATH },
     })
@@ -58,7 +61,7 @@ export class Place {
       child.stdin?.write('go\n')
       await said('ready')
     } catch (error) {
-      process.kill(init.rack, 'SIGKILL')
+      killInit(init)
       throw error
     }
     child.stdin?.destroy()
@@ -69,11 +72,7 @@ export class Place {
   /** Power off. The wires go first, so that nothing the dying processes' sockets say is heard outside. */
   async kill(): Promise<void> {
     if (!this.#isOver) await ipBatch(carrierBatch(this.options.wires, 'down'))
-    try {
-      process.kill(this.init.rack, 'SIGKILL')
-    } catch (error) {
-      if (!isErrno(error, 'ESRCH')) throw error
-    }
+    killInit(this.init)
   }
 
   /** Once the place has ended: the kernel takes its wires away a moment later, this does it now. */
@@ -97,6 +96,14 @@ export class Place {
   }
 }
 
+function killInit({ rack }: InitPids): void {
+  try {
+    process.kill(rack, 'SIGKILL')
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error
+  }
+}
+
 /** @param userNamespace enter the lab's user namespace too (from outside, as the ordinary user who made it) */
 export function enterPlace(machinePid: number, userNamespace: boolean, argv: readonly string[]): string[] {
   const spaces = ['--pid', '--net', '--mount', '--uts', '--ipc', '--root', '--wd']
@@ -109,7 +116,7 @@ function script({ name, wires, isDown, mounts }: PlaceOptions): string {
     'set -e',
     'while read -r key value; do if [ "$key" = NSpid: ]; then echo "pids $value"; fi; done < /proc/self/status',
     'read -r go',
-    `echo ${name} > /proc/sys/kernel/hostname`,
+    `hostname ${name}`,
     ...configureLines(wires, isDown),
     ...mounts,
     'echo ready',

@@ -37,6 +37,7 @@ export function parseRecord(text: string): ProcessRecord | null {
   return match === null ? null : { pid: Number(match[1]), startTicks: Number(match[2]) }
 }
 
+/** By its code only: an error of Node's own modules need not be an instance of the Error of whoever catches it. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
+  return typeof error === 'object' && error !== null && 'code' in error && codes.some((code) => code === error.code)
 }

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
-import { CLIENT_WIRES, WITNESS_WIRES } from '../net/plan'
+import { join } from 'node:path'
+import { CLIENT_WIRES, WITNESS_WIRES, type Wire } from '../net/plan'
 import { switchBatch } from '../net/script'
 import type { LabStatus } from './control'
 import { Host } from './host'
@@ -38,9 +39,11 @@ export class Rack {
   async start(): Promise<void> {
     this.#doing = 'laying the wires'
     await ipBatch(switchBatch())
-    const outside = { isDown: () => false, mounts: ['mount -t proc proc /proc'], log: this.paths.log }
-    this.#client = await Place.start({ ...outside, name: 'client', wires: CLIENT_WIRES })
-    this.#witnessPlace = await Place.start({ ...outside, name: 'witness', wires: WITNESS_WIRES })
+    const outside = { isDown: () => false, mounts: ['mount -n -t proc proc /proc'], log: this.paths.log }
+    const start = (name: string, wires: readonly Wire[]) =>
+      Place.start({ ...outside, name, wires, script: join(this.paths.dir, `${name}.sh`) })
+    this.#client = await start('client', CLIENT_WIRES)
+    this.#witnessPlace = await start('witness', WITNESS_WIRES)
     const key = randomBytes(32).toString('hex')
     writeFileSync(this.paths.key, `${key}\n`, { mode: 0o600 })
     if (this.settings.witness !== null) {

@@ -12,7 +12,7 @@ export function registerExec(lab: Command): void {
     .action((place: string, argv: readonly string[], _: unknown, verb: Command) =>
       acting(async () => {
         const opened = await openLab(dirOf(verb))
-        const child = await opened.spawnIn(place, argv)
+        const child = await opened.spawnIn(place, argv[0] === '--' ? argv.slice(1) : argv)
         return new Promise<number>((resolve, reject) => {
           child.once('error', reject)
           child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
