@@ -22,16 +22,18 @@ export class KeptLog implements Log {
 
 /** A witness in this process, with real sockets and a real directory. */
 export class RunningWitness {
-  readonly log = new KeptLog()
   private readonly clients: WitnessClient[] = []
+  private stopped = false
 
   private constructor(
+    /** What the witness, and its clients, said. */
+    readonly log: KeptLog,
     private readonly directory: string,
     private readonly listener: ClaimListener,
     private readonly stopLog: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<RunningWitness> {
+  static async start(port = 0): Promise<RunningWitness> {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-witness-'))
     const log = new KeptLog()
     const claims = await openClaimLog(directory, log)
@@ -40,8 +42,8 @@ export class RunningWitness {
     }
     const daemon = new WitnessDaemon({ claims, clock: systemClock, log, broken })
     const keyOf = (pool: string) => (pool === POOL ? KEY : null)
-    const listener = await listenForClaims({ host: '127.0.0.1', port: 0, keyOf, events: daemon, log, connectionsMax: 20 })
-    return new RunningWitness(directory, listener, async () => {
+    const listener = await listenForClaims({ host: '127.0.0.1', port, keyOf, events: daemon, log, connectionsMax: 20 })
+    return new RunningWitness(log, directory, listener, async () => {
       await daemon.settled()
       await claims.close()
     })
@@ -59,6 +61,8 @@ export class RunningWitness {
   }
 
   async stop(): Promise<void> {
+    if (this.stopped) return
+    this.stopped = true
     for (const client of this.clients) client.close()
     await this.listener.close()
     await this.stopLog()
