@@ -135,6 +135,26 @@ test('an NBD server that is killed and started again costs no I/O error and no r
   await kill()
 })
 
+test('a domain whose disk hangs is paused and destroyed without waiting for the disk', async () => {
+  const options = ['--export-name', 'orders', '--format', 'raw', '--persistent', '--socket', rig.path('nbd.sock')]
+  const server = rig.outside('qemu-nbd', ...options, rig.path('disk'))
+  await until('the NBD server listens', () => existsSync(rig.path('nbd.sock')))
+  const domid = await boot(nbdDisk())
+  await ready(domid)
+  const writer = rig.spawn(...client('write', '--pace', '0'))
+  const before = acknowledged()
+  await until('records are written', () => acknowledged() > before + 20)
+  server.kill('SIGSTOP')
+  expect(await agent.call('xl', 'pause', String(domid))).toEqual({ exit: 0, stdout: '', stderr: '' })
+  expect(await agent.call('list')).toMatchObject([{ domid, paused: true }])
+  expect(await agent.call('xl', 'destroy', String(domid))).toEqual({ exit: 0, stdout: '', stderr: '' })
+  await until('the end is told', () => agent.ends.length === 1)
+  expect(agent.ends.splice(0)).toEqual([{ domid, vmUuid: VM, end: 'shutdown' }])
+  await rig.signal(writer, 'SIGTERM')
+  server.kill('SIGKILL')
+  await exited(server)
+})
+
 test('a kernel panic is a crash; a domain destroyed through xl is told of by the toolstack that comes back', async () => {
   const panicking = await boot(fileDisk())
   await ready(panicking)

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 
 /** An acknowledgement the client received: record number and machine time in ms (monotonic). */
 export interface Acknowledgement {
@@ -19,6 +19,7 @@ export class Journal {
   readonly #file: number
 
   constructor(path: string, recordBytes: number) {
+    dropCutLine(path)
     this.#file = openSync(path, 'a', 0o644)
     this.#write({ recordBytes })
   }
@@ -38,6 +39,11 @@ export class Journal {
   #write(line: Record<string, unknown>): void {
     writeSync(this.#file, `${JSON.stringify(line)}\n`)
   }
+}
+
+/** A writer that was killed in the middle of a line must not spoil the first line of the next. */
+function dropCutLine(path: string): void {
+  if (existsSync(path)) truncateSync(path, readFileSync(path).lastIndexOf('\n') + 1)
 }
 
 /** Reads a journal, also one whose writer was killed in the middle of its last line. */

@@ -1,13 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { DomainEnd, DomainManager, DomainSpec, DomainState } from '../contract'
+import { mkdir } from 'node:fs/promises'
+import type { DomainManager, DomainSpec, DomainState } from '../contract'
 import { findAccelerator } from './machine/accelerator'
-import { machineArguments, slotsOf, tapName, type MachineSockets } from './machine/arguments'
-import { hasCode, DomainStore, type DomainRecord } from './machine/domain-store'
-import { endFrom } from './machine/end'
-import { cpuSecondsOf, goneWithin, isAlive, killAndWait } from './machine/process-identity'
+import { machineArguments, slotsOf, tapName } from './machine/arguments'
+import { DomainStore, textOf, type DomainRecord } from './machine/domain-store'
+import { Ends, type EndListener } from './machine/ends'
+import { Monitors } from './machine/monitors'
 import { Plugs } from './machine/plugs'
-import { isRecord, Qmp, QmpError } from './machine/qmp'
+import { cpuSecondsOf, goneWithin, isAlive, killAndWait } from './machine/process-identity'
 import { spawnMachine } from './machine/spawn'
 import { addTap, removeTap } from './machine/tap'
 
@@ -28,18 +27,17 @@ export interface LabDomainState extends DomainState {
 
 export interface LabDomainManager extends DomainManager {
   list(): Promise<readonly LabDomainState[]>
+  /** The domid of the running domain with this id or name, without asking the machine itself; `null` for none. */
+  find(who: string): Promise<number | null>
   /** What the domain printed on its console so far; '' for one that is not known. */
   consoleText(domid: number): Promise<string>
   /** Stops watching; the domains run on. */
   close(): void
 }
 
-const START_MS = 30_000
-const LINGER_MS = 5_000
 /** The guest may be too young to hear the first press of the power button. */
 const PRESS_AGAIN_MS = 2_000
-
-type EndListener = (domid: number, vmUuid: string, end: DomainEnd) => void
+const STOP_MS = 30_000
 
 /**
  * Domains as QEMU processes: each in a session of its own with its record in `stateDir`, so that any process of the host can find,
@@ -51,19 +49,17 @@ export function createDomainManager(options: DomainManagerOptions = {}): LabDoma
 
 class QemuDomains implements LabDomainManager {
   readonly #store: DomainStore
+  readonly #monitors: Monitors
   readonly #plugs: Plugs
-  readonly #socketDir: string
+  readonly #ends: Ends
   readonly #qemu: string
-  readonly #listeners: EndListener[] = []
-  readonly #watches = new Map<number, Qmp>()
-  readonly #ourDoing = new Set<number>()
-  #closed = false
 
   constructor(options: DomainManagerOptions) {
     this.#store = new DomainStore(options.stateDir ?? '/run/xen-lab')
-    this.#socketDir = options.socketDir ?? '/var/run/xen'
+    this.#monitors = new Monitors(this.#store, options.socketDir ?? '/var/run/xen')
+    this.#plugs = new Plugs(this.#store, this.#monitors)
+    this.#ends = new Ends(this.#store, this.#monitors)
     this.#qemu = options.qemu ?? 'qemu-system-x86_64'
-    this.#plugs = new Plugs(this.#store, (domid, work) => this.#command(domid, work))
   }
 
   reserve(): Promise<number> {
@@ -71,63 +67,54 @@ class QemuDomains implements LabDomainManager {
   }
 
   async create(spec: DomainSpec, reserved?: number): Promise<number> {
-    const accelerator = await findAccelerator(spec.kernel, this.#qemu)
     const domid = reserved ?? (await this.#store.allocate())
-    const sockets = this.#sockets(domid)
-    const path = (file: string): string => this.#store.path(domid, file)
     try {
-      await mkdir(this.#socketDir, { recursive: true })
-      for (const nic of spec.nics) await addTap(tapName(domid, nic.device), nic.bridge)
-      const args = machineArguments(domid, spec, accelerator, sockets)
-      const process = await spawnMachine(this.#qemu, args, {
-        request: path('request'),
-        events: path('events.log'),
-        log: path('qemu.log'),
-      })
-      const record = { domid, spec, process, slots: slotsOf(spec), destroyed: false, ended: false }
-      await this.#store.save(record)
-      await this.#untilUp(record)
-      await this.#watch(record)
+      const record = await this.#start(domid, spec)
+      await this.#monitors.untilUp(record)
+      await this.#ends.watch(record)
       return domid
     } catch (error) {
       const record = await this.#store.read(domid)
-      if (record !== null) await killAndWait(record.process)
+      if (record !== null) {
+        await killAndWait(record.process)
+        await this.#store.save({ ...record, ended: true })
+      }
       for (const nic of spec.nics) await removeTap(tapName(domid, nic.device))
-      if (record !== null) await this.#store.save({ ...record, ended: true })
+      await this.#monitors.sweep(domid)
       throw error
     }
   }
 
   async unpause(domid: number): Promise<void> {
-    await this.#command(domid, (qmp) => qmp.execute('cont'))
+    await this.#monitors.command(domid, (qmp) => qmp.execute('cont'))
   }
 
-  /** The vCPUs stand when this resolves; I/O in flight may still be waited for, for as long as a frozen mirror takes. */
+  /** The vCPUs stand when this resolves; QEMU itself answers only when I/O in flight is done, which a frozen mirror may hold up. */
   async pause(domid: number): Promise<void> {
-    await this.#command(domid, async (qmp) => {
-      const stopped = qmp.event(({ event }) => event === 'STOP', START_MS)
-      await Promise.any([qmp.execute('stop'), stopped])
+    await this.#monitors.command(domid, async (qmp) => {
+      const stopped = qmp.event(({ event }) => event === 'STOP', STOP_MS)
+      await Promise.race([qmp.execute('stop', {}, STOP_MS), stopped])
     })
   }
 
   async shutdown(domid: number, timeoutMs: number): Promise<void> {
     const record = await this.#store.live(domid)
-    this.#ourDoing.add(domid)
+    this.#ends.expect(domid)
     for (const until = performance.now() + timeoutMs; performance.now() < until;) {
-      await this.#press(domid)
+      await this.#pressPowerButton(record)
       const gone = await goneWithin(record.process, Math.min(PRESS_AGAIN_MS, until - performance.now()))
-      if (gone) return this.#bury(record)
+      if (gone) return this.#ends.bury(record)
     }
-    this.#ourDoing.delete(domid)
+    this.#ends.expectNoMore(domid)
     throw new Error(`domain ${domid} did not power off within ${timeoutMs} ms`)
   }
 
   async destroy(domid: number): Promise<void> {
     const record = await this.#store.live(domid)
-    this.#ourDoing.add(domid)
+    this.#ends.expect(domid)
     await this.#store.save({ ...record, destroyed: true })
     await killAndWait(record.process)
-    await this.#bury(record)
+    await this.#ends.bury(record)
   }
 
   plugDisk: DomainManager['plugDisk'] = (domid, disk) => this.#plugs.plugDisk(domid, disk)
@@ -136,14 +123,18 @@ class QemuDomains implements LabDomainManager {
   unplugNic: DomainManager['unplugNic'] = (domid, device) => this.#plugs.unplugNic(domid, device)
 
   async list(): Promise<readonly LabDomainState[]> {
-    const records = await this.#store.current()
-    const states = await Promise.all(records.map((record) => this.#state(record)))
+    const states = await Promise.all((await this.#store.current()).map((record) => this.#state(record)))
     return states.filter((state) => state !== null)
   }
 
+  async find(who: string): Promise<number | null> {
+    const named = (await this.#store.current()).filter(({ domid, spec }) => String(domid) === who || spec.name === who)
+    for (const { domid, process } of named) if (await isAlive(process)) return domid
+    return null
+  }
+
   onEnd(listener: EndListener): void {
-    this.#listeners.push(listener)
-    if (this.#listeners.length === 1) void this.#adopt()
+    this.#ends.onEnd(listener)
   }
 
   async consoleText(domid: number): Promise<string> {
@@ -151,120 +142,36 @@ class QemuDomains implements LabDomainManager {
   }
 
   close(): void {
-    this.#closed = true
-    for (const watch of this.#watches.values()) watch.close()
+    this.#ends.close()
   }
 
-  #sockets(domid: number): MachineSockets {
-    return {
-      command: join(this.#socketDir, `qmp-libxl-${domid}`),
-      event: join(this.#socketDir, `qmp-event-${domid}`),
-      console: this.#store.path(domid, 'console.sock'),
-      consoleLog: this.#store.path(domid, 'console.log'),
-    }
-  }
-
-  async #command<T>(domid: number, work: (qmp: Qmp) => Promise<T>): Promise<T> {
-    await this.#store.live(domid)
-    const qmp = await Qmp.open(this.#sockets(domid).command)
-    try {
-      return await work(qmp)
-    } finally {
-      qmp.close()
-    }
-  }
-
-  /** The greeting comes when devices and disks are in place. */
-  async #untilUp(record: DomainRecord): Promise<void> {
-    for (const until = performance.now() + START_MS; performance.now() < until;) {
-      try {
-        const qmp = await Qmp.open(this.#sockets(record.domid).command, START_MS)
-        qmp.close()
-        return
-      } catch (error) {
-        if (!isUnreachable(error)) throw error
-        if (!(await isAlive(record.process))) break
-      }
-      await sleep(20)
-    }
-    const log = await textOf(this.#store.path(record.domid, 'qemu.log'))
-    throw new Error(`the machine of ${record.spec.name} did not come up: ${log.trim().split('\n').slice(-3).join('; ')}`)
-  }
-
-  async #watch(record: DomainRecord): Promise<void> {
-    const watch = await Qmp.open(this.#sockets(record.domid).event)
-    this.#watches.set(record.domid, watch)
-    void watch.closed.then(async () => {
-      this.#watches.delete(record.domid)
-      if (!this.#closed) await this.#ended(record)
+  async #start(domid: number, spec: DomainSpec): Promise<DomainRecord> {
+    const accelerator = await findAccelerator(spec.kernel, this.#qemu)
+    await mkdir(this.#monitors.directory, { recursive: true })
+    for (const nic of spec.nics) await addTap(tapName(domid, nic.device), nic.bridge)
+    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, this.#monitors.sockets(domid)), {
+      request: this.#store.path(domid, 'request'),
+      events: this.#store.path(domid, 'events.log'),
+      log: this.#store.path(domid, 'qemu.log'),
     })
+    const record = { domid, spec, process, slots: slotsOf(spec), destroyed: false, ended: false }
+    await this.#store.save(record)
+    return record
   }
 
-  /** Takes over what another process of this host started, and tells of what ended while nobody watched. */
-  async #adopt(): Promise<void> {
-    for (const record of await this.#store.current()) {
-      if (this.#watches.has(record.domid) || this.#ourDoing.has(record.domid)) continue
-      if (await isAlive(record.process)) await this.#watch(record)
-      else await this.#ended(record)
-    }
-  }
-
-  async #ended({ domid, process, spec }: DomainRecord): Promise<void> {
-    if (this.#ourDoing.has(domid)) return
-    if (!(await goneWithin(process, LINGER_MS))) await killAndWait(process)
-    const record = await this.#store.read(domid)
-    if (record === null) return
-    // Destroyed by another program of the host: for the toolstack that is a machine that is simply gone.
-    const end = record.destroyed ? 'shutdown' : await endFrom(this.#store.path(domid, 'events.log'))
-    await this.#bury(record)
-    for (const listener of this.#listeners) listener(domid, spec.vmUuid, end)
-  }
-
-  /** Whoever does not watch leaves the record, so that the one who does can tell of the end. */
-  async #bury(record: DomainRecord): Promise<void> {
-    for (const slot of record.slots) {
-      if (slot?.startsWith('nic-') === true) await removeTap(tapName(record.domid, slot.slice('nic-'.length)))
-    }
-    if (this.#listeners.length === 0 && !this.#watches.has(record.domid)) return
-    await this.#store.save({ ...record, ended: true })
-    await this.#store.prune()
-  }
-
-  async #press(domid: number): Promise<void> {
+  async #pressPowerButton({ domid, process }: DomainRecord): Promise<void> {
     try {
-      await this.#command(domid, (qmp) => qmp.execute('system_powerdown'))
+      await this.#monitors.command(domid, (qmp) => qmp.execute('system_powerdown'))
     } catch (error) {
-      const record = await this.#store.read(domid)
-      if (record !== null && (await isAlive(record.process))) throw error
+      if (await isAlive(process)) throw error
     }
   }
 
   async #state(record: DomainRecord): Promise<LabDomainState | null> {
     const { vmUuid, name, memoryBytes, vcpus } = record.spec
     const cpuSeconds = await cpuSecondsOf(record.process)
-    if (cpuSeconds === null) return null
-    const known = { domid: record.domid, vmUuid, name, memoryBytes, vcpus, cpuSeconds }
-    try {
-      const status = await this.#command(record.domid, (qmp) => qmp.execute('query-status'))
-      return { ...known, paused: !(isRecord(status) && status['running'] === true) }
-    } catch (error) {
-      if (!isUnreachable(error)) throw error
-      // A monitor that is silent while its process lives waits for I/O after a stop: the vCPUs stand.
-      return (await isAlive(record.process)) ? { ...known, paused: true } : null
-    }
-  }
-}
-
-const isUnreachable = (error: unknown): boolean =>
-  error instanceof QmpError || hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED') || hasCode(error, 'ECONNRESET')
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return ''
-    throw error
+    const paused = cpuSeconds === null ? null : await this.#monitors.isPaused(record)
+    if (cpuSeconds === null || paused === null) return null
+    return { domid: record.domid, vmUuid, name, memoryBytes, vcpus, cpuSeconds, paused }
   }
 }

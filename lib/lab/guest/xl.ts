@@ -15,12 +15,11 @@ const isVerb = (word: string | undefined): word is Verb => VERBS.some((verb) => 
 export async function runXl(argv: readonly string[], domains: LabDomainManager): Promise<XlOutcome> {
   const [verb, who] = argv
   if (!isVerb(verb)) return failed(`xl: command not implemented here: ${verb ?? '(none)'}; there are ${VERBS.join(', ')}`, 2)
-  const states = await domains.list()
-  if (verb === 'list') return { exit: 0, stdout: [HEADING, ...states.map(row)].join('\n') + '\n', stderr: '' }
+  if (verb === 'list') return { exit: 0, stdout: [HEADING, ...(await domains.list()).map(row)].join('\n') + '\n', stderr: '' }
   if (who === undefined) return failed(`'xl ${verb}' requires at least 1 argument.`, 2)
-  const domain = states.find(({ domid, name }) => String(domid) === who || name === who)
-  if (domain === undefined) return failed(`${who} is an invalid domain identifier (rc=-6)`, 1)
-  await domains[verb](domain.domid)
+  const domid = await domains.find(who)
+  if (domid === null) return failed(`${who} is an invalid domain identifier (rc=-6)`, 1)
+  await domains[verb](domid)
   return { exit: 0, stdout: '', stderr: '' }
 }
 

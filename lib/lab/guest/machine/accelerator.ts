@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { hasCode } from './domain-store'
+import { hasCode, textOf } from './domain-store'
 
 export type Accelerator = 'kvm' | 'tcg'
 
@@ -63,13 +63,4 @@ function kernelSpeaks(kernel: string, qemu: string): Promise<boolean> {
       resolve(speaks)
     })
   })
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return ''
-    throw error
-  }
 }

@@ -17,6 +17,8 @@ export interface MachineSockets {
 
 export const diskId = (userdevice: string): string => `disk-${userdevice}`
 export const nicId = (device: string): string => `nic-${device}`
+/** The NIC's device number from its id; `null` for the id of anything else. */
+export const nicDeviceOf = (id: string): string | null => /^nic-(.+)$/.exec(id)?.[1] ?? null
 export const tapName = (domid: number, device: string): string => `vif${domid}.${device}`
 
 /** Which device sits in which slot, in the order the guest numbers them; `null` is an empty slot. */

@@ -1,24 +1,23 @@
 import type { DomainDisk, DomainNic } from '../../contract'
 import { blockNode, diskDevice, diskId, nicBackend, nicDevice, nicId, tapName } from './arguments'
 import type { DomainStore } from './domain-store'
+import type { Monitors } from './monitors'
 import type { Qmp } from './qmp'
 import { addTap, removeTap } from './tap'
 
 /** How long a guest may take to let go of a device; one that has not booted its drivers never does. */
 const UNPLUG_MS = 20_000
 
-type Command = <T>(domid: number, work: (qmp: Qmp) => Promise<T>) => Promise<T>
-
 /** Disks and NICs of a domain that runs. */
 export class Plugs {
   constructor(
     private readonly store: DomainStore,
-    private readonly command: Command,
+    private readonly monitors: Monitors,
   ) {}
 
   async plugDisk(domid: number, disk: DomainDisk): Promise<void> {
     const slot = await this.#freeSlot(domid, diskId(disk.userdevice))
-    await this.command(domid, async (qmp) => {
+    await this.monitors.command(domid, async (qmp) => {
       await qmp.execute('blockdev-add', blockNode(disk))
       try {
         await qmp.execute('device_add', diskDevice(disk, slot))
@@ -33,7 +32,7 @@ export class Plugs {
   async unplugDisk(domid: number, userdevice: string): Promise<void> {
     const id = diskId(userdevice)
     const slot = await this.#slotOf(domid, id)
-    await this.command(domid, async (qmp) => {
+    await this.monitors.command(domid, async (qmp) => {
       await remove(qmp, id)
       await qmp.execute('blockdev-del', { 'node-name': id })
     })
@@ -44,7 +43,7 @@ export class Plugs {
     const slot = await this.#freeSlot(domid, nicId(nic.device))
     await addTap(tapName(domid, nic.device), nic.bridge)
     try {
-      await this.command(domid, async (qmp) => {
+      await this.monitors.command(domid, async (qmp) => {
         await qmp.execute('netdev_add', nicBackend(domid, nic))
         try {
           await qmp.execute('device_add', nicDevice(nic, slot))
@@ -63,7 +62,7 @@ export class Plugs {
   async unplugNic(domid: number, device: string): Promise<void> {
     const id = nicId(device)
     const slot = await this.#slotOf(domid, id)
-    await this.command(domid, async (qmp) => {
+    await this.monitors.command(domid, async (qmp) => {
       await remove(qmp, id)
       await qmp.execute('netdev_del', { id })
     })

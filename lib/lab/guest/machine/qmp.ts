@@ -61,17 +61,17 @@ export class Qmp {
       `no greeting on ${path}`,
       limitMs,
     )
-    await qmp.execute('qmp_capabilities')
+    await qmp.execute('qmp_capabilities', {}, limitMs)
     return qmp
   }
 
-  execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+  execute(command: string, args: Readonly<Record<string, unknown>> = {}, limitMs = COMMAND_MS): Promise<unknown> {
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
     })
-    this.socket.write(`${JSON.stringify({ execute: command, ...(args && { arguments: args }), id })}\n`)
-    return this.#limited(answer, `no answer to ${command}`, COMMAND_MS)
+    this.socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
+    return this.#limited(answer, `no answer to ${command}`, limitMs)
   }
 
   onEvent(listener: (event: QmpEvent) => void): void {

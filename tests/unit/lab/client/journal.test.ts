@@ -17,13 +17,16 @@ test('what was noted is read back, without the line a kill cut short', () => {
   journal.acknowledged({ n: 2, at: 20 })
   journal.close()
   appendFileSync(path, '{"n":3,"at"')
-  expect(readJournal(path)).toEqual({
-    recordBytes: 64,
-    acknowledgements: [
-      { n: 1, at: 10.123 },
-      { n: 2, at: 20 },
-    ],
-  })
+  const first = [
+    { n: 1, at: 10.123 },
+    { n: 2, at: 20 },
+  ]
+  expect(readJournal(path)).toEqual({ recordBytes: 64, acknowledgements: first })
+
+  const next = new Journal(path, 64)
+  next.acknowledged({ n: 3, at: 30 })
+  next.close()
+  expect(readJournal(path).acknowledgements).toEqual([...first, { n: 3, at: 30 }])
 })
 
 test('each record has a text of its own and of the wanted length', () => {

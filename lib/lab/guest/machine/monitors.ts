@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { MachineSockets } from './arguments'
+import { hasCode, textOf, type DomainRecord, type DomainStore } from './domain-store'
+import { isAlive } from './process-identity'
+import { isRecord, Qmp, QmpError } from './qmp'
+
+const START_MS = 30_000
+const STATUS_MS = 2_000
+
+/** The way to each domain's QEMU: where its sockets are, and commands over connections of their own. */
+export class Monitors {
+  constructor(
+    private readonly store: DomainStore,
+    readonly directory: string,
+  ) {}
+
+  sockets(domid: number): MachineSockets {
+    return {
+      command: join(this.directory, `qmp-libxl-${domid}`),
+      event: join(this.directory, `qmp-event-${domid}`),
+      console: this.store.path(domid, 'console.sock'),
+      consoleLog: this.store.path(domid, 'console.log'),
+    }
+  }
+
+  /** A killed machine leaves its sockets lying about. */
+  async sweep(domid: number): Promise<void> {
+    const { command, event } = this.sockets(domid)
+    for (const path of [command, event]) await rm(path, { force: true })
+  }
+
+  async command<T>(domid: number, work: (qmp: Qmp) => Promise<T>, limitMs?: number): Promise<T> {
+    await this.store.live(domid)
+    const qmp = await Qmp.open(this.sockets(domid).command, limitMs)
+    try {
+      return await work(qmp)
+    } finally {
+      qmp.close()
+    }
+  }
+
+  watch(domid: number): Promise<Qmp> {
+    return Qmp.open(this.sockets(domid).event)
+  }
+
+  /** Resolves when devices and disks are in place, which is when QEMU greets; a machine that gives up says why. */
+  async untilUp({ domid, process, spec }: DomainRecord): Promise<void> {
+    for (const until = performance.now() + START_MS; performance.now() < until;) {
+      try {
+        await this.command(domid, () => Promise.resolve(), START_MS)
+        return
+      } catch (error) {
+        if (!(await isAlive(process))) break
+        if (!isUnreachable(error)) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    const log = await textOf(this.store.path(domid, 'qemu.log'))
+    throw new Error(`the machine of ${spec.name} did not come up: ${log.trim().split('\n').slice(-3).join('; ')}`)
+  }
+
+  /** `null` for a machine that is gone. */
+  async isPaused({ domid, process }: DomainRecord): Promise<boolean | null> {
+    try {
+      const status = await this.command(domid, (qmp) => qmp.execute('query-status', {}, STATUS_MS), STATUS_MS)
+      return !(isRecord(status) && status['running'] === true)
+    } catch (error) {
+      if (!(await isAlive(process))) return null
+      if (!isUnreachable(error)) throw error
+      // A monitor that is silent while its process lives waits for I/O after a stop: the vCPUs stand.
+      return true
+    }
+  }
+}
+
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof QmpError || hasCode(error, 'ENOENT') || hasCode(error, 'ECONNREFUSED') || hasCode(error, 'ECONNRESET')
