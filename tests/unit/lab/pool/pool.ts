@@ -27,7 +27,7 @@ const METHODS = { ...vmMethods, ...storageMethods }
 
 export class TestPool {
   readonly db = new PoolDatabase()
-  readonly folder = mkdtempSync(join(tmpdir(), 'lab-pool-'))
+  readonly folder = mkdtempSync(join(tmpdir(), 'machines-'))
   readonly hosts: TestHost[] = []
   readonly progress: number[] = []
   network: Ref = NULL_REF
