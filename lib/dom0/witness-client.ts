@@ -129,7 +129,8 @@ class Client implements WitnessClient {
           reject(new WitnessUnreachable(why))
         },
       }
-      const timer = setTimeout(() => waiting.giveUp(this.silence(waiting.sent)), this.deadlineMs)
+      // When this process stood still, timers come before what arrived meanwhile: look there before giving up.
+      const timer = setTimeout(() => setImmediate(() => waiting.giveUp(this.silence(waiting.sent))), this.deadlineMs)
       this.pending.set(id, waiting)
       this.send(id, waiting)
     })

@@ -130,9 +130,16 @@ export class WitnessConnection {
   }
 
   private check(): void {
-    const nowMs = performance.now()
-    if (this.silentSinceMs !== null && nowMs - this.silentSinceMs > SILENT_MS) this.abandon(`no answer for ${SILENT_MS} ms`)
-    else if (this.up && nowMs - this.lastHeardMs > SILENT_MS) this.ask(PING_ID, { op: 'ping' })
+    if (this.isSilent()) {
+      // When this process stood still, timers come before what arrived meanwhile.
+      setImmediate(() => {
+        if (this.isSilent()) this.abandon(`no answer for ${SILENT_MS} ms`)
+      })
+    } else if (this.up && performance.now() - this.lastHeardMs > SILENT_MS) this.ask(PING_ID, { op: 'ping' })
+  }
+
+  private isSilent(): boolean {
+    return this.silentSinceMs !== null && performance.now() - this.silentSinceMs > SILENT_MS
   }
 
   private abandon(why: string): void {
