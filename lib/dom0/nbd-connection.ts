@@ -148,10 +148,7 @@ export class NbdConnection {
   }
 
   private leaveWhenAnswered(): void {
-    if (!this.leaving || this.inflight > 0 || this.gone) return
-    this.finish()
-    this.options.socket.end()
-    this.options.socket.resume()
+    if (this.leaving && this.inflight === 0 && !this.gone) this.options.socket.destroySoon()
   }
 
   private complain(text: string): void {

@@ -6,7 +6,7 @@ import type { PeerFrame } from '../wire/peer'
  */
 export interface PeerLink {
   send(frame: PeerFrame): void
-  /** Bytes handed to send() that the system has not taken yet. */
+  /** Bytes handed to send() that the other side has not confirmed, 64 for each frame's header included. */
   readonly queuedBytes: number
   close(reason: string): void
 }

@@ -63,7 +63,10 @@ describe('an export', () => {
     expect(disk.asked.filter(({ kind }) => kind === 'write').every(({ fua, durable }) => fua && durable)).toBe(true)
     client.send(2, 0, 0)
     await expect(client.take(1)).rejects.toThrow('closed')
-    expect(served?.connections).toBe(0)
+    await until(
+      () => served?.connections === 0,
+      () => served?.connections,
+    )
     expect(log.lines).toEqual([])
   })
 
@@ -98,6 +101,23 @@ describe('an export', () => {
     disk.answer({ error: 0 })
     expect((await client.reply(0)).error).toBe(0)
     await expect(client.take(1)).rejects.toThrow('closed')
+  })
+
+  test('a client that said goodbye and takes no answer does not hold up the end', async () => {
+    const disk = new MemoryDisk(16 * MIB)
+    await serve({ handler: disk.handler })
+    const { client } = await TapdiskClient.open(path())
+    client.socket.pause()
+    for (let index = 0; index < 7; index++) client.send(0, 0, MIB)
+    client.send(2, 0, 0)
+    await until(
+      () => disk.asked.length === 7 && served?.inflight === 0,
+      () => [disk.asked.length, served?.inflight],
+    )
+    expect(served?.connections).toBe(1)
+    await served?.close()
+    expect(served?.connections).toBe(0)
+    client.socket.destroy()
   })
 
   test('takes in no more than its limits, over all connections, and goes on when there is room', async () => {

@@ -138,7 +138,9 @@ describe('a link over three addresses', () => {
     expect(secondary.frames.every((frame, index) => frame.type === 'write' && frame.data.equals(payloadOf(index + 1)))).toBe(true)
     expect(primary.story).toEqual(['up', 'welcome'])
     expect(secondary.story).toEqual(['up'])
-    expect(relay(2).forwarded).toBeGreaterThan(100_000)
+    // A wire that was only cut is soon back and may carry the rest again.
+    expect(relay(1).forwarded + relay(2).forwarded).toBeGreaterThan(100_000)
+    if (fault !== 'cut') expect(relay(2).forwarded).toBeGreaterThan(100_000)
   })
 
   test('moves back to the best address once that has answered for a while', async () => {
