@@ -29,7 +29,7 @@ function lab(...args: string[]): Ended {
 test('up, status, exec, fault, undo, down', () => {
   const dir = join(built.folder, 'a')
   const at = (...args: string[]): Ended => lab('--dir', dir, ...args)
-  const up = at('up', '--hosts', '1', '--no-product', '--time', 'promotionFuseMs=5')
+  const up = at('up', '--hosts', '1', '--no-product', '--no-guest', '--time', 'promotionFuseMs=5')
   expect(up).toMatchObject({
     exit: 0,
     stdout: expect.stringMatching(/^A lab of 1 hosts runs at .*\n {2}h1 {2}10\.77\.0\.1 /) as string,
@@ -48,7 +48,7 @@ test('up, status, exec, fault, undo, down', () => {
   })
   expect(at('fault', 'disk', '--host', 'h1', '--undo').exit).toBe(0)
   expect(at('exec', 'h1', '--', 'ls', '/srv').stdout).toBe('holdfast\n')
-  expect(at('up')).toMatchObject({ exit: 2, stderr: expect.stringContaining('runs at') as string })
+  expect(at('up', '--no-guest')).toMatchObject({ exit: 2, stderr: expect.stringContaining('runs at') as string })
   expect(at('down')).toMatchObject({ exit: 0, stdout: `The lab at ${dir} is gone\n` })
   expect(at('down')).toMatchObject({ exit: 0, stdout: `There is no lab at ${dir}\n` })
   expect(existsSync(dir)).toBe(false)
@@ -57,9 +57,9 @@ test('up, status, exec, fault, undo, down', () => {
 
 test.each([
   [['status'], 2, /no lab at/],
-  [['up', '--hosts', 'many'], 2, /1 to 16 hosts/],
-  [['up', '--time', 'lunchMs=1'], 2, /name=milliseconds with one of: deadHostCallMs/],
-  [['up', '--dir', `/tmp/${'x'.repeat(90)}`], 2, /too long for sockets/],
+  [['up', '--no-guest', '--hosts', 'many'], 2, /1 to 16 hosts/],
+  [['up', '--no-guest', '--time', 'lunchMs=1'], 2, /name=milliseconds with one of: deadHostCallMs/],
+  [['up', '--no-guest', '--dir', `/tmp/${'x'.repeat(90)}`], 2, /too long for sockets/],
 ])('%j is refused', (args, exit, text) => {
   const ended = args.includes('--dir') ? lab(...args) : lab('--dir', join(built.folder, 'b'), ...args)
   expect(ended).toMatchObject({ exit, stderr: expect.stringMatching(text) as string })
@@ -68,12 +68,16 @@ test.each([
 
 test('an up that is killed in the middle leaves what down removes', async () => {
   const dir = join(built.folder, 'c')
-  const child = spawn(process.execPath, [join(built.labBin, 'holdfast.js'), 'lab', 'up', '--dir', dir, '--no-product'], {
-    stdio: 'ignore',
-  })
+  const child = spawn(
+    process.execPath,
+    [join(built.labBin, 'holdfast.js'), 'lab', 'up', '--dir', dir, '--no-product', '--no-guest'],
+    {
+      stdio: 'ignore',
+    },
+  )
   await until('it has begun', () => existsSync(join(dir, 'init.pid')))
   child.kill('SIGKILL')
-  expect(lab('up', '--dir', dir).stderr).toMatch(/runs at .* already|leftovers of a lab that crashed/)
+  expect(lab('up', '--no-guest', '--dir', dir).stderr).toMatch(/runs at .* already|leftovers of a lab that crashed/)
   expect(lab('down', '--dir', dir).exit).toBe(0)
   await until('nothing of it runs', () => processesAbout(dir).length === 0)
   expect(existsSync(dir)).toBe(false)
@@ -102,7 +106,7 @@ testAsNobody('as an ordinary user, in a user namespace', async () => {
   const dir = join(home, 'lab')
   const program = [process.execPath, join(built.labBin, 'holdfast.js'), 'lab', '--dir', dir]
   const steps = [
-    'up --no-product',
+    'up --no-product --no-guest',
     'exec h1 -- sh -c "id -u; echo text > /srv/holdfast/f; cat /srv/holdfast/f; touch /usr/bin/x"',
     'fault disk --host h1',
     'exec h1 -- cat /srv/holdfast/f',

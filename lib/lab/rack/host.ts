@@ -31,6 +31,8 @@ export class Host {
   readonly #wires: readonly Wire[]
   #place: Place | null = null
   #services: Service[] = []
+  /** Settles when the last power off is complete. */
+  #ending: Promise<void> = Promise.resolve()
 
   constructor(
     readonly description: HostDescription,
@@ -51,6 +53,7 @@ export class Host {
 
   /** Resolves when the host's processes are started; its xapi may need a moment more. */
   async boot(): Promise<void> {
+    await this.#ending
     if (this.#place !== null) return
     const { labBin, guest, userNamespace } = this.settings
     refreshRoot(this.paths, labBin)
@@ -79,10 +82,14 @@ export class Host {
   }
 
   /** Resolves when nothing of the host runs any more. */
-  async powerOff(): Promise<void> {
+  powerOff(): Promise<void> {
     const place = this.#place
-    if (place === null) return
     this.#place = null
+    if (place !== null) this.#ending = this.#end(place)
+    return this.#ending
+  }
+
+  async #end(place: Place): Promise<void> {
     for (const service of this.#services) service.abandon()
     this.#services = []
     await place.kill()

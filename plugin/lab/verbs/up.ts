@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { LabTimes } from '../../../lib/lab/contract'
+import { ensureGuestImage } from '../../../lib/lab/guest/image/image'
 import { BadRequest } from '../../../lib/lab/faults/fault'
 import { removeLab } from '../../../lib/lab/rack/down'
 import { labPaths } from '../../../lib/lab/rack/paths'
@@ -10,7 +13,8 @@ import { acting, dirOf, withDir } from './acting'
 interface UpOptions {
   readonly hosts: string
   readonly product: boolean
-  readonly guest?: string
+  /** false: --no-guest. */
+  readonly guest?: string | false
   readonly time: readonly string[]
 }
 
@@ -18,17 +22,19 @@ export function registerUp(lab: Command): void {
   withDir(lab.command('up'))
     .description('make a lab and boot its hosts')
     .option('--hosts <number>', 'how many hosts', '2')
-    .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz")
+    .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz (default: made from Debian packages, once)")
+    .option('--no-guest', 'a lab that needs no guests')
     .option('--no-product', 'hosts without Holdfast')
     .option('--time <name=ms>', `a time of the real xapi to shorten: ${Object.keys(REAL_TIMES).join(', ')}`, collect, [])
     .action((options: UpOptions, verb: Command) =>
       acting(async () => {
+        const guest = await guestFolder(options.guest)
         const started = await startLab({
           dir: dirOf(verb),
           hosts: Number(options.hosts),
           times: timesOf(options.time),
           product: options.product,
-          ...(options.guest === undefined ? {} : { guest: options.guest }),
+          ...(guest === null ? {} : { guest }),
           onProgress: (doing) => process.stderr.write(`${doing}\n`),
         })
         process.stdout.write(`A lab of ${started.hosts.length} hosts runs at ${started.dir}\n`)
@@ -48,6 +54,14 @@ export function registerDown(lab: Command): void {
         return 0
       }),
     )
+}
+
+async function guestFolder(option: string | false | undefined): Promise<string | null> {
+  if (typeof option === 'string') {
+    if (!existsSync(join(option, 'vmlinuz'))) throw new BadRequest(`--guest ${option}: there is no vmlinuz in that folder`)
+    return option
+  }
+  return option === false ? null : (await ensureGuestImage()).directory
 }
 
 const collect = (value: string, values: readonly string[]): readonly string[] => [...values, value]
