@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type * as Connect from '../../../lib/xapi/connect'
+import type * as Shipped from './shipped'
 
-const ENTRY = join(__dirname, '..', '..', '..', 'lib', 'xapi', 'connect.ts')
+const ENTRY = join(__dirname, 'shipped.ts')
 
-/** lib/xapi as it is shipped, in one file: jest cannot load xen-api, which is an ES module. */
-export function bundledConnect(): typeof Connect {
+/** The XAPI client as it is shipped, in one file: jest cannot load xen-api, which is an ES module. */
+export function bundled(): typeof Shipped {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-xapi-bundle-'))
   try {
     const outfile = join(folder, 'connect.cjs')
@@ -21,7 +21,7 @@ export function bundledConnect(): typeof Connect {
       outfile,
       logLevel: 'warning',
     })
-    return createRequire(__filename)(outfile) as typeof Connect
+    return createRequire(__filename)(outfile) as typeof Shipped
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { XapiObject, XapiPort } from '../../../lib/ports/xapi'
-import { bundledConnect } from './bundled'
+import { bundled } from './bundled'
 import { fillSmallPool, UUID } from './small-pool'
 import { Failure, SmallXapi } from './small-xapi'
 
-const { connectXapi } = bundledConnect()
+const { connectXapi } = bundled()
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-xapi-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
