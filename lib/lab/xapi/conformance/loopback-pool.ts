@@ -33,6 +33,8 @@ export const SHORT_TIMES: LabTimes = {
   databaseBackupMs: 300_000,
 }
 
+let made = 0
+
 export class LoopbackPool {
   private constructor(
     readonly folder: string,
@@ -44,7 +46,7 @@ export class LoopbackPool {
   static async make(names: readonly string[], rootPassword: string, times: LabTimes): Promise<LoopbackPool> {
     const folder = mkdtempSync(join(tmpdir(), 'lab-pool-'))
     // Another net of loopback addresses per pool: pools of tests that run side by side do not meet.
-    const net = `127.${1 + (process.pid % 250)}.${1 + Math.floor(Math.random() * 250)}`
+    const net = `127.${1 + (process.pid % 250)}.${1 + (++made % 250)}`
     const addresses = names.map((_, index) => `${net}.${index + 1}`)
     const port = await freePort(addresses[0] ?? '127.0.0.1')
     const description: PoolDescription = {
