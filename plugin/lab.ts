@@ -4,6 +4,7 @@ import { defaultLabDir } from '../lib/lab/rack/paths'
 import { registerExec } from './lab/verbs/exec'
 import { registerFault } from './lab/verbs/fault'
 import { registerStatus } from './lab/verbs/status'
+import { registerXe } from './lab/verbs/xe'
 import { registerDown, registerUp } from './lab/verbs/up'
 
 /** Adds the `lab` commands. They end the process themselves: 0 done, 1 the lab failed, 2 a request that makes no sense. */
@@ -14,5 +15,5 @@ export function registerLab(program: Command): void {
     .addOption(new Option('--dir <directory>', "the lab's state").default(defaultLabDir(process.env)))
     .helpCommand(false)
     .enablePositionalOptions()
-  for (const register of [registerUp, registerDown, registerStatus, registerFault, registerExec]) register(lab)
+  for (const register of [registerUp, registerDown, registerStatus, registerFault, registerExec, registerXe]) register(lab)
 }

@@ -1,5 +1,6 @@
 /** A lab as its user holds it: commands, tests and the demo act through this, from outside. */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { runXe, type XeResult } from '../xe/run-xe'
 import { BadRequest, type Fault } from '../faults/fault'
 import { SEARCH_PATH } from './checks'
 import type { LabStatus } from './control'
@@ -84,6 +85,17 @@ export class Lab {
     child.stdin?.on('error', ignoreBrokenPipe).end(input)
     const exit = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
     return { exit, stdout: stdout(), stderr: stderr() }
+  }
+
+  /** xe as typed on a host; by default on the first one that has power. */
+  async xe(argv: readonly string[], host?: string): Promise<XeResult> {
+    const { hosts } = await this.status()
+    const found = hosts.find(({ name, power }) => (host === undefined ? power === 'on' : name === host))
+    if (found === undefined && host !== undefined) {
+      throw new BadRequest(`no host ${host}; choose one of: ${hosts.map(({ name }) => name).join(', ')}`)
+    }
+    if (found?.power !== 'on') throw new BadRequest(host === undefined ? 'every host is off' : `${host} is off`)
+    return runXe([...argv], found.xapiSocket)
   }
 
   /** Kills everything of the lab and removes its directory. */
