@@ -27,4 +27,7 @@ async function main(): Promise<void> {
   await inTurn(() => rack.start())
 }
 
-void main()
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+})
