@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { InvariantViolation } from '../core/domain/assert'
 import { Refusal } from '../core/domain/errors'
 import type { Log } from '../ports/log'
 import { fits, misfit, type ApiTable, type AskShapes } from '../wire/ask-shapes'
@@ -17,6 +18,9 @@ export interface Service<Api extends ApiTable<Api>> {
   readonly allow?: readonly (keyof Api & string)[]
   readonly log: Log
 }
+
+/** Exit status of a process that met a bug of its own. */
+const BUG = 70
 
 interface Answer {
   readonly status: number
@@ -57,6 +61,8 @@ async function answerTo<Api extends ApiTable<Api>>(service: Service<Api>, reques
   try {
     return { status: 200, body: { value: await service.handlers[fn](ask) } }
   } catch (error) {
+    // A bug stops the process at the assert: its supervisor starts it again, and nothing is decided on a broken belief.
+    if (error instanceof InvariantViolation) setImmediate(() => process.exit(BUG))
     if (error instanceof Refusal) return { status: 409, body: { refusal: { code: error.code, facts: error.facts } } }
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     service.log.error('a function of the API failed', {

@@ -53,6 +53,9 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   'datapath-activate': { volume: 'text', domain: 'text' },
   'datapath-deactivate': { volume: 'text', domain: 'text' },
   'datapath-detach': { volume: 'text', domain: 'text' },
+  'peer-catalogue': { records: 'object' },
+  'peer-secondary': { vm: 'text', primary: 'text', records: 'object' },
+  'peer-release': { vm: 'text' },
 }
 
 export const WORKER_ASKS: AskShapes<WorkerApi> = {

@@ -2,11 +2,12 @@ import type { Facts, RefusalCode } from '../core/domain/errors'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { Level } from '../core/domain/level'
 import type { TimelineEntry } from '../core/domain/timeline'
+import type { VolumeRecord } from '../core/domain/volume'
 
 /**
  * The daemon's socket: HTTP, `POST /v1/<function>` with a JSON object, answered by `{"value": ...}` (200), `{"refusal": Rejection}`
- * (409) or `{"bug": "text"}` (500). Bodies are bounded to 1 MiB. Served on a unix socket to root, and (functions marked
- * "peer" only) over TLS-PSK to the pool's other daemons.
+ * (409) or `{"bug": "text"}` (500). Bodies are bounded to 1 MiB. Served on a unix socket to root, and (`PEER_FUNCTIONS`
+ * only) over TLS-PSK to the pool's other daemons.
  */
 export interface Rejection {
   readonly code: RefusalCode
@@ -43,9 +44,25 @@ export interface DaemonApi {
   'datapath-activate': { ask: { volume: string; domain: string }; answer: null }
   'datapath-deactivate': { ask: { volume: string; domain: string }; answer: null }
   'datapath-detach': { ask: { volume: string; domain: string }; answer: null }
+  /** Peer: what the asker's catalogue says; answered by all of this host's. The higher version of each record wins on both. */
+  'peer-catalogue': { ask: { records: RecordList }; answer: RecordList }
+  /** Peer: keep the copies of this VM's volumes here, as its secondary. Answered by the TCP port of the worker. Idempotent. */
+  'peer-secondary': { ask: { vm: string; primary: string; records: RecordList }; answer: { port: number } }
+  /** Peer: the VM is no longer protected; its worker here ends, and its replicas go. */
+  'peer-release': { ask: { vm: string }; answer: null }
+}
+
+export interface RecordList {
+  readonly list: readonly VolumeRecord[]
 }
 
 export type DaemonFunction = keyof DaemonApi
+
+/** What the daemons of a pool may ask one another. */
+export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
+  ...(['version', 'protect', 'unprotect', 'timeline'] as const),
+  ...(['peer-catalogue', 'peer-secondary', 'peer-release'] as const),
+]
 
 export interface VersionReport {
   readonly version: string

@@ -1,4 +1,5 @@
 import type { HostUuid, SrUuid, VmUuid, VolumeKey } from './ids'
+import type { Level } from './level'
 
 /** A disk in a Holdfast SR, as the catalogue on every host records it. */
 export interface VolumeRecord {
@@ -12,6 +13,8 @@ export interface VolumeRecord {
   readonly keys: Readonly<Record<string, string>>
   /** The protected VM it belongs to; null while unprotected. */
   readonly vm: VmUuid | null
+  /** The accepted level of that VM, so that a lost key in XAPI lowers nothing (N5); null while unprotected. */
+  readonly level: Level | null
   /** Hosts that keep a replica (up-to-date or not). Empty until the volume is first attached somewhere. */
   readonly homes: readonly HostUuid[]
   /** A deleted volume's record stays as a tombstone, so that a host that was away learns of it. */

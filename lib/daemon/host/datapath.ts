@@ -1,0 +1,105 @@
+import { Refusal } from '../../core/domain/errors'
+import { isUuid, type VmUuid } from '../../core/domain/ids'
+import type { VolumeRecord } from '../../core/domain/volume'
+import type { DaemonApi } from '../../wire/daemon-api'
+import type { Catalogue } from './catalogue'
+import type { Fleet } from './fleet'
+import { hostNameOf } from './names'
+import type { HostParts } from './parts'
+
+type DatapathFunction = Extract<keyof DaemonApi, `datapath-${string}`>
+type DatapathHandlers = { [F in DatapathFunction]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
+
+const DOM0 = '0'
+/** A worker that starts needs its replica opened and, for a protected VM, a word with the witness. */
+const ATTACH_LIMIT_MS = 15_000
+
+/**
+ * What the SMAPIv3 datapath plug-in is answered: the worker's NBD socket. A protected volume is attached only where its VM's
+ * claim is held, an unprotected one only where its bytes are.
+ */
+export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: Fleet): DatapathHandlers {
+  const workerOf = (record: VolumeRecord): string | undefined =>
+    record.vm ?? fleet.specs().find(({ volumes }) => volumes.some(({ key }) => key === record.key))?.id
+
+  const protectedWorker = async (vm: VmUuid): Promise<string> => {
+    if (fleet.has(vm)) return vm
+    const stored = await parts.witness.read(vm)
+    throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
+      vm,
+      host: hostNameOf(parts, parts.host),
+      holder: stored === null ? 'nobody' : hostNameOf(parts, stored.claim.holder),
+      term: stored?.claim.term ?? 0,
+    })
+  }
+
+  /** All disks of the VM that are here, so that one worker can take them all under protection while the guest runs. */
+  const disksOf = (record: VolumeRecord, domain: string): { id: string; records: VolumeRecord[] } => {
+    const vm =
+      domain === DOM0
+        ? undefined
+        : parts.xapi.inventory()?.vms.find(({ disks }) => disks.some(({ location }) => location === record.key))
+    if (vm === undefined || fleet.has(vm.uuid)) return { id: record.key, records: [record] }
+    const all = vm.disks.map(({ location }) => catalogue.find(location)).filter((found) => found !== undefined)
+    return {
+      id: vm.uuid,
+      records: all.filter(({ homes, vm: owner }) => owner === null && (homes.length === 0 || homes.includes(parts.host))),
+    }
+  }
+
+  const soloWorker = async (record: VolumeRecord, domain: string): Promise<string> => {
+    const running = workerOf(record)
+    if (running !== undefined) return running
+    const { id, records } = disksOf(record, domain)
+    const homed: VolumeRecord[] = []
+    for (const each of records) homed.push(await ensureHome(each))
+    await fleet.start(fleet.soloSpec(id, homed))
+    return id
+  }
+
+  const ensureHome = async (record: VolumeRecord): Promise<VolumeRecord> => {
+    if (record.homes.includes(parts.host)) return record
+    if (record.homes.length > 0) {
+      const home = hostNameOf(parts, record.homes[0] ?? parts.host)
+      throw new Refusal('HOLDFAST_VOLUME_ELSEWHERE', { volume: record.key, host: hostNameOf(parts, parts.host), home })
+    }
+    await catalogue.storeOf(record).makeFirstReplica(record)
+    return catalogue.change(record.key, { homes: [parts.host] })
+  }
+
+  return {
+    'datapath-attach': async ({ volume, domain }) => {
+      const record = catalogue.get(volume)
+      const id = record.vm === null ? await soloWorker(await ensureHome(record), domain) : await protectedWorker(record.vm)
+      return fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS)
+    },
+    'datapath-activate': async ({ volume, domain }) => {
+      const record = catalogue.get(volume)
+      const id = record.vm === null ? workerOf(record) : await protectedWorker(record.vm)
+      if (id === undefined) throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume, use: 'not attached on this host' })
+      return fleet.ask(id, 'activate', { volume: record.key, domain }, ATTACH_LIMIT_MS)
+    },
+    'datapath-deactivate': async ({ volume, domain }) => {
+      const record = catalogue.get(volume)
+      const id = workerOf(record)
+      if (id === undefined || !fleet.has(id)) return null
+      return fleet.ask(id, 'deactivate', { volume: record.key, domain })
+    },
+    'datapath-detach': async ({ volume, domain }) => {
+      const record = catalogue.get(volume)
+      const id = workerOf(record)
+      if (id === undefined || !fleet.has(id)) return null
+      await fleet.ask(id, 'detach', { volume: record.key, domain })
+      if (record.vm === null) {
+        const status = await fleet.ask(id, 'status', {})
+        if (status.role === 'solo' && status.volumes.every(({ attachedTo }) => attachedTo === null)) await fleet.remove(id)
+      }
+      return null
+    },
+  }
+}
+
+export const asVm = (text: string): VmUuid => {
+  if (!isUuid(text)) throw new Refusal('HOLDFAST_UNKNOWN_VM', { vm: text.slice(0, 80) })
+  return text as VmUuid
+}

@@ -1,0 +1,35 @@
+import type { HeartbeatEvent } from '../../core/membership/heartbeat'
+import type { HostRole } from '../../core/domain/heartbeat'
+import type { HostUuid } from '../../core/domain/ids'
+import type { TimelineEntry } from '../../core/domain/timeline'
+import type { Clock } from '../../ports/clock'
+import type { Log } from '../../ports/log'
+import type { AskPeer } from '../../ports/peer-daemons'
+import type { TimelinePort } from '../../ports/timeline'
+import type { SrRegistry } from '../../ports/volume-store'
+import type { WitnessPort } from '../../ports/witness'
+import type { WorkerPort } from '../../ports/workers'
+import type { XapiPort } from '../../ports/xapi'
+import type { HoldfastConfig } from '../../wire/config'
+
+/** The world of a host's daemon; plugin/daemon.ts builds it. */
+export interface HostParts {
+  readonly version: string
+  readonly host: HostUuid
+  readonly config: HoldfastConfig
+  readonly clock: Clock
+  readonly log: Log
+  readonly timeline: TimelinePort
+  readonly readTimeline: () => readonly TimelineEntry[]
+  readonly xapi: XapiPort
+  readonly witness: WitnessPort
+  readonly workers: WorkerPort
+  readonly srs: SrRegistry
+  readonly askPeer: AskPeer
+  readonly newUuid: () => string
+  /** Starts heartbeats on every link. */
+  readonly heartbeats: (
+    role: () => HostRole,
+    received: (event: Omit<Extract<HeartbeatEvent, { type: 'received' }>, 'type' | 'atMs'>) => void,
+  ) => { close(): void }
+}

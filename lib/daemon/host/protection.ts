@@ -1,0 +1,242 @@
+import { must } from '../../core/domain/assert'
+import { type Claim, LEASE_MS } from '../../core/domain/claim'
+import { Refusal } from '../../core/domain/errors'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { Level } from '../../core/domain/level'
+import type { PlannedStep, ProtectionPlan } from '../../core/domain/plan'
+import { isRefusal, planProtect, planUnprotect } from '../../core/policy/planner'
+import { LEVEL_KEY, SECONDARY_KEY, type Situation } from '../../core/policy/protection'
+import { XapiFailure } from '../../ports/xapi'
+import type { PlanReport, ProtectReport, UnprotectReport } from '../../wire/daemon-api'
+import type { Catalogue } from './catalogue'
+import { asVm } from './datapath'
+import { addressesOf, type Fleet } from './fleet'
+import type { DiskMover } from './move-disks'
+import { hostNameOf, vmNameOf } from './names'
+import type { HostParts } from './parts'
+import { situationNow, witnessed } from './situation'
+import { describeStep } from './step-text'
+
+const XAPI_WRITE_MS = 5000
+const SECONDARY_LIMIT_MS = 10_000
+/** Forwarding host waits a little longer than the forwarded request may take. */
+const FORWARD_LIMIT_MS = 25_000
+
+export interface ProtectionNeeds {
+  readonly parts: HostParts
+  readonly catalogue: Catalogue
+  readonly fleet: Fleet
+  readonly mover: DiskMover
+  readonly suspected: () => ReadonlySet<HostUuid>
+}
+
+/** Turns the dial of one VM: carries a plan out, on the host where the VM's bytes are. */
+export class Protection {
+  constructor(private readonly needs: ProtectionNeeds) {}
+
+  async plan({ vm, level }: { vm: string; level: string }): Promise<PlanReport> {
+    const plan = await this.#planned(asVm(vm), level)
+    const { parts } = this.needs
+    const { from, to, name, secondary, steps, needsHalt } = plan
+    const inventory = must(parts.xapi.inventory(), 'a plan was made from an inventory')
+    return {
+      ...{ vm: plan.vm, name, from, to },
+      secondary: secondary === null ? null : hostNameOf(parts, secondary),
+      needsHalt: needsHalt !== null,
+      steps: steps.map((step) => ({ step: describeStep(step, inventory), reason: step.reason })),
+    }
+  }
+
+  async protect({ vm, level }: { vm: string; level: string }): Promise<ProtectReport | UnprotectReport> {
+    if (level === 'unprotected') return this.unprotect({ vm })
+    const { parts } = this.needs
+    const plan = await this.#planned(asVm(vm), level)
+    if (plan.needsHalt !== null) throw new Refusal(plan.needsHalt.code, plan.needsHalt.facts)
+    const primary = must(plan.primary, 'a protected VM has a primary')
+    const secondary = must(plan.secondary, 'a plan to protect names a secondary')
+    if (primary !== parts.host) return parts.askPeer(primary, 'protect', { vm, level }, FORWARD_LIMIT_MS)
+    const moves = plan.steps.filter((step) => step.step === 'move-disk')
+    if (moves.length > 0) {
+      this.needs.mover.start(plan.vm, moves, async () => {
+        await this.#carryOut(await this.#planned(plan.vm, level))
+      })
+      return { vm: plan.vm, level: plan.to, secondary: hostNameOf(parts, secondary), state: 'copying' }
+    }
+    await this.#carryOut(plan)
+    const copying = plan.steps.some(({ step }) => step === 'mirror-volumes')
+    return { vm: plan.vm, level: plan.to, secondary: hostNameOf(parts, secondary), state: copying ? 'copying' : 'done' }
+  }
+
+  async #planned(vm: VmUuid, level: string): Promise<ProtectionPlan> {
+    const situation = await this.#situation()
+    const plan = planProtect(situation, { vm, level })
+    if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
+    return plan
+  }
+
+  #situation(): Promise<Situation> {
+    return situationNow(this.needs.parts, this.needs.catalogue, this.needs.suspected())
+  }
+
+  /** In this order, so that after a crash at any point the next attempt finds something that it can finish. */
+  async #carryOut(plan: ProtectionPlan): Promise<void> {
+    const { parts } = this.needs
+    const secondary = must(plan.secondary, 'a plan to protect names a secondary')
+    if (plan.steps.some(({ step }) => step === 'make-claim')) await this.#makeClaim(plan)
+    await this.#keepVolumes(plan.vm, plan.to, secondary)
+    await this.pair(plan.vm, secondary)
+    await this.#recordLevel(plan.vm, plan.to, secondary)
+    if (plan.steps.some(({ step }) => step === 'set-affinity')) await this.#setAffinity(plan.vm, parts.host)
+    parts.timeline.record({
+      vm: plan.vm,
+      act: 'vm-protected',
+      rule: 'operator-asked',
+      text: `${plan.name} was given level ${plan.to}, with ${hostNameOf(parts, secondary)} as its secondary.`,
+      evidence: { from: plan.from, to: plan.to, secondary },
+    })
+  }
+
+  async #makeClaim({ vm }: ProtectionPlan): Promise<void> {
+    const { parts, catalogue } = this.needs
+    const records = this.#recordsOf(vm)
+    for (const record of records) {
+      if (record.homes.length > 0) continue
+      await catalogue.storeOf(record).makeFirstReplica(record)
+      await catalogue.change(record.key, { homes: [parts.host] })
+    }
+    this.#assertOneWorker(vm)
+    const upToDate = Object.fromEntries(records.map(({ key }) => [key, [parts.host]])) as Claim['upToDate']
+    const claim: Claim = { vm, term: 1, holder: parts.host, leaseMs: LEASE_MS, upToDate, lockstep: null }
+    const answer = await witnessed(parts, parts.witness.compareAndSwap(0, claim))
+    if (answer.stored || answer.current?.claim.holder === parts.host) return
+    throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
+      ...{ vm: vmNameOf(parts, vm), host: hostNameOf(parts, parts.host) },
+      holder: answer.current === null ? 'nobody' : hostNameOf(parts, answer.current.claim.holder),
+      term: answer.current?.claim.term ?? 0,
+    })
+  }
+
+  /** The disks of a running VM must be served by one worker, or they could not be kept of one epoch. */
+  #assertOneWorker(vm: VmUuid): void {
+    const { fleet, parts } = this.needs
+    const keys = this.#recordsOf(vm).map(({ key }) => key)
+    const others = fleet.specs().filter(({ id, volumes }) => id !== vm && volumes.some(({ key }) => keys.includes(key)))
+    if (others.length === 0) return
+    throw new Refusal('HOLDFAST_LEVEL_UNSUPPORTED', {
+      level: 'of any protection',
+      vm: vmNameOf(parts, vm),
+      reason:
+        'A disk was plugged in since the VM started, and its disks are served by different processes until it is restarted.',
+    })
+  }
+
+  #recordsOf(vm: VmUuid): ReturnType<Catalogue['list']> {
+    const { parts, catalogue } = this.needs
+    const kept = catalogue.ofVm(vm)
+    if (kept.length > 0) return kept
+    const disks = parts.xapi.inventory()?.vms.find(({ uuid }) => uuid === vm)?.disks ?? []
+    return disks.map(({ location }) => catalogue.find(location)).filter((record) => record !== undefined)
+  }
+
+  async #keepVolumes(vm: VmUuid, level: Level, secondary: HostUuid): Promise<void> {
+    const { parts, catalogue } = this.needs
+    for (const record of this.#recordsOf(vm)) await catalogue.change(record.key, { vm, level, homes: [parts.host, secondary] })
+  }
+
+  /** Both workers, and the address of one known to the other. Repeated whenever the secondary may have lost its worker. */
+  async pair(vm: VmUuid, secondary: HostUuid): Promise<void> {
+    const { parts, catalogue, fleet } = this.needs
+    const list = catalogue.ofVm(vm)
+    const { port } = await parts.askPeer(
+      secondary,
+      'peer-secondary',
+      { vm, primary: parts.host, records: { list } },
+      SECONDARY_LIMIT_MS,
+    )
+    const peer = { host: secondary, addresses: addressesOf(parts, secondary), port }
+    const spec = fleet.pairSpec(vm, list, peer)
+    const known = fleet.specOf(vm)
+    if (known === undefined) await fleet.start(spec)
+    else if (known.vm === null) await fleet.ask(vm, 'protect', { spec }, SECONDARY_LIMIT_MS)
+    else await fleet.ask(vm, 'set-peer', { peer })
+  }
+
+  async #recordLevel(vm: VmUuid, level: Level, secondary: HostUuid | null): Promise<void> {
+    await this.#otherConfig(vm, LEVEL_KEY, level === 'unprotected' ? null : level)
+    await this.#otherConfig(vm, SECONDARY_KEY, secondary)
+  }
+
+  async #otherConfig(vm: VmUuid, key: string, value: string | null): Promise<void> {
+    const self = { xapiClass: 'VM', uuid: vm } as const
+    const { xapi } = this.needs.parts
+    await this.#unlessXapiFails(vm, async () => {
+      await xapi.call('VM.remove_from_other_config', [self, key], { deadlineMs: XAPI_WRITE_MS })
+      if (value !== null) await xapi.call('VM.add_to_other_config', [self, key, value], { deadlineMs: XAPI_WRITE_MS })
+    })
+  }
+
+  async #setAffinity(vm: VmUuid, host: HostUuid): Promise<void> {
+    const args = [{ xapiClass: 'VM', uuid: vm } as const, { xapiClass: 'host', uuid: host } as const]
+    await this.#unlessXapiFails(vm, () => this.needs.parts.xapi.call('VM.set_affinity', args, { deadlineMs: XAPI_WRITE_MS }))
+  }
+
+  /** The claim and the catalogue protect the VM already; what XAPI shows is written again by the upkeep. */
+  async #unlessXapiFails(vm: VmUuid, write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write()
+    } catch (error) {
+      if (!(error instanceof XapiFailure)) throw error
+      this.needs.parts.log.warn('XAPI does not show the protection yet', { vm, error: error.message })
+    }
+  }
+
+  async unprotect({ vm: text }: { vm: string }): Promise<UnprotectReport> {
+    const { parts, catalogue, fleet } = this.needs
+    const vm = asVm(text)
+    const plan = planUnprotect(await this.#situation(), vm)
+    if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
+    const stored = await witnessed(parts, parts.witness.read(vm))
+    const holder = stored?.claim.holder ?? parts.host
+    if (holder !== parts.host) return parts.askPeer(holder, 'unprotect', { vm }, FORWARD_LIMIT_MS)
+    const records = catalogue.ofVm(vm)
+    const others = [...new Set(records.flatMap(({ homes }) => homes))].filter((host) => host !== parts.host)
+    if (stored !== null) {
+      const lacking = Object.entries(stored.claim.upToDate).find(([, hosts]) => !hosts.includes(parts.host))
+      if (lacking !== undefined) {
+        throw new Refusal('HOLDFAST_VOLUME_IN_USE', {
+          volume: lacking[0],
+          use: "served from the peer's replica, because the one on this host failed",
+        })
+      }
+      await fleet.ask(vm, 'unprotect', {}, SECONDARY_LIMIT_MS)
+    }
+    for (const record of records) await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host] })
+    await this.#endSoloIfUnused(vm)
+    await this.#recordLevel(vm, 'unprotected', null)
+    for (const host of others) await this.#release(host, vm)
+    parts.timeline.record({
+      ...{ vm, act: 'vm-unprotected', rule: 'operator-asked' },
+      text: `${plan.name} is no longer protected.`,
+      evidence: { from: plan.from },
+    })
+    return { vm, level: 'unprotected' }
+  }
+
+  async #endSoloIfUnused(vm: VmUuid): Promise<void> {
+    const { fleet } = this.needs
+    const status = await fleet.status(vm)
+    if (status?.role === 'solo' && status.volumes.every(({ attachedTo }) => attachedTo === null)) await fleet.remove(vm)
+  }
+
+  /** A host that cannot be asked now drops its copies when it is back and finds the VM unprotected. */
+  async #release(host: HostUuid, vm: VmUuid): Promise<void> {
+    try {
+      await this.needs.parts.askPeer(host, 'peer-release', { vm }, SECONDARY_LIMIT_MS)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.needs.parts.log.warn('replicas of the former secondary are dropped later', { host, vm, why: error.message })
+    }
+  }
+}
+
+export type MoveStep = Extract<PlannedStep, { step: 'move-disk' }>

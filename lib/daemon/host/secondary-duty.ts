@@ -1,0 +1,71 @@
+import { Refusal } from '../../core/domain/errors'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import { isUuid } from '../../core/domain/ids'
+import type { DaemonApi } from '../../wire/daemon-api'
+import type { Catalogue } from './catalogue'
+import { asVm } from './datapath'
+import { addressesOf, type Fleet } from './fleet'
+import type { HostParts } from './parts'
+
+type PeerFunction = Extract<keyof DaemonApi, `peer-${string}`>
+type PeerHandlers = { [F in PeerFunction]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
+
+/** What the daemon of a primary may ask of this host as its secondary. */
+export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Fleet): PeerHandlers {
+  return {
+    'peer-catalogue': async ({ records }) => {
+      await catalogue.receive(records.list)
+      return { list: catalogue.all() }
+    },
+    'peer-secondary': async ({ vm: text, primary, records }) => {
+      const vm = asVm(text)
+      if (!isUuid(primary)) throw new Refusal('HOLDFAST_BAD_REQUEST', { reason: 'primary must be the uuid of a host' })
+      await catalogue.receive(records.list)
+      const list = records.list.map(({ key }) => catalogue.get(key))
+      await makeRoom(parts, catalogue, list)
+      const host = primary as HostUuid
+      const known = fleet.specOf(vm)
+      if (known?.vm === vm) {
+        // A worker that still believes in an older claim of its own finds out by itself; this one is already the right one.
+        await fleet.start(known)
+        return { port: known.listen?.port ?? 0 }
+      }
+      if (known !== undefined) await fleet.remove(known.id)
+      // The port at which that primary would listen is not known here and is told by it when roles change.
+      const spec = fleet.pairSpec(vm, list, { host, addresses: addressesOf(parts, host), port: 0 })
+      await fleet.start(spec)
+      return { port: spec.listen?.port ?? 0 }
+    },
+    'peer-release': async ({ vm: text }) => {
+      const vm = asVm(text)
+      const stored = await parts.witness.read(vm)
+      if (stored !== null)
+        throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume: vm, use: `still under the claim of ${stored.claim.holder}` })
+      await release(catalogue, fleet, vm, parts)
+      return null
+    },
+  }
+}
+
+async function makeRoom(parts: HostParts, catalogue: Catalogue, list: readonly ReturnType<Catalogue['get']>[]): Promise<void> {
+  for (const record of list) {
+    const store = catalogue.storeOf(record)
+    if ((await store.usedBytes(record.key)) > 0) continue
+    const { freeBytes } = await store.space()
+    if (freeBytes < record.sizeBytes) {
+      const path = parts.srs.list().find(({ sr }) => sr === record.sr)?.path ?? ''
+      throw new Refusal('HOLDFAST_NO_SPACE', { host: parts.host, needBytes: record.sizeBytes, freeBytes, path })
+    }
+  }
+}
+
+/** Ends the worker of a VM that is not this host's any more, and its replicas. */
+export async function release(catalogue: Catalogue, fleet: Fleet, vm: VmUuid, parts: HostParts): Promise<void> {
+  const spec = fleet.specOf(vm)
+  if (spec === undefined) return
+  await fleet.remove(vm)
+  for (const { key } of spec.volumes) {
+    const record = catalogue.find(key)
+    if (record !== undefined && !record.homes.includes(parts.host)) await catalogue.storeOf(record).dropReplica(record.key)
+  }
+}

@@ -1,0 +1,91 @@
+import { Refusal } from '../../core/domain/errors'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import { WitnessUnreachable } from '../../ports/witness'
+import type { WorkerStatus } from '../../wire/worker-api'
+import type { Catalogue } from './catalogue'
+import type { Fleet } from './fleet'
+import { hostNameOf } from './names'
+import type { HostParts } from './parts'
+import type { Protection } from './protection'
+import { release } from './secondary-duty'
+
+export interface UpkeepNeeds {
+  readonly parts: HostParts
+  readonly catalogue: Catalogue
+  readonly fleet: Fleet
+  readonly protection: Protection
+  readonly isAlive: (host: HostUuid) => boolean
+}
+
+/** A link that has just gone down usually comes back by itself; after this many looks the peer's worker is asked for again. */
+const LOOKS_BEFORE_PAIRING = 3
+
+/** Once a second, back to what the catalogue wants: workers run, pairs are connected, what came back is adopted. */
+export class Upkeep {
+  readonly #unpaired = new Map<VmUuid, number>()
+  #busy = false
+
+  constructor(private readonly needs: UpkeepNeeds) {}
+
+  async turn(): Promise<void> {
+    if (this.#busy) return
+    this.#busy = true
+    try {
+      await this.needs.fleet.upkeep()
+      for (const vm of this.needs.catalogue.protectedVms()) await this.#keep(vm)
+      for (const { id, vm } of this.needs.fleet.specs()) if (vm !== null) await this.#dropIfForeign(id as VmUuid)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  async #keep(vm: VmUuid): Promise<void> {
+    const { parts, catalogue, fleet } = this.needs
+    const records = catalogue.ofVm(vm)
+    const homes = new Set(records.flatMap((record) => record.homes))
+    if (!homes.has(parts.host)) return
+    // After this host has booted its workers are gone: the claim tells a new one which role it has.
+    if (!fleet.has(vm)) {
+      await fleet.start(fleet.pairSpec(vm, records, null))
+      return
+    }
+    const status = await fleet.status(vm)
+    const peer = [...homes].find((host) => host !== parts.host)
+    if (status?.role === 'primary' && peer !== undefined) await this.#pair(vm, status, peer)
+  }
+
+  async #pair(vm: VmUuid, status: WorkerStatus, peer: HostUuid): Promise<void> {
+    const { parts, protection, isAlive } = this.needs
+    if (status.peerConnected || !isAlive(peer)) {
+      this.#unpaired.delete(vm)
+      return
+    }
+    const looks = (this.#unpaired.get(vm) ?? 0) + 1
+    this.#unpaired.set(vm, looks)
+    if (looks % LOOKS_BEFORE_PAIRING !== 0) return
+    try {
+      await protection.pair(vm, peer)
+      parts.timeline.record({
+        ...{ vm, act: 'secondary-adopted', rule: 'peer-alive-and-not-connected' },
+        text: `${hostNameOf(parts, peer)} is heard again; its replica is brought up to date.`,
+        evidence: { peer },
+      })
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      parts.log.warn('the pair cannot be connected yet', { vm, peer, why: error.message })
+    }
+  }
+
+  /** A worker whose VM was unprotected, or got another pair, while this host was away. Only the witness's word counts. */
+  async #dropIfForeign(vm: VmUuid): Promise<void> {
+    const { parts, catalogue, fleet } = this.needs
+    const wanted = catalogue.ofVm(vm).some(({ homes }) => homes.includes(parts.host))
+    const spec = fleet.specOf(vm)
+    if (wanted || spec === undefined || spec.volumes.some(({ key }) => catalogue.find(key) === undefined)) return
+    try {
+      if ((await parts.witness.read(vm)) === null) await release(catalogue, fleet, vm, parts)
+    } catch (error) {
+      if (!(error instanceof WitnessUnreachable)) throw error
+    }
+  }
+}
