@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import type { DomainDisk, DomainSpec } from '../../lib/lab/contract'
 import { readJournal } from '../../lib/lab/client/journal'
 import type { Verdict } from '../../lib/lab/client/verify'
@@ -34,14 +34,15 @@ const nbdDisk = (): DomainDisk => ({
   readOnly: false,
 })
 
+const specFor = (disk: DomainDisk): DomainSpec => ({
+  ...{ vmUuid: VM, name: 'orders', memoryBytes: GUEST_MEMORY_BYTES, vcpus: 1, kernel: image.kernel, ramdisk: image.ramdisk },
+  args: guestArguments(`${ADDRESS}/24`),
+  disks: [disk],
+  nics: [{ device: '0', mac: '52:54:00:0a:0b:0c', bridge: 'br0' }],
+})
+
 async function boot(disk: DomainDisk): Promise<number> {
-  const spec: DomainSpec = {
-    ...{ vmUuid: VM, name: 'orders', memoryBytes: GUEST_MEMORY_BYTES, vcpus: 1, kernel: image.kernel, ramdisk: image.ramdisk },
-    args: guestArguments(`${ADDRESS}/24`),
-    disks: [disk],
-    nics: [{ device: '0', mac: '52:54:00:0a:0b:0c', bridge: 'br0' }],
-  }
-  const domid = await agent.call('create', spec)
+  const domid = await agent.call('create', specFor(disk))
   await agent.call('unpause', domid)
   return domid
 }
@@ -173,6 +174,21 @@ test('a kernel panic is a crash; a domain destroyed through xl is told of by the
   expect(agent.ends).toEqual([{ domid: doomed, vmUuid: VM, end: 'shutdown' }])
   const { stdout } = await rig.output('ip', '-brief', 'link')
   expect(stdout).not.toContain('vif')
+})
+
+test('a machine that was being built when its toolstack died is cleared away', async () => {
+  const domid = await agent.call('create', specFor(fileDisk()))
+  // Not by name: the remains of a process keep theirs until somebody reaps them.
+  const leftovers = ['/bin/sh', '-c', 'ip link; cat /proc/[0-9]*/cmdline']
+  expect((await rig.output(...leftovers)).stdout).toMatch(/vif[^]*qemu-system/)
+  await rig.signal(agent.child, 'SIGKILL')
+  rmSync(rig.path(`state/${domid}/domain.json`))
+  agent = rig.agent()
+  await agent.call('watch')
+  await until('it is gone', async () => !/vif|qemu-system/.test((await rig.output(...leftovers)).stdout))
+  expect(agent.ends).toEqual([])
+  expect(await agent.call('create', specFor(fileDisk()))).toBe(domid + 1)
+  await agent.call('destroy', domid + 1)
 })
 
 test('a machine whose disk is not there does not come up, and says why', async () => {

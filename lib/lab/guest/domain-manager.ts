@@ -149,7 +149,7 @@ class QemuDomains implements LabDomainManager {
     const accelerator = await findAccelerator(spec.kernel, this.#qemu)
     await mkdir(this.#monitors.directory, { recursive: true })
     for (const nic of spec.nics) await addTap(tapName(domid, nic.device), nic.bridge)
-    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, this.#monitors.sockets(domid)), {
+    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, this.#monitors.files(domid)), {
       request: this.#store.path(domid, 'request'),
       events: this.#store.path(domid, 'events.log'),
       log: this.#store.path(domid, 'qemu.log'),

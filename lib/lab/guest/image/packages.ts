@@ -14,12 +14,23 @@ export async function unpackPackages(work: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
     // The machine's package lists are missing or older than the archive: read fresh ones into a place of our own.
-    await download(archives, await freshLists(work))
+    await downloadWithFreshLists(work, archives)
   }
   for (const name of (await readdir(archives)).filter((file) => file.endsWith('.deb'))) {
     await run(['dpkg-deb', '-x', join(archives, name), unpacked])
   }
   return unpacked
+}
+
+async function downloadWithFreshLists(work: string, archives: string): Promise<void> {
+  try {
+    await download(archives, await freshLists(work))
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    throw new Error(`the guest is made from Debian packages, and apt-get cannot download them here: ${error.message}`, {
+      cause: error,
+    })
+  }
 }
 
 async function download(archives: string, options: readonly string[]): Promise<void> {

@@ -6,13 +6,14 @@ const SPARE_PORTS = 4
 const NBD_RECONNECT_SECONDS = 300
 const NBD_OPEN_SECONDS = 10
 
-export interface MachineSockets {
+export interface MachineFiles {
   /** For commands: one client after another. */
   readonly command: string
   /** For whoever watches the domain for as long as it lives. */
   readonly event: string
   readonly console: string
   readonly consoleLog: string
+  readonly pidFile: string
 }
 
 export const diskId = (userdevice: string): string => `disk-${userdevice}`
@@ -74,7 +75,7 @@ export function nicDevice(nic: DomainNic, slot: number): Record<string, unknown>
 }
 
 /** The command line of one domain; its vCPUs wait for `cont`. */
-export function machineArguments(domid: number, spec: DomainSpec, accelerator: 'kvm' | 'tcg', sockets: MachineSockets): string[] {
+export function machineArguments(domid: number, spec: DomainSpec, accelerator: 'kvm' | 'tcg', files: MachineFiles): string[] {
   const slots = slotsOf(spec)
   const socket = (id: string, path: string, more = ''): string[] => [
     '-chardev',
@@ -99,14 +100,15 @@ export function machineArguments(domid: number, spec: DomainSpec, accelerator: '
       `${Math.ceil(spec.memoryBytes / (1 << 20))}M`,
     ],
     ...['-kernel', spec.kernel, '-initrd', spec.ramdisk, '-append', spec.args],
+    ...['-pidfile', files.pidFile],
     ...['-action', 'reboot=shutdown,shutdown=poweroff,panic=shutdown'],
-    ...socket('command', sockets.command),
+    ...socket('command', files.command),
     ...['-mon', 'chardev=command,mode=control'],
-    ...socket('event', sockets.event),
+    ...socket('event', files.event),
     ...['-mon', 'chardev=event,mode=control'],
     // Standard input asks this monitor for events once and stays open; standard output keeps them for whoever comes later.
     ...['-chardev', 'stdio,id=record,signal=off', '-mon', 'chardev=record,mode=control'],
-    ...socket('console', sockets.console, `,logfile=${escaped(sockets.consoleLog)}`),
+    ...socket('console', files.console, `,logfile=${escaped(files.consoleLog)}`),
     ...['-serial', 'chardev:console'],
     ...spec.disks.flatMap((disk) => ['-blockdev', JSON.stringify(blockNode(disk))]),
     ...spec.nics.flatMap((nic) => ['-netdev', JSON.stringify(nicBackend(domid, nic))]),

@@ -21,6 +21,8 @@ const ENDED_KEPT = 16
 
 /** Layout: DIR/<domid>/{domain.json, console.log, console.sock, qemu.log, events.log}. Ids only ever count up. */
 export class DomainStore {
+  readonly #allocatedHere = new Set<number>()
+
   constructor(readonly directory: string) {}
 
   path(domid: number, file = ''): string {
@@ -33,9 +35,11 @@ export class DomainStore {
     const domids = await this.#domids()
     for (let domid = (domids.at(-1) ?? 0) + 1; ; domid++) {
       try {
+        this.#allocatedHere.add(domid)
         await mkdir(this.path(domid))
         return domid
       } catch (error) {
+        this.#allocatedHere.delete(domid)
         if (!hasCode(error, 'EEXIST')) throw error
       }
     }
@@ -61,6 +65,13 @@ export class DomainStore {
   async current(): Promise<DomainRecord[]> {
     const records = await Promise.all((await this.#domids()).map((domid) => this.read(domid)))
     return records.filter((record) => record !== null).filter((record) => !record.ended)
+  }
+
+  /** Domids that a process which is no more reserved or began to build, and left without a record. */
+  async abandoned(): Promise<number[]> {
+    const domids = (await this.#domids()).filter((domid) => !this.#allocatedHere.has(domid))
+    const records = await Promise.all(domids.map((domid) => this.read(domid)))
+    return domids.filter((_, index) => records[index] === null)
   }
 
   /** The record of a domain whose machine runs; anything else is an error that says so. */

@@ -1,5 +1,6 @@
 import type { DomainEnd } from '../../contract'
 import { nicDeviceOf, tapName } from './arguments'
+import { clearAbandoned } from './abandoned'
 import type { DomainRecord, DomainStore } from './domain-store'
 import { endFrom } from './end'
 import type { Monitors } from './monitors'
@@ -67,6 +68,7 @@ export class Ends {
 
   /** Takes over what another process of this host started, and tells of what ended while nobody watched. */
   async #adopt(): Promise<void> {
+    await clearAbandoned(this.store)
     for (const record of await this.store.current()) {
       if (this.#watches.has(record.domid) || this.#ourDoing.has(record.domid)) continue
       if (await isAlive(record.process)) await this.watch(record)

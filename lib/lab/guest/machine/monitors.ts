@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { MachineSockets } from './arguments'
+import type { MachineFiles } from './arguments'
 import { hasCode, textOf, type DomainRecord, type DomainStore } from './domain-store'
 import { isAlive } from './process-identity'
 import { isRecord, Qmp, QmpError } from './qmp'
@@ -15,24 +15,25 @@ export class Monitors {
     readonly directory: string,
   ) {}
 
-  sockets(domid: number): MachineSockets {
+  files(domid: number): MachineFiles {
     return {
       command: join(this.directory, `qmp-libxl-${domid}`),
       event: join(this.directory, `qmp-event-${domid}`),
       console: this.store.path(domid, 'console.sock'),
       consoleLog: this.store.path(domid, 'console.log'),
+      pidFile: this.store.path(domid, 'qemu.pid'),
     }
   }
 
   /** A killed machine leaves its sockets lying about. */
   async sweep(domid: number): Promise<void> {
-    const { command, event } = this.sockets(domid)
+    const { command, event } = this.files(domid)
     for (const path of [command, event]) await rm(path, { force: true })
   }
 
   async command<T>(domid: number, work: (qmp: Qmp) => Promise<T>, limitMs?: number): Promise<T> {
     await this.store.live(domid)
-    const qmp = await Qmp.open(this.sockets(domid).command, limitMs)
+    const qmp = await Qmp.open(this.files(domid).command, limitMs)
     try {
       return await work(qmp)
     } finally {
@@ -41,7 +42,7 @@ export class Monitors {
   }
 
   watch(domid: number): Promise<Qmp> {
-    return Qmp.open(this.sockets(domid).event)
+    return Qmp.open(this.files(domid).event)
   }
 
   /** Resolves when devices and disks are in place, which is when QEMU greets; a machine that gives up says why. */

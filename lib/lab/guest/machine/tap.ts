@@ -20,3 +20,9 @@ export async function removeTap(name: string): Promise<void> {
     if (!(error instanceof CommandFailed) || !error.message.includes('Cannot find device')) throw error
   }
 }
+
+/** The tap devices of a domain. Asked of `ip`: a mounted /sys may belong to another network namespace. */
+export async function tapsOf(domid: number): Promise<string[]> {
+  const lines = (await run(['ip', '-oneline', 'link'])).split('\n')
+  return lines.map((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? '').filter((name) => name.startsWith(`vif${domid}.`))
+}

@@ -13,8 +13,8 @@ const spec: DomainSpec = {
   disks: [disk('10'), disk('2'), disk('0')],
   nics: [nic('1'), nic('0')],
 }
-const sockets = { command: '/s/c', event: '/s/e', console: '/s/x,y', consoleLog: '/s/log' }
-const args = machineArguments(7, spec, 'tcg', sockets)
+const files = { command: '/s/c', event: '/s/e', console: '/s/x,y', consoleLog: '/s/log', pidFile: '/s/pid' }
+const args = machineArguments(7, spec, 'tcg', files)
 const after = (option: string): string[] => args.filter((_, at) => args[at - 1] === option)
 
 test('devices sit in slots by number, not by text, and there is room for more', () => {
