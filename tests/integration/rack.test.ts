@@ -20,8 +20,9 @@ afterAll(async () => {
   await lab.down()
   expect(existsSync(lab.dir)).toBe(false)
   await until('nothing of the lab runs', () => processesAbout(lab.dir).length === 0)
-  built.remove()
 })
+// A hook of its own, so that nothing stays when the lab did not even start.
+afterAll(() => built.remove())
 
 const sh = async (place: string, line: string): Promise<string> => {
   const { stdout, stderr } = await lab.exec(place, ['sh', '-c', line])
