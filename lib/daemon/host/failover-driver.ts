@@ -1,21 +1,13 @@
-import { must } from '../../core/domain/assert'
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
-import type { FailoverEffect, Seen, XapiStep } from '../../core/failover/effects'
-import { Failover, type FailoverEvent, type LostVm } from '../../core/failover/failover'
 import { Refusal } from '../../core/domain/errors'
-import type { XapiArgument, XapiValue } from '../../ports/xapi'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { FailoverEffect } from '../../core/failover/effects'
+import { Failover, type FailoverEvent, type LostVm } from '../../core/failover/failover'
 import { XapiFailure } from '../../ports/xapi'
 import type { CoordinatorClaim } from './coordinator-claim'
+import { actOnXapi, type XapiEffect } from './failover-acts'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
 
-/** What must be fast is given up soon and looked at again; a start waits for a guest's disks and domain. */
-const LOOK_MS = 3000
-const RESET_MS = 15_000
-const START_MS = 60_000
-const PROMOTE_MS = 5000
-const RECOVER_MS = 60_000
-const WHO_MS = 1500
 const ALERT_MS = 5000
 const TAKE_OVER_MS = 12_000
 
@@ -92,29 +84,8 @@ export class FailoverDriver {
       case 'take-over':
         void this.#takeOver(effect.vm, effect.reason)
         break
-      case 'look':
-        void this.#look(effect.vm)
-        break
-      case 'reset-power-state':
-        void this.#step(effect.vm, effect.effect, 'VM.power_state_reset', [vmArg(effect.vm)], RESET_MS)
-        break
-      case 'start-on':
-        void this.#step(effect.vm, effect.effect, 'VM.start_on', [vmArg(effect.vm), hostArg(effect.host), false, false], START_MS)
-        break
-      case 'set-affinity':
-        void this.#step(effect.vm, effect.effect, 'VM.set_affinity', [vmArg(effect.vm), hostArg(effect.host)], LOOK_MS)
-        break
-      case 'ask-coordinator':
-        void this.#askCoordinator()
-        break
       case 'elect-coordinator':
         void this.#elect(effect.instead)
-        break
-      case 'promote-coordinator':
-        void this.#promote()
-        break
-      case 'recover-slaves':
-        void this.#beside('pool.recover_slaves', [], RECOVER_MS)
         break
       case 'record':
         this.needs.parts.timeline.record(effect.entry)
@@ -122,7 +93,32 @@ export class FailoverDriver {
       case 'alert':
         void this.#alert(effect)
         break
+      case 'look':
+      case 'reset-power-state':
+      case 'start-on':
+      case 'set-affinity':
+      case 'ask-coordinator':
+      case 'promote-coordinator':
+      case 'recover-slaves':
+        if (effect.effect === 'start-on') this.#note(effect.vm)
+        void this.#act(effect)
     }
+  }
+
+  async #act(effect: XapiEffect): Promise<void> {
+    const event = await actOnXapi(effect, this.needs.parts.xapi)
+    if (event !== null) this.#apply(event)
+  }
+
+  #note(vm: VmUuid): void {
+    const { host, timeline } = this.needs.parts
+    timeline.record({
+      vm,
+      act: 'start-called',
+      rule: 'claim-is-held',
+      text: 'VM.start_on is called on this host.',
+      evidence: { host },
+    })
   }
 
   async #takeOver(vm: VmUuid, reason: string): Promise<void> {
@@ -136,48 +132,6 @@ export class FailoverDriver {
     }
   }
 
-  async #look(vm: VmUuid): Promise<void> {
-    const answer = await this.#ask('VM.get_record', [vmArg(vm)], LOOK_MS)
-    if (answer instanceof XapiFailure) this.#failed(vm, 'look', answer)
-    else this.#apply({ type: 'looked', vm, seen: await this.#seen(answer) })
-  }
-
-  async #seen(value: XapiValue): Promise<Seen> {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
-    const record = value as Readonly<Record<string, XapiValue>>
-    const on = record['resident_on']
-    const operations = record['current_operations']
-    const resident = typeof on === 'string' && on !== 'OpaqueRef:NULL' ? await this.#ask('host.get_uuid', [on], LOOK_MS) : null
-    return {
-      powerState: record['power_state'] as NonNullable<Seen>['powerState'],
-      residentOn: typeof resident === 'string' ? (resident as HostUuid) : null,
-      operations: typeof operations === 'object' && operations !== null ? Object.values(operations).map(String) : [],
-    }
-  }
-
-  async #step(vm: VmUuid, step: XapiStep, method: string, args: readonly XapiArgument[], deadlineMs: number): Promise<void> {
-    if (step === 'start-on') this.#note(vm, 'start-called', 'claim-is-held', 'VM.start_on is called on this host.')
-    const answer = await this.#ask(method, args, deadlineMs)
-    if (answer instanceof XapiFailure) this.#failed(vm, step, answer)
-    else this.#apply({ type: 'xapi-answered', vm, step })
-  }
-
-  #failed(vm: VmUuid, step: XapiStep, { kind, code }: XapiFailure): void {
-    if (kind === 'xapi-error') this.#apply({ type: 'xapi-failed', vm, step, code })
-    else this.#apply({ type: 'xapi-silent', vm, step })
-  }
-
-  /** Asked of whoever answers; a member whose coordinator is dead is silent. */
-  async #askCoordinator(): Promise<void> {
-    const pools = await this.#ask('pool.get_all_records', [], WHO_MS)
-    const pool =
-      typeof pools === 'object' && pools !== null && !(pools instanceof XapiFailure) ? Object.values(pools)[0] : undefined
-    const master = typeof pool === 'object' && pool !== null ? (pool as Readonly<Record<string, XapiValue>>)['master'] : undefined
-    const uuid = typeof master === 'string' ? await this.#ask('host.get_uuid', [master], WHO_MS) : undefined
-    if (typeof uuid === 'string') this.#apply({ type: 'coordinator-is', host: uuid as HostUuid })
-    else this.#apply({ type: 'coordinator-silent' })
-  }
-
   async #elect(instead: HostUuid): Promise<void> {
     const outcome = await this.needs.election.elect(instead)
     if (outcome === 'unanswered') this.#apply({ type: 'election-unanswered' })
@@ -185,44 +139,15 @@ export class FailoverDriver {
     else this.#apply({ type: 'election-lost', winner: outcome })
   }
 
-  async #promote(): Promise<void> {
-    const { xapi } = this.needs.parts
+  /** Nothing waits for it. */
+  async #alert({ name, priority, vm, text }: Extract<FailoverEffect, { effect: 'alert' }>): Promise<void> {
+    const { config, xapi, log } = this.needs.parts
+    const about = vm === null ? (['Pool', config.pool] as const) : (['VM', vm] as const)
     try {
-      await xapi.call('pool.emergency_transition_to_master', [], { deadlineMs: PROMOTE_MS, where: 'local' })
-      this.#apply({ type: 'promote-answered' })
+      await xapi.call('message.create', [name, priority, ...about, text], { deadlineMs: ALERT_MS })
     } catch (error) {
       if (!(error instanceof XapiFailure)) throw error
-      if (error.kind === 'xapi-error') this.#apply({ type: 'promote-failed', code: error.code })
-      else this.#apply({ type: 'promote-silent' })
+      log.warn('XAPI did not take the message', { name, error: error.message })
     }
-  }
-
-  async #alert({ name, priority, vm, text }: Extract<FailoverEffect, { effect: 'alert' }>): Promise<void> {
-    const { config } = this.needs.parts
-    await this.#beside('message.create', [name, priority, vm === null ? 'Pool' : 'VM', vm ?? config.pool, text], ALERT_MS)
-  }
-
-  /** Nothing waits for it. */
-  async #beside(method: string, args: readonly XapiArgument[], deadlineMs: number): Promise<void> {
-    const answer = await this.#ask(method, args, deadlineMs)
-    if (answer instanceof XapiFailure)
-      this.needs.parts.log.warn('a call beside the failover failed', { method, error: answer.message })
-  }
-
-  async #ask(method: string, args: readonly XapiArgument[], deadlineMs: number): Promise<XapiValue | XapiFailure> {
-    try {
-      return await this.needs.parts.xapi.call(method, args, { deadlineMs })
-    } catch (error) {
-      if (error instanceof XapiFailure) return error
-      throw error
-    }
-  }
-
-  #note(vm: VmUuid, act: string, rule: string, text: string): void {
-    const host = must(this.needs.parts.host, 'this host has a uuid')
-    this.needs.parts.timeline.record({ vm, act, rule, text, evidence: { host } })
   }
 }
-
-const vmArg = (uuid: VmUuid): XapiArgument => ({ xapiClass: 'VM', uuid })
-const hostArg = (uuid: HostUuid): XapiArgument => ({ xapiClass: 'host', uuid })

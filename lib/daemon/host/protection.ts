@@ -47,8 +47,8 @@ export class Protection {
     }
   }
 
-  async protect({ vm, level }: { vm: string; level: string }): Promise<ProtectReport | UnprotectReport> {
-    if (level === 'unprotected') return this.unprotect({ vm })
+  async protect({ vm, level }: { vm: string; level: string }): Promise<ProtectReport> {
+    if (level === 'unprotected') return { ...(await this.unprotect({ vm })), secondary: '', state: 'done' }
     const { parts } = this.needs
     const plan = await this.#planned(asVm(vm), level)
     if (plan.needsHalt !== null) throw new Refusal(plan.needsHalt.code, plan.needsHalt.facts)

@@ -275,5 +275,6 @@ export async function performIo(device: StoredReplica['device'], request: GuestR
   return undefined
 }
 
+/** By shape, not by class: errors of the system may come from another realm. */
 export const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'

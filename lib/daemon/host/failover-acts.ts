@@ -1,7 +1,7 @@
-import { hostUuid, isUuid, type HostUuid, type VmUuid } from '../core/domain/ids'
-import type { FailoverEffect, Seen } from '../core/failover/effects'
-import type { FailoverEvent } from '../core/failover/failover'
-import { XapiFailure, type XapiArgument, type XapiPort, type XapiValue } from '../ports/xapi'
+import { hostUuid, isUuid, type HostUuid, type VmUuid } from '../../core/domain/ids'
+import type { FailoverEffect, Seen } from '../../core/failover/effects'
+import type { FailoverEvent } from '../../core/failover/failover'
+import { XapiFailure, type XapiArgument, type XapiPort, type XapiValue } from '../../ports/xapi'
 
 export type XapiEffect = Exclude<FailoverEffect, { effect: 'record' | 'alert' | 'take-over' | 'elect-coordinator' }>
 

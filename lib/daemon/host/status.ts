@@ -1,0 +1,139 @@
+import { Refusal } from '../../core/domain/errors'
+import type { HostUuid } from '../../core/domain/ids'
+import type { InventoryVm } from '../../core/domain/inventory'
+import { isLevel, type Level } from '../../core/domain/level'
+import { LEVEL_KEY } from '../../core/policy/protection'
+import type { PeerReport } from '../../core/membership/heartbeat'
+import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../wire/daemon-api'
+import type { WorkerStatus } from '../../wire/worker-api'
+import type { Catalogue } from './catalogue'
+import type { Fleet } from './fleet'
+import type { DiskMover } from './move-disks'
+import { hostNameOf } from './names'
+import type { HostParts } from './parts'
+import { inventoryNow } from './situation'
+
+export interface StatusNeeds {
+  readonly parts: HostParts
+  readonly catalogue: Catalogue
+  readonly fleet: Fleet
+  readonly mover: DiskMover
+  readonly peers: () => readonly PeerReport[]
+}
+
+interface Health {
+  readonly health: VmHealth
+  readonly reason: string
+}
+
+/** What the operator reads. Resync progress and degradation are the primary worker's word; elsewhere the claim's. */
+export async function statusReport(needs: StatusNeeds, wanted: string | undefined): Promise<StatusReport> {
+  const { parts } = needs
+  const inventory = inventoryNow(parts)
+  const vms = wanted === undefined ? inventory.vms : inventory.vms.filter(({ uuid }) => uuid === wanted)
+  if (wanted !== undefined && vms.length === 0) throw new Refusal('HOLDFAST_UNKNOWN_VM', { vm: wanted.slice(0, 80) })
+  return {
+    host: parts.host,
+    hosts: hostsOf(needs),
+    witness: { address: parts.config.witness, reachable: parts.witness.reachable },
+    vms: await Promise.all(vms.map((vm) => vmStatus(needs, vm))),
+  }
+}
+
+function hostsOf({ parts, peers }: StatusNeeds): HostStatus[] {
+  const self: HostStatus = { uuid: parts.host, name: hostNameOf(parts, parts.host), state: 'this-host', silentMs: {} }
+  const others = peers().map(({ host, state, links }): HostStatus => {
+    const silent = links.map(({ link, silentMs, everHeard }) => [link, everHeard ? Math.round(silentMs) : null])
+    return {
+      uuid: host,
+      name: hostNameOf(parts, host),
+      state: state === 'unknown' ? 'never-seen' : state,
+      silentMs: Object.fromEntries(silent) as HostStatus['silentMs'],
+    }
+  })
+  return [self, ...others]
+}
+
+async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> {
+  const { parts, catalogue, fleet } = needs
+  const records = catalogue.ofVm(vm.uuid)
+  const worker = fleet.has(vm.uuid) ? await fleet.status(vm.uuid) : null
+  const stored = records.length === 0 ? null : await claimOf(needs, vm, worker)
+  const holder = stored?.claim.holder ?? null
+  const homes = [...new Set(records.flatMap((record) => record.homes))]
+  const secondary = homes.find((host) => host !== holder) ?? null
+  const name = (host: HostUuid): string => hostNameOf(parts, host)
+  return {
+    ...{
+      vm: vm.uuid,
+      name: vm.name,
+      powerState: vm.powerState,
+      level: levelOf(
+        vm,
+        records.map(({ level }) => level),
+      ),
+    },
+    ...healthOf(needs, vm, worker, records.length > 0, secondary),
+    residentOn: vm.residentOn === null ? null : name(vm.residentOn),
+    holder: holder === null ? null : name(holder),
+    secondary: secondary === null ? null : name(secondary),
+    term: stored?.claim.term ?? null,
+    disks: vm.disks.flatMap(({ location, userdevice, sizeBytes }): DiskStatus[] => {
+      const record = catalogue.find(location)
+      if (record === undefined) return []
+      const hosts = stored?.claim.upToDate[record.key] ?? record.homes
+      const resync = worker?.volumes.find(({ key }) => key === record.key)?.resync ?? null
+      const named = resync === null ? null : { ...resync, target: name(resync.target as HostUuid) }
+      return [{ volume: record.key, device: userdevice, sizeBytes, upToDate: hosts.map(name), resync: named }]
+    }),
+  }
+}
+
+/** What was accepted, from whichever place still has it: a lost key in XAPI lowers nothing (N5). */
+function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {
+  const text = vm.otherConfig[LEVEL_KEY] ?? ''
+  return kept.find((level) => level !== null) ?? (isLevel(text) ? text : 'unprotected')
+}
+
+async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<WorkerStatus['claim']> {
+  if (worker?.role === 'primary') return worker.claim
+  try {
+    return await parts.witness.read(vm.uuid)
+  } catch (error) {
+    parts.log.debug('claim not read for a status', { vm: vm.uuid, error: String(error) })
+    return worker?.claim ?? null
+  }
+}
+
+function healthOf(
+  { parts, mover, peers }: StatusNeeds,
+  vm: InventoryVm,
+  worker: WorkerStatus | null,
+  kept: boolean,
+  secondary: HostUuid | null,
+): Health {
+  const move = mover.progress(vm.uuid)
+  if (move?.error === '') {
+    return {
+      health: 'syncing',
+      reason: `disk ${move.userdevice} moves into the Holdfast SR: ${Math.round(move.fraction * 100)} %`,
+    }
+  }
+  if (!kept) return { health: 'unprotected', reason: move === undefined ? '' : `its disks could not be moved: ${move.error}` }
+  if (worker?.role === 'primary') {
+    if (worker.frozen) return { health: 'frozen', reason: worker.degraded || 'the guest waits for a replica' }
+    if (worker.volumes.some(({ resync }) => resync !== null)) return { health: 'syncing', reason: worker.degraded }
+    return worker.degraded === '' ? { health: 'protected', reason: '' } : { health: 'degraded', reason: worker.degraded }
+  }
+  const peer = peers().find(({ host }) => host === secondary)
+  if (worker?.role === 'secondary') {
+    return worker.peerConnected
+      ? { health: 'protected', reason: '' }
+      : { health: 'degraded', reason: worker.degraded || 'the primary is not connected' }
+  }
+  if (worker === null && secondary === parts.host)
+    return { health: 'degraded', reason: 'the worker of this host does not answer' }
+  return peer?.state === 'suspected'
+    ? { health: 'degraded', reason: `${hostNameOf(parts, peer.host)} is suspected dead` }
+    : { health: 'protected', reason: '' }
+}

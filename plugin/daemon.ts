@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { hostUuid } from '../lib/core/domain/ids'
+import type { HostUuid } from '../lib/core/domain/ids'
+import { PATHS, PORTS } from '../lib/core/domain/layout'
+import { HostDaemon } from '../lib/daemon/host/host-daemon'
+import type { HostParts } from '../lib/daemon/host/parts'
+import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
+import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
+import { nextIncarnation } from '../lib/dom0/incarnation'
+import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
+import { readPoolKey } from '../lib/dom0/pool-keys'
+import { processLog } from '../lib/dom0/process-log'
+import { systemClock } from '../lib/dom0/system-clock'
+import { readTimeline, timelineFile } from '../lib/dom0/timeline-file'
+import { srRegistry } from '../lib/dom0/volume-files'
+import { connectWitness } from '../lib/dom0/witness-client'
+import { workerProcesses } from '../lib/dom0/worker-processes'
+import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
+import type { HoldfastConfig, HostAddresses } from '../lib/wire/config'
+import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
+import { connectXapi } from '../lib/xapi/connect'
+import { PRODUCT_VERSION } from './product-version'
+
+const log = processLog('holdfastd')
+const PEER_LIMIT_MS = 5000
+const PEER_CONNECT_MS = 500
+/** Another process of ours may still be on its way out. */
+const BIND_AGAIN_MS = 500
+
+function thisHost(): HostUuid {
+  const uuid = /^INSTALLATION_UUID='?([0-9a-f-]+)'?$/m.exec(readFileSync(PATHS.inventory, 'utf8'))?.[1]
+  return hostUuid(uuid ?? '')
+}
+
+function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; addresses: readonly string[] } {
+  const host = thisHost()
+  const config = JSON.parse(readFileSync(PATHS.config, 'utf8')) as HoldfastConfig
+  const own = config.hosts[host]
+  if (own === undefined) throw new Error(`${PATHS.config} does not name this host (${host})`)
+  const secret = { pool: config.pool, key: readPoolKey(PATHS.poolKey) }
+  const peersOn = (address: (of: HostAddresses) => string | undefined): string[] =>
+    Object.entries(config.hosts)
+      .flatMap(([uuid, of]) => (uuid === host ? [] : [address(of) ?? '']))
+      .filter((each) => each !== '')
+  const links = [
+    { name: 'management', address: own.management, peers: peersOn((of) => of.management) },
+    ...own.alinks.map((address, n) => ({ name: `alink${n}`, address, peers: peersOn((of) => of.alinks[n]) })),
+  ]
+  mkdirSync(PATHS.timeline, { recursive: true, mode: 0o700 })
+  const incarnation = nextIncarnation(join(dirname(PATHS.timeline), 'incarnation'), Date.now())
+  const parts: HostParts = {
+    version: PRODUCT_VERSION,
+    ...{ host, config, log, clock: systemClock },
+    timeline: timelineFile(join(PATHS.timeline, 'daemon.jsonl'), host),
+    readTimeline: () => readTimeline(PATHS.timeline),
+    xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
+    witness: connectWitness({ address: config.witness, ...secret, log, client: `daemon ${host}` }),
+    workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
+    srs: srRegistry(PATHS.attachedSrs, log),
+    askPeer: (peer, fn, ask, limitMs = PEER_LIMIT_MS) => {
+      const at = config.hosts[peer]
+      const addresses = at === undefined ? [] : [at.management, ...at.alinks]
+      return askPeerDaemon(fn, ask, {
+        host: at?.name ?? peer,
+        addresses,
+        port: PORTS.daemon,
+        secret,
+        limitMs,
+        connectMs: PEER_CONNECT_MS,
+      })
+    },
+    newUuid: randomUUID,
+    heartbeats: (role, received) =>
+      startHeartbeats({
+        ...{ pool: config.pool, host, key: secret.key, incarnation, links, role, log },
+        received: ({ host: peer, link, incarnation: of, counter, role: its }) =>
+          received({ peer, link, incarnation: of, counter, role: its }),
+      }),
+  }
+  return { parts, secret, addresses: [own.management, ...own.alinks] }
+}
+
+async function main(): Promise<void> {
+  const { parts, secret, addresses } = build()
+  const daemon = new HostDaemon(parts)
+  await daemon.start()
+  await serveApi<DaemonApi>({ socketPath: PATHS.daemonSocket, shapes: DAEMON_ASKS, handlers: daemon.handlers, log })
+  const service = { secret, allow: PEER_FUNCTIONS, shapes: DAEMON_ASKS, handlers: daemon.handlers, log, port: PORTS.daemon }
+  const listen = (address: string): void => {
+    serveApiOverTls<DaemonApi>({ ...service, address }).catch((error: unknown) => {
+      log.warn('cannot listen for other hosts yet', { address, error: String(error) })
+      setTimeout(() => listen(address), BIND_AGAIN_MS)
+    })
+  }
+  for (const address of addresses) listen(address)
+  process.on('SIGTERM', () => void daemon.stop().then(() => process.exit(0)))
+}
+
+main().catch((error: unknown) => {
+  log.error('cannot start', { error: error instanceof Error ? error.message : String(error) })
+  process.exit(1)
+})
