@@ -228,6 +228,7 @@ export class Mirror {
   #up(side: Side, identity: string, incarnation: string, sound: boolean): void {
     const replica = this.replicas[side]
     if (replica.usable) this.#fail(side, 'replaced')
+    const firstMet = replica.identity === ''
     const sameContents = replica.identity === identity && identity !== ''
     const sameMachine = replica.incarnation === incarnation
     replica.identity = identity

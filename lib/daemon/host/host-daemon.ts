@@ -8,6 +8,7 @@ import { HeartbeatWatch, type HeartbeatEffect, type HeartbeatEvent } from '../..
 import type { DaemonApi } from '../../wire/daemon-api'
 import { Catalogue } from './catalogue'
 import { CoordinatorClaim } from './coordinator-claim'
+import { DatabaseSync } from './database-sync'
 import { datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover-driver'
 import { Fleet } from './fleet'
@@ -35,6 +36,7 @@ export class HostDaemon {
   readonly #upkeep: Upkeep
   readonly #failover: FailoverDriver
   readonly #election: CoordinatorClaim
+  readonly #database: DatabaseSync
   readonly #timers: NodeJS.Timeout[] = []
   #heartbeats: { close(): void } | null = null
   readonly handlers: DaemonHandlers
@@ -46,7 +48,9 @@ export class HostDaemon {
     this.#failover = new FailoverDriver({ parts, fleet: this.#fleet, election: this.#election })
     const [catalogue, fleet] = [this.#catalogue, this.#fleet]
     const mover = new DiskMover(parts)
-    const protection = new Protection({ parts, catalogue, fleet, mover, suspected: () => this.#suspected() })
+    this.#database = new DatabaseSync(parts, catalogue)
+    const database = this.#database
+    const protection = new Protection({ parts, catalogue, fleet, mover, database, suspected: () => this.#suspected() })
     this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, isAlive: (host) => this.#state(host) === 'alive' })
     const peers = (): ReturnType<HeartbeatWatch['report']> => this.#watch.report()
     this.handlers = {
@@ -81,7 +85,10 @@ export class HostDaemon {
       this.#hear({ type: 'tick', atMs: parts.clock.nowMs() })
       if (!this.#failover.idle) this.#failover.tick()
     })
-    this.#every(UPKEEP_EVERY_MS, () => void this.#upkeep.turn())
+    this.#every(UPKEEP_EVERY_MS, () => {
+      void this.#upkeep.turn()
+      void this.#database.turn()
+    })
     this.#every(COORDINATOR_EVERY_MS, () => void this.#election.keep(this.#role().coordinator && parts.xapi.reachable))
     for (const host of this.#peers()) void this.#catalogue.reconcile(host)
     parts.log.info('serving', { host: parts.host, version: parts.version, workers: this.#fleet.specs().length })

@@ -9,6 +9,7 @@ import { LEVEL_KEY, SECONDARY_KEY, type Situation } from '../../core/policy/prot
 import { XapiFailure } from '../../ports/xapi'
 import type { PlanReport, ProtectReport, UnprotectReport } from '../../wire/daemon-api'
 import type { Catalogue } from './catalogue'
+import type { DatabaseSync } from './database-sync'
 import { asVm } from './datapath'
 import { addressesOf, type Fleet } from './fleet'
 import type { DiskMover } from './move-disks'
@@ -27,6 +28,7 @@ export interface ProtectionNeeds {
   readonly catalogue: Catalogue
   readonly fleet: Fleet
   readonly mover: DiskMover
+  readonly database: DatabaseSync
   readonly suspected: () => ReadonlySet<HostUuid>
 }
 
@@ -87,6 +89,7 @@ export class Protection {
     await this.pair(plan.vm, secondary)
     await this.#recordLevel(plan.vm, plan.to, secondary)
     if (plan.steps.some(({ step }) => step === 'set-affinity')) await this.#setAffinity(plan.vm, parts.host)
+    await this.needs.database.now()
     parts.timeline.record({
       vm: plan.vm,
       act: 'vm-protected',

@@ -73,7 +73,7 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
         records.map(({ level }) => level),
       ),
     },
-    ...healthOf(needs, vm, worker, records.length > 0, secondary),
+    ...healthOf(needs, vm, worker, records.length > 0, secondary, stored),
     residentOn: vm.residentOn === null ? null : name(vm.residentOn),
     holder: holder === null ? null : name(holder),
     secondary: secondary === null ? null : name(secondary),
@@ -111,6 +111,7 @@ function healthOf(
   worker: WorkerStatus | null,
   kept: boolean,
   secondary: HostUuid | null,
+  stored: WorkerStatus['claim'],
 ): Health {
   const move = mover.progress(vm.uuid)
   if (move?.error === '') {
@@ -127,6 +128,8 @@ function healthOf(
   }
   const peer = peers().find(({ host }) => host === secondary)
   if (worker?.role === 'secondary') {
+    const short = worker.volumes.some(({ key }) => (stored?.claim.upToDate[key]?.length ?? 0) < 2)
+    if (worker.peerConnected && short) return { health: 'syncing', reason: 'not every disk is up-to-date on both hosts' }
     return worker.peerConnected
       ? { health: 'protected', reason: '' }
       : { health: 'degraded', reason: worker.degraded || 'the primary is not connected' }

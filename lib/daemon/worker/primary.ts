@@ -31,6 +31,8 @@ export class Primary {
   #pingAtMs = 0
   #pausedDomains = new Set<string>()
   #leaseValid = true
+  /** The first confirmation of a lease is no event for the operator. */
+  #everHeld = false
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -138,7 +140,11 @@ export class Primary {
     if (valid === this.#leaseValid) return
     this.#leaseValid = valid
     for (const disk of this.disks) disk.apply({ on: 'lease', valid })
-    if (this.#keeper === null) return
+    if (valid && !this.#everHeld) {
+      this.#everHeld = true
+      return
+    }
+    if (!this.#everHeld) return
     this.#record(valid ? 'guest-released' : 'guest-frozen', valid ? 'lease-confirmed' : 'neither-peer-nor-witness', {
       text: valid ? 'The lease is confirmed again: the guest goes on.' : 'The lease ran out unconfirmed: the guest waits.',
     })

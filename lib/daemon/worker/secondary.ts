@@ -27,6 +27,8 @@ export class Secondary {
   /** Frames wait for it when a new term must be on disk first. */
   #ready: Promise<void> = Promise.resolve()
   guestActive = false
+  /** When the primary was last heard; monotonic. */
+  lastHeardMs = Number.NEGATIVE_INFINITY
   claim: StoredClaim
 
   constructor(
@@ -138,6 +140,7 @@ export class Secondary {
     if (frame.type === 'ping') {
       if (this.rules.judge(frame.term).verdict !== 'do') return
       this.guestActive = frame.guestActive
+      this.lastHeardMs = this.parts.clock.nowMs()
       this.rules.promised(this.parts.clock.nowMs())
       link.send({ type: 'pong', id: frame.id })
     } else if (frame.type === 'replica') {

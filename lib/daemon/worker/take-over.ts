@@ -8,6 +8,8 @@ import type { Secondary } from './secondary'
 
 /** Longer than two leases: a holder that still renews after this is alive, whatever the heartbeats say. */
 const GIVE_UP_AFTER_MS = 6000
+/** A primary pings five times as often: its worker lives, and only its daemon is silent. */
+const HEARD_WITHIN_MS = 500
 
 export type TakeOver =
   | { readonly taken: true; readonly stored: StoredClaim; readonly heardAtMs: number }
@@ -15,11 +17,13 @@ export type TakeOver =
 
 /**
  * Takes the claim of a holder whose host is suspected. The secondary is sealed first: from then on the old primary gets nothing
- * acknowledged, and our promises to it run out. Unsealed again when the claim is not taken.
+ * acknowledged, and our promises to it run out. Unsealed again when the claim is not taken. A primary that is still heard on the
+ * replication link is left alone: losing its daemon must cost nothing.
  */
 export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], parts: WorkerParts): Promise<TakeOver> {
   const { clock, witness } = parts
   const begunMs = clock.nowMs()
+  if (begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS) return { taken: false, why: 'holder-alive' }
   secondary.seal()
   let why = 'gave-up'
   let lease: TakeoverFacts['lease'] = { kind: 'unasked' }

@@ -165,7 +165,7 @@ export class Worker {
     const { stored, heardAtMs } = outcome
     this.parts.timeline.record({
       vm: stored.claim.vm,
-      act: 'claim-taken',
+      act: 'claim-swapped',
       rule: 'take-over',
       text: `This host took the claim with term ${stored.claim.term}: ${reason}`,
       evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
