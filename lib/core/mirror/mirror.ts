@@ -248,7 +248,7 @@ export class Mirror {
       this.#out.push({
         do: 'note',
         act: 'replica-present',
-        rule: seamless ? 'never-missed-a-write' : 'only-copy',
+        rule: seamless ? 'never-missed-a-write' : firstMet ? 'opened' : 'only-copy',
         side,
         error: '',
       })

@@ -14,8 +14,10 @@ export class XeClient {
 
   constructor(private readonly server: Server) {}
 
-  async login(user: string, password: string): Promise<void> {
+  /** Answers the session. */
+  async login(user: string, password: string): Promise<string> {
     this.session = text(await this.send('session.login_with_password', [user, password, '1.0', 'cli']))
+    return this.session
   }
 
   /** A session of the host itself, which needs no coordinator. */

@@ -130,7 +130,6 @@ function mapSetters(cls: string, field: Field): [string, XapiMethod][] {
         syncOnly: true,
         run: ({ db }, [ref, key, value]) => {
           const map = record(db.get(cls, text(ref), field.name))
-          if (text(key) === '') throw new ApiError('INTERNAL_ERROR', 'Db_exn.Empty_key_in_map')
           if (text(key) in map) throw new ApiError('MAP_DUPLICATE_KEY', cls, field.name, text(ref), text(key))
           db.set(cls, text(ref), field.name, { ...map, [text(key)]: value ?? '' })
           return ''

@@ -10,6 +10,7 @@ import type { ClassSchema, Field } from '../schema/schema'
 import { CLASSES, EMPTY_CLASSES } from '../schema/schema'
 import { BackReferences } from './back-references'
 import { sameValue } from './same-value'
+import { storable } from './storable'
 
 export interface Row {
   readonly values: Map<string, Value>
@@ -69,8 +70,13 @@ export class PoolDatabase implements Database {
     if (this.exists(cls, ref)) throw new Error(`${cls} ${ref} exists already`)
     const given = fields['uuid']
     const uuid = typeof given === 'string' ? given : randomUUID()
-    const values = new Map(Object.entries({ ...fields, uuid }).filter(([name]) => !this.back.isComputed(cls, name)))
-    for (const name of values.keys()) this.field(cls, name)
+    const values = new Map<string, Value>(
+      Object.entries({ ...fields, uuid }).filter(([name]) => !this.back.isComputed(cls, name)),
+    )
+    for (const [name, value] of values) {
+      this.field(cls, name)
+      values.set(name, storable(value))
+    }
     const now = this.next(cls)
     this.table(cls).set(ref, { values, created: now, changed: now })
     this.uuids.set(`${cls}/${uuid}`, ref)
@@ -80,7 +86,8 @@ export class PoolDatabase implements Database {
   }
 
   /** Setting the value a field already has changes nothing and raises no event. */
-  set(cls: string, ref: Ref, field: string, value: Value): void {
+  set(cls: string, ref: Ref, field: string, given: Value): void {
+    const value = storable(given)
     const row = this.row(cls, ref)
     if (this.back.isComputed(cls, field)) throw new Error(`${cls}.${field} is computed`)
     const old = this.stored(row, this.field(cls, field))

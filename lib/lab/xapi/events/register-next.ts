@@ -1,4 +1,5 @@
 /** The old event.register and event.next: the server remembers what each session listens to and how far it has come. */
+import { createHash } from 'node:crypto'
 import type { Ref, Value } from '../../contract'
 import { ApiError } from '../../contract'
 import type { PoolDatabase } from '../database/database'
@@ -40,7 +41,8 @@ export class RegisteredListeners {
 
   async next(session: Ref): Promise<Value> {
     const listener = this.listeners.get(session)
-    if (listener === undefined) throw new ApiError('SESSION_NOT_REGISTERED', session)
+    if (listener === undefined)
+      throw new ApiError('SESSION_NOT_REGISTERED', `trackid=${createHash('md5').update(session).digest('hex')}`)
     for (;;) {
       const wanted = new Subscription(listener.classes)
       const { events } = missedSince(this.db, wanted, listener.token)

@@ -70,9 +70,12 @@ async function spawned(
 function isProgram(path: string): boolean {
   const fd = openSync(path, 'r')
   try {
-    const head = Buffer.alloc(4)
+    const head = Buffer.alloc(7)
     const size = readSync(fd, head)
-    return head.toString('latin1', 0, 2) === '#!' || (size === 4 && head.equals(Buffer.from('\u007fELF')))
+    if (head.toString('latin1', 0, 2) === '#!') return true
+    // The magic, 32 or 64 bits, either byte order, version 1.
+    const [, , , , bits = 0, order = 0, version = 0] = head
+    return size === head.length && head.toString('latin1', 1, 4) === 'ELF' && bits <= 2 && order <= 2 && version === 1
   } finally {
     closeSync(fd)
   }

@@ -119,7 +119,10 @@ describe('events', () => {
   test('event.next tells what happened since the session registered', async () => {
     const other = await login()
     const at = tcp(pool, head)
-    expect(await failure(rpc(at, 'event.next', other))).toEqual(['SESSION_NOT_REGISTERED', other])
+    expect(await failure(rpc(at, 'event.next', other))).toEqual([
+      'SESSION_NOT_REGISTERED',
+      expect.stringMatching(/^trackid=[0-9a-f]{32}$/),
+    ])
     await rpc(at, 'event.register', other, ['network'])
     await call('network.add_tags', network, 'next')
     expect(await rpc(at, 'event.next', other)).toMatchObject([{ class: 'network', operation: 'mod', ref: network }])
