@@ -14,6 +14,9 @@ interface Options {
   readonly socket?: string
 }
 
+const domainsUnder = (root: string): ReturnType<typeof createDomainManager> =>
+  createDomainManager({ stateDir: join(root, 'run/xen-lab'), socketDir: join(root, 'var/run/xen') })
+
 async function main(): Promise<void> {
   const program = new Command('xapi')
     .option('--root <folder>', 'what stands for the root of the host', '/')
@@ -26,7 +29,7 @@ async function main(): Promise<void> {
   const host = new XapiHost({
     ...{ root, port: Number(port), listen, socketPath: socket ?? join(root, 'var/lib/xcp/xapi') },
     methods: { ...vmMethods, ...storageMethods },
-    hostPart: (parts) => createHostOperations({ ...parts, domains: createDomainManager() }),
+    hostPart: (parts) => createHostOperations({ ...parts, domains: domainsUnder(root) }),
     log: (message) => process.stderr.write(`${new Date().toISOString()} ${message}\n`),
   })
   process.once('SIGTERM', () => void host.stop().then(() => process.exit(0)))

@@ -15,6 +15,7 @@ import { extensionOperations } from '../plugin/extension'
 import { toolOperations } from '../plugin/operations'
 import type { HttpReply, HttpRequest } from '../server/http'
 import { HttpDoors } from '../server/http'
+import { serveService } from '../server/service-proxy'
 import { LocalSessions } from '../session/local-sessions'
 import type { HostPart, HostParts } from '../vm/host-operations'
 import { CoordinatorRole } from './coordinator-role'
@@ -188,8 +189,18 @@ export class XapiHost {
     if (role === undefined) return undefined
     const isPeer = request.door === 'tcp' && hasSecret(request, this.secret)
     if (request.path.startsWith('/lab/')) return isPeer ? this.serveInternal(request, role) : undefined
+    const served = await serveService(request, this.setup.root, {
+      isSession: async (ref) => this.sessions.has(ref) || (await this.isSession(ref, role)),
+      isPassword: (user, password) => user === 'root' && password === this.description.rootPassword,
+    })
+    if (served !== undefined) return served
     if (role.kind === 'member') return this.reception.serveAsMember(request, role)
     return this.reception.serveAsCoordinator(request, role, isPeer)
+  }
+
+  private async isSession(ref: string, role: CoordinatorRole | MemberRole): Promise<boolean> {
+    if (role.kind === 'coordinator') return role.coordinator.sessions.isValid(ref)
+    return (await role.ask('/lab/session', { session: ref })) === true
   }
 
   private serveInternal(request: HttpRequest, role: CoordinatorRole | MemberRole): Promise<HttpReply> {
