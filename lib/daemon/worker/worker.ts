@@ -19,6 +19,8 @@ type Part = { role: 'solo' | 'primary'; side: Primary } | { role: 'secondary'; s
 
 /** How often the witness is asked for the claim while a worker does not know its role. */
 const ASK_ROLE_EVERY_MS = 200
+/** A disk is asked for a moment after the worker was started: opening a replica and a word with the witness come first. */
+const ROLE_LIMIT_MS = 10_000
 
 export class Worker {
   #part: Part | null = null
@@ -58,6 +60,13 @@ export class Worker {
     return this.#stopped
   }
 
+  async #roleKnown(): Promise<void> {
+    const untilMs = this.parts.clock.nowMs() + ROLE_LIMIT_MS
+    while (this.#part === null && !this.#stopped && this.parts.clock.nowMs() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+    }
+  }
+
   async #becomePrimary(stored: StoredClaim, heardAtMs: number): Promise<void> {
     await this.#become({ role: 'primary', side: new Primary(this.spec, this.parts, stored) }, stored, heardAtMs)
   }
@@ -84,17 +93,19 @@ export class Worker {
   readonly handlers: Handlers = {
     status: () => Promise.resolve(this.status()),
     attach: async ({ volume, domain }) => {
+      await this.#roleKnown()
       const socket = await this.#diskOf(volume).attach(domain)
       this.#rememberAttached()
       return { socket, exportName: volume }
     },
-    activate: ({ volume, domain }) => {
+    activate: async ({ volume, domain }) => {
+      await this.#roleKnown()
       const disk = this.#diskOf(volume)
       disk.attachedTo = domain
       disk.active = true
       this.#rememberAttached()
       this.#served().guestChanged()
-      return Promise.resolve(null)
+      return null
     },
     deactivate: ({ volume }) => {
       const disk = this.#servedDisk(volume)
