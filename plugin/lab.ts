@@ -6,6 +6,7 @@ import { registerFault } from './lab/verbs/fault'
 import { registerStatus } from './lab/verbs/status'
 import { registerXe } from './lab/verbs/xe'
 import { registerDown, registerUp } from './lab/verbs/up'
+import { registerVm } from './lab/verbs/vm'
 
 /** Adds the `lab` commands. They end the process themselves: 0 done, 1 the lab failed, 2 a request that makes no sense. */
 export function registerLab(program: Command): void {
@@ -15,5 +16,6 @@ export function registerLab(program: Command): void {
     .addOption(new Option('--dir <directory>', "the lab's state").default(defaultLabDir(process.env)))
     .helpCommand(false)
     .enablePositionalOptions()
-  for (const register of [registerUp, registerDown, registerStatus, registerFault, registerExec, registerXe]) register(lab)
+  for (const register of [registerUp, registerDown, registerStatus, registerFault, registerExec, registerXe, registerVm])
+    register(lab)
 }
