@@ -18,7 +18,8 @@ const DOM0 = {
   holdfast: 'plugin/holdfast.ts',
   'xapi-plugin': 'plugin/xapi-plugin.ts',
   'xapi-hook': 'plugin/xapi-hook.ts',
-  smapi: 'plugin/smapi.ts',
+  'smapi-volume': 'plugin/volume/main.ts',
+  'smapi-datapath': 'plugin/datapath/main.ts',
 }
 const labEntries = readdirSync(join(ROOT, 'plugin/lab')).filter((name) => name.endsWith('.ts'))
 const LAB = Object.fromEntries(

@@ -29,6 +29,9 @@ export class Catalogue {
     const store = this.parts.srs.open(path)
     this.#stores.set(sr, store)
     for (const record of await store.load()) this.#merge(record)
+    // What peers told while the folder was not attached yet.
+    for (const record of this.#records.values()) if (record.sr === sr) await this.#store(record)
+    await Promise.all(this.#peers().map((host) => this.reconcile(host)))
   }
 
   detach(sr: SrUuid): void {

@@ -1,10 +1,10 @@
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { VmUuid } from '../../core/domain/ids'
 import { isUuid } from '../../core/domain/ids'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { Catalogue } from './catalogue'
 import { asVm } from './datapath'
-import { addressesOf, type Fleet } from './fleet'
+import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
 
 type PeerFunction = Extract<keyof DaemonApi, `peer-${string}`>
@@ -23,7 +23,6 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
       await catalogue.receive(records.list)
       const list = records.list.map(({ key }) => catalogue.get(key))
       await makeRoom(parts, catalogue, list)
-      const host = primary as HostUuid
       const known = fleet.specOf(vm)
       if (known?.vm === vm) {
         // A worker that still believes in an older claim of its own finds out by itself; this one is already the right one.
@@ -31,8 +30,8 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
         return { port: known.listen?.port ?? 0 }
       }
       if (known !== undefined) await fleet.remove(known.id)
-      // The port at which that primary would listen is not known here and is told by it when roles change.
-      const spec = fleet.pairSpec(vm, list, { host, addresses: addressesOf(parts, host), port: 0 })
+      // Whom it would mirror to as a primary is told when the roles have changed.
+      const spec = fleet.pairSpec(vm, list, null)
       await fleet.start(spec)
       return { port: spec.listen?.port ?? 0 }
     },

@@ -1,9 +1,7 @@
-import { basename, dirname } from 'node:path'
+import { basename } from 'node:path'
 import { Refusal, refusalLines } from '../../core/domain/errors'
 import type { Ask } from '../daemon-client'
 import { StorageArguments } from './arguments'
-import { DATAPATH_CALLS } from './datapath-calls'
-import { VOLUME_CALLS } from './volume-calls'
 
 /** By script name. The answer is printed as JSON; what it rejects with becomes the storage error. */
 export type StorageCalls = Readonly<Record<string, (args: StorageArguments, ask: Ask, version: string) => Promise<unknown>>>
@@ -22,17 +20,22 @@ export interface StorageAnswer {
  * Runs one SMAPIv3 call. `script` is the path it was started as: `.../volume/<name>/SR.attach`. Never rejects: a failure is
  * printed as code, params and backtrace, with exit status 1.
  */
-export async function runStorageCall(script: string, input: string, ask: Ask, version: string): Promise<StorageAnswer> {
+export async function runStorageCall(
+  calls: StorageCalls,
+  script: string,
+  input: string,
+  ask: Ask,
+  version: string,
+): Promise<StorageAnswer> {
   try {
-    const call = callOf(script)
+    const call = callOf(calls, script)
     return { exit: 0, output: JSON.stringify(await call(new StorageArguments(input), ask, version)) }
   } catch (error) {
     return { exit: 1, output: JSON.stringify(storageError(error)) }
   }
 }
 
-function callOf(script: string): StorageCalls[string] {
-  const calls = basename(dirname(dirname(script))) === 'datapath' ? DATAPATH_CALLS : VOLUME_CALLS
+function callOf(calls: StorageCalls, script: string): StorageCalls[string] {
   const wanted = basename(script).toLowerCase()
   const call = Object.entries(calls).find(([name]) => name.toLowerCase() === wanted)?.[1]
   if (call === undefined) throw new Refusal('HOLDFAST_BAD_REQUEST', { reason: `There is no storage call "${basename(script)}".` })

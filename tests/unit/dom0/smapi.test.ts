@@ -152,7 +152,8 @@ async function run(
     asked.push([fn, body])
     return answer()
   }
-  const { exit, output } = await runStorageCall(`/usr/libexec/xapi-storage-script/${script}`, stdin, ask as Ask, '1.2.3')
+  const calls = script.startsWith('datapath/') ? DATAPATH_CALLS : VOLUME_CALLS
+  const { exit, output } = await runStorageCall(calls, `/usr/libexec/xapi-storage-script/${script}`, stdin, ask as Ask, '1.2.3')
   return { exit, printed: JSON.parse(output), asked }
 }
 
