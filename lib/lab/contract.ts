@@ -144,7 +144,7 @@ export interface Database {
 export interface CallContext {
   readonly db: Database
   readonly session: Ref
-  /** The task of an Async call, else NULL_REF. */
+  /** The call's task, a synchronous one's too; NULL_REF or '' where nobody called. */
   readonly task: Ref
   /** The host whose xapi runs the method. */
   readonly here: Ref

@@ -25,7 +25,11 @@ export function dump(db: PoolDatabase): Dump {
 export function restore(saved: Dump): PoolDatabase {
   const db = new PoolDatabase()
   db.generation = saved.generation + RESTART_STEP
-  for (const { cls, ref, values } of saved.rows) db.create(cls, values, ref)
+  for (const { cls, ref, values } of saved.rows) {
+    // What was under way ended with the process that did it.
+    const kept = Object.entries(values).filter(([field]) => field !== 'current_operations')
+    db.create(cls, Object.fromEntries(kept), ref)
+  }
   return db
 }
 

@@ -35,8 +35,7 @@ export class RemoteAgent implements HostAgent {
         if (!(error instanceof LinkDown)) throw error
         if (!error.wasSent && Date.now() + RETRY_MS < deadline) await delay(RETRY_MS)
         else {
-          // Whoever calls into a host that died under the call learns it as late as one who calls a dead host.
-          await delay(Math.max(0, deadline - Date.now()))
+          await this.untilBackOr(deadline)
           throw new ApiError('CANNOT_CONTACT_HOST', this.host)
         }
       }
@@ -57,6 +56,13 @@ export class RemoteAgent implements HostAgent {
         else limit.addEventListener('abort', () => resolve(), { once: true })
       })
       return false
+    }
+  }
+
+  /** The call is lost. A host that only restarted says so soon; of a dead one it is learned as late as by a new call. */
+  private async untilBackOr(deadline: number): Promise<void> {
+    while (Date.now() < deadline) {
+      if (await this.isAlive(Math.min(CHECK_MS, deadline - Date.now()))) return
     }
   }
 

@@ -9,6 +9,7 @@ import type { PoolDatabase } from '../database/database'
 import { dump, readDump, restore, StateFile } from '../database/state-file'
 import { setEnabled } from '../methods/host'
 import { text } from '../../values'
+import { updateAll } from '../vm/allowed'
 import { createCoordinatorOperations } from '../vm/reports'
 import { localAgent, RemoteAgent } from './agents'
 import { newPool } from './new-pool'
@@ -42,6 +43,7 @@ export class CoordinatorRole implements PoolControl {
     const here = this.db.byUuid('host', hostUuid)
     if (here === undefined) throw new Error(`host ${hostUuid} is not in the pool's database`)
     this.here = here
+    for (const vm of this.db.refs('VM')) if (this.db.get('VM', vm, 'is_control_domain') !== true) updateAll(this.db, vm)
     this.file = new StateFile(this.db, statePath)
     this.takeOffice()
     const { times, rootPassword } = description
