@@ -13,6 +13,11 @@ export class CoordinatorClaim {
 
   constructor(private readonly parts: HostParts) {}
 
+  /** This host is the coordinator by its claim, and not only by what its xapi says: a returning one says so for some seconds. */
+  get held(): boolean {
+    return this.#term !== null
+  }
+
   get #name(): VmUuid {
     return this.parts.config.pool as VmUuid
   }

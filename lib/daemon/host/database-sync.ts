@@ -19,13 +19,14 @@ export class DatabaseSync {
   constructor(
     private readonly parts: HostParts,
     private readonly catalogue: Catalogue,
+    private readonly elected: () => boolean,
   ) {}
 
   /** Called often, on every host; only the coordinator's daemon copies by itself. */
   async turn(): Promise<void> {
     const { xapi, clock, host } = this.parts
     const inventory = xapi.inventory()
-    if (inventory?.coordinator !== host || !xapi.reachable || this.#busy) return
+    if (inventory?.coordinator !== host || !xapi.reachable || !this.elected() || this.#busy) return
     const wanted = this.#configuration(inventory)
     if (wanted === this.#copied) {
       this.#changedAtMs = null

@@ -48,7 +48,7 @@ export class HostDaemon {
     this.#failover = new FailoverDriver({ parts, fleet: this.#fleet, election: this.#election })
     const [catalogue, fleet] = [this.#catalogue, this.#fleet]
     const mover = new DiskMover(parts)
-    this.#database = new DatabaseSync(parts, catalogue)
+    this.#database = new DatabaseSync(parts, catalogue, () => this.#election.held)
     const database = this.#database
     const protection = new Protection({ parts, catalogue, fleet, mover, database, suspected: () => this.#suspected() })
     this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, isAlive: (host) => this.#state(host) === 'alive' })
