@@ -1,10 +1,12 @@
 import type { VmUuid } from '../../core/domain/ids'
+import type { PlannedStep } from '../../core/domain/plan'
 import { XapiFailure, type XapiValue } from '../../ports/xapi'
 import type { HostParts } from './parts'
-import type { MoveStep } from './protection'
 
 const POLL_MS = 500
 const CALL_MS = 10_000
+
+export type MoveStep = Extract<PlannedStep, { step: 'move-disk' }>
 
 export interface MoveProgress {
   readonly userdevice: string

@@ -3,7 +3,8 @@ import { type Claim, LEASE_MS } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { Level } from '../../core/domain/level'
-import type { PlannedStep, ProtectionPlan } from '../../core/domain/plan'
+import type { ProtectionPlan } from '../../core/domain/plan'
+import { stepText } from '../../core/policy/plan-text'
 import { isRefusal, planProtect, planUnprotect } from '../../core/policy/planner'
 import { LEVEL_KEY, SECONDARY_KEY, type Situation } from '../../core/policy/protection'
 import { XapiFailure } from '../../ports/xapi'
@@ -16,7 +17,6 @@ import type { DiskMover } from './move-disks'
 import { hostNameOf, vmNameOf } from './names'
 import type { HostParts } from './parts'
 import { situationNow, witnessed } from './situation'
-import { describeStep } from './step-text'
 
 const XAPI_WRITE_MS = 5000
 const SECONDARY_LIMIT_MS = 10_000
@@ -45,7 +45,7 @@ export class Protection {
       ...{ vm: plan.vm, name, from, to },
       secondary: secondary === null ? null : hostNameOf(parts, secondary),
       needsHalt: needsHalt !== null,
-      steps: steps.map((step) => ({ step: describeStep(step, inventory), reason: step.reason })),
+      steps: steps.map((step) => ({ step: stepText(step, inventory), reason: step.reason })),
     }
   }
 
@@ -241,5 +241,3 @@ export class Protection {
     }
   }
 }
-
-export type MoveStep = Extract<PlannedStep, { step: 'move-disk' }>

@@ -44,6 +44,8 @@ export class Upkeep {
     const records = catalogue.ofVm(vm)
     const homes = new Set(records.flatMap((record) => record.homes))
     if (!homes.has(parts.host)) return
+    // Peers tell of volumes before xapi, after a boot, has attached their SR.
+    if (records.some(({ sr }) => !catalogue.srs.includes(sr))) return
     // After this host has booted its workers are gone: the claim tells a new one which role it has.
     if (!fleet.has(vm)) {
       await fleet.start(fleet.pairSpec(vm, records, null))
