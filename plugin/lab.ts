@@ -1,6 +1,7 @@
 /** `holdfast lab ...`: the pool in a box; one file per verb in lab/verbs. */
 import { type Command, Option } from 'commander'
 import { defaultLabDir } from '../lib/lab/rack/paths'
+import { registerDemo } from './lab/verbs/demo'
 import { registerExec } from './lab/verbs/exec'
 import { registerFault } from './lab/verbs/fault'
 import { registerStatus } from './lab/verbs/status'
@@ -16,6 +17,15 @@ export function registerLab(program: Command): void {
     .addOption(new Option('--dir <directory>', "the lab's state").default(defaultLabDir(process.env)))
     .helpCommand(false)
     .enablePositionalOptions()
-  for (const register of [registerUp, registerDown, registerStatus, registerFault, registerExec, registerXe, registerVm])
+  for (const register of [
+    registerUp,
+    registerDown,
+    registerStatus,
+    registerFault,
+    registerExec,
+    registerXe,
+    registerVm,
+    registerDemo,
+  ])
     register(lab)
 }

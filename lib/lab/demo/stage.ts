@@ -11,6 +11,8 @@ export interface StageOptions {
   readonly hosts?: number
   readonly times?: Partial<LabTimes>
   readonly onProgress?: (doing: string) => void
+  /** The caller takes the lab down, also when it could not be finished. */
+  readonly keepOnFailure?: boolean
 }
 
 /** A lab with a Holdfast SR on every host: where demonstrations and tests begin. */
@@ -25,7 +27,13 @@ const XAPI_LIMIT_MS = 30_000
 const DAEMON_LIMIT_MS = 20_000
 export const VM_ADDRESS = '10.77.3.10'
 
-export async function setStage({ dir, hosts = 2, times, onProgress = () => undefined }: StageOptions): Promise<Stage> {
+export async function setStage({
+  dir,
+  hosts = 2,
+  times,
+  onProgress = () => undefined,
+  keepOnFailure = false,
+}: StageOptions): Promise<Stage> {
   onProgress('preparing the guest image')
   const guest = (await ensureGuestImage()).directory
   const lab = await startLab({ dir, hosts, guest, onProgress, ...(times === undefined ? {} : { times }) })
@@ -38,7 +46,7 @@ export async function setStage({ dir, hosts = 2, times, onProgress = () => undef
     await api.logout()
     return { lab, sr, srUuid }
   } catch (error) {
-    await lab.down()
+    if (!keepOnFailure) await lab.down()
     throw error
   }
 }
