@@ -30,6 +30,8 @@ export class Primary {
   #nextPing = 1
   #pingAtMs = 0
   #pausedDomains = new Set<string>()
+  /** One at a time and in order: an unpause that overtakes its pause leaves the guest paused for ever. */
+  #holding: Promise<void> = Promise.resolve()
   #leaseValid = true
   /** The first confirmation of a lease is no event for the operator. */
   #everHeld = false
@@ -148,7 +150,7 @@ export class Primary {
     this.#record(valid ? 'guest-released' : 'guest-frozen', valid ? 'lease-confirmed' : 'neither-peer-nor-witness', {
       text: valid ? 'The lease is confirmed again: the guest goes on.' : 'The lease ran out unconfirmed: the guest waits.',
     })
-    void this.#holdDomains(!valid)
+    this.#holding = this.#holding.then(() => this.#holdDomains(!valid))
   }
 
   /** Frozen disks stop a guest's writes; its packets stop when its vCPUs do. */
@@ -315,8 +317,8 @@ export class Primary {
     await this.#endpoint?.close('the VM is no longer protected')
     this.#endpoint = null
     for (const disk of this.disks) disk.apply({ on: 'claimed', members: { local: true, peer: false } })
-    this.#leaseValid = true
-    for (const disk of this.disks) disk.apply({ on: 'lease', valid: true })
+    this.#setLease(true)
+    this.#everHeld = false
   }
 
   async close(): Promise<void> {
@@ -326,6 +328,8 @@ export class Primary {
   }
 
   #note({ key }: WorkerVolume, { act, rule, side, error }: Extract<MirrorEffect, { do: 'note' }>): void {
+    // The end of a protection is no failure of the peer's replica.
+    if (side === 'peer' && this.#keeper === null) return
     const disk = this.disks.find(({ volume }) => volume.key === key)
     if (side === 'local' && act === 'replica-joined-claim') void disk?.saveLocal({ state: 'up-to-date' })
     if (side === 'local' && act === 'resync-started') void disk?.saveLocal({ state: 'inconsistent' })
