@@ -63,6 +63,8 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
   const homes = [...new Set(records.flatMap((record) => record.homes))]
   const secondary = homes.find((host) => host !== holder) ?? null
   const name = (host: HostUuid): string => hostNameOf(parts, host)
+  // XAPI shows a VM on its dead host until it is started elsewhere; a host without the claim lets it do nothing.
+  const former = holder !== null && vm.residentOn !== holder ? vm.residentOn : null
   return {
     ...{
       vm: vm.uuid,
@@ -73,8 +75,8 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
         records.map(({ level }) => level),
       ),
     },
-    ...healthOf(needs, vm, worker, records.length > 0, secondary, stored),
-    residentOn: vm.residentOn === null ? null : name(vm.residentOn),
+    ...(former === null ? healthOf(needs, vm, worker, records.length > 0, secondary, stored) : movedFrom(name(former))),
+    residentOn: vm.residentOn === null || former !== null ? null : name(vm.residentOn),
     holder: holder === null ? null : name(holder),
     secondary: secondary === null ? null : name(secondary),
     term: stored?.claim.term ?? null,
@@ -104,6 +106,11 @@ async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerSt
     return worker?.claim ?? null
   }
 }
+
+const movedFrom = (host: string): Health => ({
+  health: 'degraded',
+  reason: `XAPI still shows it on ${host}, which no longer holds its claim`,
+})
 
 function healthOf(
   { parts, mover, peers }: StatusNeeds,
