@@ -46,17 +46,19 @@ export async function failDisk(scene: Scene, host: string, peer: string): Promis
 
 /** Every process of the host is killed at once; it boots again when the VM has been restarted on the other one. */
 export async function killHost(scene: Scene, host: string, survivor: string): Promise<Span> {
-  const { lab, vm, client, screen } = scene
+  const { lab, client, screen } = scene
   const broken = now()
   screen.line(await lab.fault({ kind: 'host', host }))
   const deadMs = monotonicMs()
-  await until(`the VM answers on ${survivor}`, RESTART_LIMIT_MS, () =>
-    Promise.resolve(client.acknowledgedSince(deadMs) >= ENOUGH),
-  )
+  const look = statusChanges(scene, survivor)
+  await until(`the VM answers on ${survivor}`, RESTART_LIMIT_MS, async () => {
+    await look()
+    return client.acknowledgedSince(deadMs) >= ENOUGH
+  })
   const answeredMs = client.acknowledgements().find(({ at }) => at > deadMs)?.at ?? deadMs
   screen.line(`the client is answered again, ${((answeredMs - broken.monotonicMs) / 1000).toFixed(1)} s after the kill`)
   await until(`XAPI says that the VM runs on ${survivor}`, RESTART_LIMIT_MS, async () => {
-    return (await statusOn(lab, survivor, vm))?.residentOn === survivor
+    return (await look())?.residentOn === survivor
   })
   screen.line(await lab.undo({ kind: 'host', host }))
   await redundantAgain(scene, survivor)
