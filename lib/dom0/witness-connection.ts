@@ -114,11 +114,11 @@ export class WitnessConnection {
   }
 
   private greeted(witness: string): void {
+    // It would call every claim of ours gone, and a holder whose claim is gone stops its VM.
     if (this.witness !== null && this.witness !== witness) {
-      this.options.log.warn('another witness answers now; it does not know the claims of the former one', {
-        former: this.witness,
-        witness,
-      })
+      this.lastHeardMs = -Infinity
+      this.abandon(`witness ${witness} answers instead of ${this.witness}, and does not know its claims`)
+      return
     }
     if (this.saidTrouble !== '') this.options.log.info('the witness answers again', { address: this.options.address })
     this.saidTrouble = ''

@@ -28,13 +28,13 @@ export class RunningWitness {
   private constructor(
     /** What the witness, and its clients, said. */
     readonly log: KeptLog,
-    private readonly directory: string,
+    readonly directory: string,
     private readonly listener: ClaimListener,
     private readonly stopLog: () => Promise<void>,
   ) {}
 
-  static async start(port = 0): Promise<RunningWitness> {
-    const directory = mkdtempSync(join(tmpdir(), 'holdfast-witness-'))
+  /** By default a new witness; with the directory of an earlier one it is that one again. */
+  static async start(port = 0, directory = mkdtempSync(join(tmpdir(), 'holdfast-witness-'))): Promise<RunningWitness> {
     const log = new KeptLog()
     const claims = await openClaimLog(directory, log)
     const broken = (error: unknown): never => {
@@ -60,12 +60,12 @@ export class RunningWitness {
     return client
   }
 
-  async stop(): Promise<void> {
+  async stop({ keep = false } = {}): Promise<void> {
     if (this.stopped) return
     this.stopped = true
     for (const client of this.clients) client.close()
     await this.listener.close()
     await this.stopLog()
-    rmSync(this.directory, { recursive: true })
+    if (!keep) rmSync(this.directory, { recursive: true })
   }
 }

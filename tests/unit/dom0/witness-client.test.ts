@@ -48,15 +48,27 @@ describe('the client', () => {
   })
 
   test('gives up at its deadline where nobody listens, and connects when somebody does', async () => {
-    const { port } = witness
+    const { port, directory } = witness
     const client = to(`127.0.0.1:${port}`)
     await until(() => client.reachable, 'the connection')
-    await witness.stop()
+    await witness.stop({ keep: true })
     await expect(client.read(freshVm())).rejects.toMatchObject({ name: 'WitnessUnreachable' })
     await until(() => !client.reachable, 'noticing the loss')
-    witness = await RunningWitness.start(port)
+    witness = await RunningWitness.start(port, directory)
     await until(() => client.reachable, 'a new connection')
     expect(await client.read(freshVm())).toBeNull()
+  })
+
+  test('takes no word of a witness that came in place of the one it knows', async () => {
+    const { port } = witness
+    const log = new KeptLog()
+    const client = to(`127.0.0.1:${port}`, { log })
+    expect(await client.read(freshVm())).toBeNull()
+    await witness.stop()
+    witness = await RunningWitness.start(port)
+    await until(() => log.lines.join().includes('answers instead of'), 'the stranger being noticed')
+    await expect(client.read(freshVm())).rejects.toBeInstanceOf(WitnessUnreachable)
+    expect(client.reachable).toBe(false)
   })
 
   test('replaces a connection on which nothing ever comes', async () => {
