@@ -107,6 +107,18 @@ async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerSt
   }
 }
 
+/** The secondary's worker knows its own copy and the link; whose copies are whole is the claim's word. */
+function seenBySecondary(parts: HostParts, worker: WorkerStatus, stored: WorkerStatus['claim']): Health {
+  if (!worker.peerConnected) return { health: 'degraded', reason: worker.degraded || 'the primary is not connected' }
+  const short = worker.volumes.filter(({ key }) => (stored?.claim.upToDate[key]?.length ?? 0) < 2)
+  if (short.length === 0) return { health: 'protected', reason: '' }
+  if (short.some(({ localReplica }) => localReplica === 'failed'))
+    return { health: 'degraded', reason: `the replica on ${hostNameOf(parts, parts.host)} failed` }
+  if (short.some(({ key }) => stored?.claim.upToDate[key]?.includes(parts.host) !== true))
+    return { health: 'syncing', reason: 'not every disk is up-to-date on both hosts' }
+  return { health: 'degraded', reason: `only the replica on ${hostNameOf(parts, parts.host)} is up-to-date` }
+}
+
 const movedFrom = (host: string): Health => ({
   health: 'degraded',
   reason: `XAPI still shows it on ${host}, which no longer holds its claim`,
@@ -135,11 +147,7 @@ function healthOf(
   }
   const peer = peers().find(({ host }) => host === secondary)
   if (worker?.role === 'secondary') {
-    const short = worker.volumes.some(({ key }) => (stored?.claim.upToDate[key]?.length ?? 0) < 2)
-    if (worker.peerConnected && short) return { health: 'syncing', reason: 'not every disk is up-to-date on both hosts' }
-    return worker.peerConnected
-      ? { health: 'protected', reason: '' }
-      : { health: 'degraded', reason: worker.degraded || 'the primary is not connected' }
+    return seenBySecondary(parts, worker, stored)
   }
   if (worker === null && secondary === parts.host)
     return { health: 'degraded', reason: 'the worker of this host does not answer' }
