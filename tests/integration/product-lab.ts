@@ -5,17 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readJournal } from '../../lib/lab/client/journal'
 import type { LabTimes } from '../../lib/lab/contract'
-import { poolApi, setStage, type Stage, startVmOn, VM_ADDRESS } from '../../lib/lab/demo/stage'
+import { poolApi, setStage, type Stage, startVmOn, until, VM_ADDRESS } from '../../lib/lab/demo/stage'
 import type { Lab, Outcome } from '../../lib/lab/rack/lab'
 import type { LocalApi } from '../../lib/lab/seed/local-api'
 import type { DaemonApi, VmStatus } from '../../lib/wire/daemon-api'
 import { ROOT } from '../house/sources'
-import { processesAbout, until } from './rack-eyes'
+import { processesAbout } from './rack-eyes'
 
 const CLIENT = join(ROOT, 'dist/lab/client.js')
 const HOLDFAST = '/usr/local/sbin/holdfast'
 /** A guest's boot under emulation on a busy machine, twice over. */
-const GUEST_LIMIT_MS = 30_000
+const GUEST_LIMIT_MS = 60_000
+const END_LIMIT_MS = 15_000
 
 export class ProductLab {
   #writer: ChildProcess | null = null
@@ -54,7 +55,7 @@ export class ProductLab {
       const { dir } = this.lab
       await this.lab.down()
       expect(existsSync(dir)).toBe(false)
-      await until('nothing of the lab runs or is mounted', () => processesAbout(dir).length === 0)
+      await until('nothing of the lab runs or is mounted', END_LIMIT_MS, () => Promise.resolve(processesAbout(dir).length === 0))
     } finally {
       rmSync(this.folder, { recursive: true, force: true })
     }
@@ -104,17 +105,13 @@ export class ProductLab {
   async redundant(host: string, vm: string, limitMs = GUEST_LIMIT_MS): Promise<VmStatus> {
     let last = ''
     try {
-      await until(
-        'the VM is redundant',
-        async () => {
-          const { exit, stdout, stderr } = await this.command(host, 'status', vm, '--json')
-          last = exit === 0 ? stdout : stderr
-          if (exit !== 0) return false
-          const { health, disks } = await this.vmStatus(host, vm)
-          return health === 'protected' && disks.length > 0 && disks.every(({ upToDate }) => upToDate.length === 2)
-        },
-        limitMs,
-      )
+      await until('the VM is redundant', limitMs, async () => {
+        const { exit, stdout, stderr } = await this.command(host, 'status', vm, '--json')
+        last = exit === 0 ? stdout : stderr
+        if (exit !== 0) return false
+        const { health, disks } = await this.vmStatus(host, vm)
+        return health === 'protected' && disks.length > 0 && disks.every(({ upToDate }) => upToDate.length === 2)
+      })
     } catch (error) {
       throw new Error(`${String(error)}; its status: ${last}`, { cause: error })
     }
@@ -143,7 +140,8 @@ export class ProductLab {
   /** Until so many more records are acknowledged. */
   async moreWritten(records = 20): Promise<void> {
     const before = this.acknowledged
-    await until('the guest acknowledges more records', () => this.acknowledged >= before + records, GUEST_LIMIT_MS)
+    const more = (): Promise<boolean> => Promise.resolve(this.acknowledged >= before + records)
+    await until('the guest acknowledges more records', GUEST_LIMIT_MS, more)
   }
 
   async stopWriting(): Promise<void> {

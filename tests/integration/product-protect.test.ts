@@ -1,10 +1,11 @@
 /** A running VM is protected, watched, unprotected and protected again, and neither a daemon's death nor any of this stops its writes. */
-import { makeVm } from '../../lib/lab/demo/stage'
+import { makeVm, until } from '../../lib/lab/demo/stage'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { ProductLab } from './product-lab'
-import { until } from './rack-eyes'
 
 jest.setTimeout(180_000)
+
+const LIMIT_MS = 30_000
 
 let product: ProductLab
 let orders: GuestVm
@@ -75,7 +76,7 @@ describe('the daemon killed during writes', () => {
     const workers = await product.pids(host, 'holdfast-worker')
     await product.lab.fault({ kind: 'process', host, process: 'holdfastd', how: 'kill' })
     await product.moreWritten()
-    await until('another daemon answers', async () => (await product.command(host, 'version')).exit === 0, 30_000)
+    await until('another daemon answers', LIMIT_MS, async () => (await product.command(host, 'version')).exit === 0)
     await product.moreWritten()
     const [now] = await product.pids(host, 'holdfastd')
     expect(now).not.toBe(before)
@@ -95,7 +96,7 @@ describe('unprotected while it runs', () => {
     await product.moreWritten()
     const unprotected = { level: 'unprotected', health: 'unprotected', holder: null, term: null, powerState: 'Running' }
     expect(await product.vmStatus('h1', orders.vmUuid)).toMatchObject(unprotected)
-    await until('the replica on h2 is gone', async () => {
+    await until('the replica on h2 is gone', LIMIT_MS, async () => {
       const { stdout } = await product.lab.exec('h2', ['find', '/srv/holdfast', '-name', '*.raw'])
       return stdout === ''
     })
