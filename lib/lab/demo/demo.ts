@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PATHS } from '../../core/domain/layout'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import { BadRequest } from '../faults/fault'
 import type { Verdict } from '../client/verify'
@@ -23,6 +24,11 @@ export interface DemoOptions {
   readonly screen: Screen
   /** Settles when the demonstration is to end early. */
   readonly interrupted: Promise<never>
+}
+
+/** Whoever watches has seen enough. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
 }
 
 export interface DemoReport {
@@ -51,6 +57,10 @@ export async function demonstrate(options: DemoOptions): Promise<DemoReport> {
     rmSync(papers, { recursive: true })
     return report
   } catch (error) {
+    if (error instanceof Interrupted) {
+      rmSync(papers, { recursive: true })
+      throw error
+    }
     const kept = keepLogs(paths.dir, papers)
     const what = error instanceof Error ? error.message : String(error)
     throw new Error(`${what}${kept ? `\nThe logs of the lab are in ${papers}` : ''}`, { cause: error })
@@ -111,7 +121,7 @@ const namesOf = (lab: Lab, vm: string): ReadonlyMap<string, string> =>
 
 /** @returns whether there was anything to keep */
 function keepLogs(dir: string, into: string): boolean {
-  const ofHosts = ['h1', 'h2'].flatMap((name) => [`hosts/${name}/log`, `hosts/${name}/root/var/log`])
+  const ofHosts = ['h1', 'h2'].flatMap((name) => [`hosts/${name}/log`, `hosts/${name}/root${PATHS.timeline}`])
   const found = ['rack.log', 'witness', ...ofHosts].filter((part) => existsSync(join(dir, part)))
   for (const part of found) cpSync(join(dir, part), join(into, part), { recursive: true })
   if (found.length === 0) rmSync(into, { recursive: true })

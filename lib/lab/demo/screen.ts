@@ -56,7 +56,7 @@ function bar(label: string, stream: NodeJS.WriteStream): Progress {
   let begun = false
   return {
     show(done, total, text) {
-      if (!begun) single.start(total, 0, { text })
+      if (!begun) single.start(total, done, { text })
       begun = true
       single.setTotal(total)
       single.update(done, { text })

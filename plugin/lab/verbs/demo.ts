@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { demonstrate } from '../../../lib/lab/demo/demo'
+import { demonstrate, Interrupted } from '../../../lib/lab/demo/demo'
 import { Screen } from '../../../lib/lab/demo/screen'
 import { acting, dirOf, withDir } from './acting'
 
@@ -21,6 +21,6 @@ export function registerDemo(lab: Command): void {
 /** Rejects at the first ^C or SIGTERM; later ones do not stop the clearing away. */
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Error(`ended by ${signal}`)))
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Interrupted(`ended by ${signal}`)))
   })
 }
