@@ -257,9 +257,7 @@ export class Mirror {
           this.#issue(op, side)
       }
     } else {
-      replica.become('resyncing')
-      this.#copies[side].restart()
-      this.#out.push({ do: 'note', act: 'resync-started', rule: sameContents ? 'dirty-blocks' : 'whole-disk', side, error: '' })
+      this.#beginResync(side)
     }
   }
 
@@ -305,10 +303,7 @@ export class Mirror {
           side,
           error: this.#lastError[side],
         })
-        if (this.#returned.delete(side)) {
-          replica.become('resyncing')
-          this.#copies[side].restart()
-        }
+        if (this.#returned.delete(side)) this.#beginResync(side)
       } else if (replica.state === 'member') {
         replica.become('resyncing')
         this.#copies[side].restart()
@@ -324,6 +319,14 @@ export class Mirror {
   }
 
   // --- resync -----------------------------------------------------------------------------------------------------------
+
+  #beginResync(side: Side): void {
+    const replica = this.replicas[side]
+    replica.become('resyncing')
+    this.#copies[side].restart()
+    const rule = replica.dirty.count === replica.dirty.blocks ? 'whole-disk' : 'dirty-blocks'
+    this.#out.push({ do: 'note', act: 'resync-started', rule, side, error: '' })
+  }
 
   #readForCopy(op: Operation, target: Side): void {
     const source = otherSide(target)

@@ -133,6 +133,7 @@ test('a listed peer that is met for the first time after a restart leaves the cl
   ])
   expect(names(mirror.apply({ on: 'claimed', members: { local: true, peer: false } }))).toEqual([
     'replica-left-claim',
+    'resync-started',
     'local read',
   ])
   expect(mirror.replicas.peer.dirty.count).toBe(8)
