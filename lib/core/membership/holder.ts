@@ -46,17 +46,19 @@ export class Holder {
   #spent = false
   #out: HolderEffect[] = []
 
-  /** `heardAtMs`: when the request was sent that proved this claim to be ours. */
+  /**
+   * `leaseFromMs`: when the request was sent that took the claim. Null for one that was only read: the witness may have last
+   * heard its holder long ago, so the lease begins with the first renewal.
+   */
   constructor(
     readonly self: HostUuid,
     stored: StoredClaim,
-    heardAtMs: number,
+    leaseFromMs: number | null,
   ) {
     assert(stored.claim.holder === self, 'a holder holds the claim')
     this.#stored = stored
-    this.#nowMs = heardAtMs
-    this.#nextRenewalMs = heardAtMs
-    this.#leaseUntilMs = heardAtMs + stored.claim.leaseMs
+    this.#nowMs = this.#nextRenewalMs = leaseFromMs ?? Number.NEGATIVE_INFINITY
+    this.#leaseUntilMs = this.#nowMs + stored.claim.leaseMs
     for (const [volume, hosts] of this.#volumes()) this.#wanted.set(volume, hosts)
   }
 
@@ -132,25 +134,21 @@ export class Holder {
       this.#asking = 'swap'
       this.#out.push({ do: 'swap', expected: this.#stored.revision, next: this.#next })
     }
-    const valid = this.#leaseNotNeeded() || this.#nowMs < this.#leaseUntilMs
+    // Where nobody else is up-to-date, nobody may take the claim, lease or not.
+    const valid = this.#others().length === 0 || this.#nowMs < this.#leaseUntilMs
     if (valid !== this.#valid) {
       this.#valid = valid
       this.#out.push({ do: 'lease', valid })
     }
   }
 
-  /** Nobody else is up-to-date, and no wish under way lists anybody else: then nobody may take the claim, lease or not. */
-  #leaseNotNeeded(): boolean {
-    return this.#others().length === 0 && (this.#asking === 'nothing' || !this.#wantsOthers())
-  }
-
-  #wantsOthers(): boolean {
-    return [...this.#wanted.values()].some((hosts) => hosts.some((host) => host !== this.self))
-  }
-
-  /** Other hosts that could take the claim: up-to-date for some disk (for every disk would do; this errs on the safe side). */
+  /**
+   * Other hosts that could take the claim: up-to-date for some disk (for every disk would do; this errs on the safe side) in what
+   * is stored, or in what may be stored by now.
+   */
   #others(): HostUuid[] {
-    return [...new Set(Object.values(this.#stored.claim.upToDate).flat())].filter((host) => host !== this.self)
+    const claims = this.#asking === 'nothing' ? [this.#stored.claim] : [this.#stored.claim, this.#next]
+    return [...new Set(claims.flatMap(({ upToDate }) => Object.values(upToDate).flat()))].filter((host) => host !== this.self)
   }
 
   #extend(askedAtMs: number): void {

@@ -22,11 +22,11 @@ export class ClaimKeeper {
   constructor(
     self: HostUuid,
     stored: StoredClaim,
-    heardAtMs: number,
+    leaseFromMs: number | null,
     private readonly parts: WorkerParts,
     private readonly needs: ClaimKeeperNeeds,
   ) {
-    this.holder = new Holder(self, stored, heardAtMs)
+    this.holder = new Holder(self, stored, leaseFromMs)
   }
 
   apply(event: HolderEvent): void {
@@ -73,7 +73,8 @@ export class ClaimKeeper {
 
   async #swap({ expected, next }: Extract<HolderEffect, { do: 'swap' }>): Promise<void> {
     const answer = await unlessUnreachable(this.parts.witness.compareAndSwap(expected, next))
-    if (answer === undefined) await this.#askAgain()
+    // A witness without room would refuse as fast as it is asked.
+    if (answer === undefined || (!answer.stored && answer.why === 'full')) await this.#askAgain()
     else if (answer.stored) this.apply({ on: 'swapped', revision: answer.revision })
     else this.apply({ on: 'stored', stored: answer.current })
   }

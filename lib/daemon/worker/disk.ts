@@ -17,9 +17,11 @@ export interface DiskNeeds {
   readonly sendPeer: (frame: PeerFrame) => void
   readonly nextSeq: (disk: Disk, op: number) => number
   readonly term: () => number
+  /** Called before anything is started or answered: a process that stood still may hold a lease that is over. */
+  readonly checkLease: () => void
   readonly propose: (volume: WorkerVolume, members: Members) => void
   readonly note: (volume: WorkerVolume, effect: Extract<MirrorEffect, { do: 'note' }>) => void
-  readonly names: Readonly<Record<Side, string>>
+  readonly hostOf: (side: Side) => string
 }
 
 /** How often a failed local replica is tried again. */
@@ -107,13 +109,19 @@ export class Disk {
   }
 
   #request(request: DiskRequest, reply: (reply: DiskReply) => void): void {
+    this.needs.checkLease()
     const id = this.#nextRequest++
     this.#replies.set(id, reply)
     this.apply({ on: 'request', id, request: guestRequest(request) })
   }
 
   peerDone(op: number, error: string, data?: Buffer): void {
-    this.apply({ on: 'done', side: 'peer', op, error, ...(data === undefined ? {} : { data }) })
+    this.#done('peer', op, error, data)
+  }
+
+  #done(side: Side, op: number, error: string, data?: Buffer): void {
+    this.needs.checkLease()
+    this.apply({ on: 'done', side, op, error, ...(data === undefined ? {} : { data }) })
   }
 
   #run(effect: MirrorEffect): void {
@@ -141,7 +149,7 @@ export class Disk {
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {
     if (effect.act === 'resync-started') {
       const total = this.#mirror.replicas[effect.side].dirty.count * BLOCK_BYTES
-      this.#meter = { side: effect.side, meter: new ResyncMeter(this.needs.names[effect.side], total) }
+      this.#meter = { side: effect.side, meter: new ResyncMeter(this.needs.hostOf(effect.side), total) }
     }
     if (effect.side === 'local' && effect.act === 'replica-failed') this.#failedAtMs = this.parts.clock.nowMs()
     this.needs.note(this.volume, effect)
@@ -171,8 +179,8 @@ export class Disk {
   #localIo(op: number, request: GuestRequest): void {
     const replica = must(this.#local, 'a usable replica is open')
     performIo(replica.device, request).then(
-      (data) => this.apply({ on: 'done', side: 'local', op, error: '', ...(data === undefined ? {} : { data }) }),
-      (error: unknown) => this.apply({ on: 'done', side: 'local', op, error: errorCode(error) }),
+      (data) => this.#done('local', op, '', data),
+      (error: unknown) => this.#done('local', op, errorCode(error)),
     )
   }
 

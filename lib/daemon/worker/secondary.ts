@@ -25,7 +25,8 @@ export class Secondary {
   #endpoint: PeerEndpoint | null = null
   #link: PeerLink | null = null
   /** Frames wait for it when a new term must be on disk first. */
-  #ready: Promise<void> = Promise.resolve()
+  #ready: Promise<unknown> = Promise.resolve()
+  readonly #performing = new Set<Promise<void>>()
   guestActive = false
   /** When the primary was last heard; monotonic. */
   lastHeardMs = Number.NEGATIVE_INFINITY
@@ -60,7 +61,11 @@ export class Secondary {
       ...listen,
       onHello: (hello) => this.#hello(hello),
       events: {
-        up: (link) => (this.#link = link),
+        up: (link) => {
+          this.#link = link
+          // What an older link asked for must not reach the disk after what this one asks for.
+          this.#ready = Promise.all([this.#ready, ...this.#performing])
+        },
         frame: (frame, link) => this.#frame(frame, link),
         down: () => (this.#link = null),
       },
@@ -146,7 +151,8 @@ export class Secondary {
     } else if (frame.type === 'replica') {
       void this.#save(frame.volume, { state: frame.usable ? 'up-to-date' : 'inconsistent' })
     } else if (frame.type === 'write' || frame.type === 'zero' || frame.type === 'flush' || frame.type === 'read') {
-      void this.#io(frame, link)
+      const performing = this.#io(frame, link).finally(() => this.#performing.delete(performing))
+      this.#performing.add(performing)
     } else this.parts.log.warn('a frame that only a secondary sends came from the primary', { type: frame.type })
   }
 

@@ -12,7 +12,7 @@ const GIVE_UP_AFTER_MS = 6000
 const HEARD_WITHIN_MS = 500
 
 export type TakeOver =
-  | { readonly taken: true; readonly stored: StoredClaim; readonly heardAtMs: number }
+  | { readonly taken: true; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
   | { readonly taken: false; readonly why: string }
 
 /**
@@ -28,7 +28,6 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
   let why = 'gave-up'
   let lease: TakeoverFacts['lease'] = { kind: 'unasked' }
   while (clock.nowMs() < begunMs + GIVE_UP_AFTER_MS) {
-    const heardAtMs = clock.nowMs()
     const stored = await unlessUnreachable(witness.read(secondary.claim.claim.vm))
     if (stored === undefined) {
       why = 'witness-silent'
@@ -36,7 +35,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
       continue
     }
     // A lost answer to a swap of ours may have been a yes.
-    if (stored?.claim.holder === me) return { taken: true, stored, heardAtMs }
+    if (stored?.claim.holder === me) return { taken: true, stored, leaseFromMs: null }
     const promiseLeftMs = Math.max(
       0,
       secondary.rules.lastPromiseMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - clock.nowMs(),
@@ -58,7 +57,8 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     const askedAtMs = clock.nowMs()
     const { requireLeaseOver } = verdict
     const answer = await unlessUnreachable(witness.compareAndSwap(stored.revision, next, { requireLeaseOver }))
-    if (answer?.stored === true) return { taken: true, stored: { revision: answer.revision, claim: next }, heardAtMs: askedAtMs }
+    if (answer?.stored === true)
+      return { taken: true, stored: { revision: answer.revision, claim: next }, leaseFromMs: askedAtMs }
     if (answer?.stored === false && answer.why === 'lease') lease = { kind: 'left', leftMs: answer.leaseLeftMs }
     else if (answer === undefined) lease = { kind: 'silent' }
   }

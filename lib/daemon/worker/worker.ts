@@ -8,6 +8,7 @@ import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import { domainsOf, GuestDomains } from './guest-domains'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { Primary } from './primary'
@@ -25,6 +26,7 @@ const ROLE_LIMIT_MS = 10_000
 export class Worker {
   #part: Part | null = null
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
+  #unprotecting: Promise<null> | null = null
   #timer: NodeJS.Timeout | null = null
   #stopped = false
 
@@ -39,16 +41,18 @@ export class Worker {
     this.#timer = setInterval(() => this.#part?.side.tick(this.parts.clock.nowMs()), TICK_MS)
     const { vm, host } = this.spec
     if (vm === null) {
-      await this.#become({ role: 'solo', side: new Primary(this.spec, this.parts, null) }, null, 0)
+      await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)
       return
     }
     for (;;) {
       if (this.#isStopped()) return
-      const askedAtMs = this.parts.clock.nowMs()
       const stored = await unlessUnreachable(this.parts.witness.read(vm))
       if (stored != null) {
-        if (stored.claim.holder === host) await this.#becomePrimary(stored, askedAtMs)
-        else await this.#becomeSecondary(stored)
+        if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
+        else {
+          await this.#endGuest(stored)
+          await this.#becomeSecondary(stored)
+        }
         return
       }
       this.parts.log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
@@ -67,12 +71,35 @@ export class Worker {
     }
   }
 
-  async #becomePrimary(stored: StoredClaim, heardAtMs: number): Promise<void> {
-    await this.#become({ role: 'primary', side: new Primary(this.spec, this.parts, stored) }, stored, heardAtMs)
+  #primary(stored: StoredClaim | null): Primary {
+    return new Primary(this.spec, this.parts, stored, () => {
+      this.#remember({ ...this.spec, attached: {} })
+      this.parts.restart('the claim is held elsewhere')
+    })
   }
 
-  async #become(part: Extract<Part, { side: Primary }>, stored: StoredClaim | null, heardAtMs: number): Promise<void> {
-    await part.side.open(stored, heardAtMs)
+  /** A guest that this host ran under a term that is spent; its worker was not there to see the end of it. */
+  async #endGuest({ claim }: StoredClaim): Promise<void> {
+    const attached = Object.values(this.spec.attached)
+    if (attached.length === 0) return
+    const domids = domainsOf(attached.map(({ domain, active }) => ({ attachedTo: domain, active })))
+    if (domids.size > 0) {
+      this.parts.timeline.record({
+        ...{ vm: claim.vm, act: 'claim-lost', rule: 'term-spent' },
+        text: `Another host took the claim (term ${claim.term}) while this host's worker was away: this host stops the VM.`,
+        evidence: { term: claim.term, holder: claim.holder },
+      })
+      await new GuestDomains(this.parts).destroy(domids)
+    }
+    this.#remember({ ...this.spec, attached: {} })
+  }
+
+  async #becomePrimary(stored: StoredClaim, leaseFromMs: number | null): Promise<void> {
+    await this.#become({ role: 'primary', side: this.#primary(stored) }, stored, leaseFromMs)
+  }
+
+  async #become(part: Extract<Part, { side: Primary }>, stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
+    await part.side.open(stored, leaseFromMs)
     for (const disk of part.side.disks) {
       const attached = this.spec.attached[disk.volume.key]
       if (attached === undefined) continue
@@ -128,12 +155,9 @@ export class Worker {
       await this.#protect(spec)
       return null
     },
-    unprotect: async () => {
-      const side = this.#served()
-      await side.unprotect()
-      this.#remember({ ...this.spec, vm: null, peer: null, listen: null })
-      this.#part = { role: 'solo', side }
-      return null
+    unprotect: () => {
+      this.#unprotecting ??= this.#unprotect().finally(() => (this.#unprotecting = null))
+      return this.#unprotecting
     },
     'set-peer': ({ peer }) => {
       this.#remember({ ...this.spec, peer })
@@ -150,6 +174,16 @@ export class Worker {
     },
   }
 
+  /** Asked again after it was done, or while it is under way, it is the same request. */
+  async #unprotect(): Promise<null> {
+    const side = this.#served()
+    if (this.#part?.role === 'solo') return null
+    await side.unprotect()
+    this.#remember({ ...this.spec, vm: null, peer: null, listen: null })
+    this.#part = { role: 'solo', side }
+    return null
+  }
+
   async #protect(spec: WorkerSpec): Promise<void> {
     const vm = must(spec.vm, 'a protected VM has a uuid')
     const part = this.#part
@@ -159,11 +193,10 @@ export class Worker {
       return
     }
     assert(part?.role === 'solo', 'only a mirror of one becomes a primary')
-    const askedAtMs = this.parts.clock.nowMs()
     const stored = await this.parts.witness.read(vm)
     if (stored?.claim.holder !== spec.host) throw new Refusal('HOLDFAST_NOT_PROTECTED', { vm })
     this.#remember(spec)
-    part.side.protect(stored, askedAtMs, spec.peer)
+    part.side.protect(stored, spec.peer)
     this.#part = { role: 'primary', side: part.side }
   }
 
@@ -173,7 +206,7 @@ export class Worker {
     if (part?.role !== 'secondary') return { taken: false, why: 'no-claim' }
     const outcome = await takeOver(part.side, this.spec.host, this.parts)
     if (!outcome.taken) return outcome
-    const { stored, heardAtMs } = outcome
+    const { stored, leaseFromMs } = outcome
     this.parts.timeline.record({
       vm: stored.claim.vm,
       act: 'claim-swapped',
@@ -182,7 +215,7 @@ export class Worker {
       evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
     })
     await part.side.close()
-    await this.#becomePrimary(stored, heardAtMs)
+    await this.#becomePrimary(stored, leaseFromMs)
     return { taken: true, term: stored.claim.term }
   }
 
