@@ -18,6 +18,7 @@ export class DiskWriter {
   /** Errors the guest would have seen. */
   readonly errors: string[] = []
   acknowledged = 0
+  lastWritten: { readonly at: number; readonly pattern: number } | null = null
   /** Offset -> pattern, as acknowledged. */
   private readonly expected = new Map<number, number>()
   private asked: { at: number; pattern: number } | null = null
@@ -79,6 +80,7 @@ export class DiskWriter {
     const answer = await this.command(`write ${force}-P ${pattern} ${at} ${BLOCK}`)
     if (answer.includes(`wrote ${BLOCK}/${BLOCK}`)) {
       this.expected.set(at, pattern)
+      this.lastWritten = { at, pattern }
       this.acknowledged += 1
     } else this.errors.push(answer)
     this.asked = null

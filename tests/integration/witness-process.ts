@@ -7,13 +7,14 @@ import { connectWitness, type WitnessClient } from '../../lib/dom0/witness-clien
 import { QuietLog } from './quiet-log'
 
 export const POOL = '99999999-0000-4000-8000-000000000009'
+export const KEY_OF_BENCH = Buffer.alloc(32, 0x42)
 
 /** The executable, bundled as it is shipped, with a directory and a key of its own. */
 export class WitnessBench {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-witness-'))
   readonly data = join(this.folder, 'data')
   readonly keyFile = join(this.folder, 'pool.key')
-  readonly key = Buffer.alloc(32, 0x42)
+  readonly key = KEY_OF_BENCH
   private readonly script = join(this.folder, 'holdfast-witness.js')
   private readonly processes: WitnessProcess[] = []
   private readonly clients: WitnessClient[] = []
