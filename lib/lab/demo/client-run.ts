@@ -22,7 +22,9 @@ export class ClientRun {
   }
 
   acknowledgements(): readonly Acknowledgement[] {
-    if (this.writer.exitCode !== null) throw new Error(`the writing client ended with status ${this.writer.exitCode}`)
+    const { exitCode, signalCode } = this.writer
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`the writing client ended (${signalCode ?? `status ${exitCode}`})`)
     return this.#read()
   }
 
