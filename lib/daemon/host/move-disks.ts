@@ -37,17 +37,21 @@ export class DiskMover {
   }
 
   async #run(vm: VmUuid, steps: readonly MoveStep[], then: () => Promise<void>): Promise<void> {
+    let moved = false
     try {
       for (const step of steps) await this.#move(vm, step)
       await this.#seen(vm, steps)
+      moved = true
       await then()
       this.#moves.delete(vm)
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       this.#moves.set(vm, { userdevice: '', fraction: 0, error: text })
       this.parts.timeline.record({
-        ...{ vm, act: 'disk-move-failed', rule: 'xapi-failed' },
-        text: `A disk could not be moved into the Holdfast SR: ${text}. The VM keeps its old disks.`,
+        ...{ vm, act: moved ? 'protection-failed' : 'disk-move-failed', rule: moved ? 'refused-after-move' : 'xapi-failed' },
+        text: moved
+          ? `The disks are in the Holdfast SR, but the VM could not be protected: ${text}`
+          : `A disk could not be moved into the Holdfast SR: ${text}. The VM keeps its old disks.`,
         evidence: { error: text },
       })
     }

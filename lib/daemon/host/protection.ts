@@ -59,8 +59,9 @@ export class Protection {
     if (primary !== parts.host) return parts.askPeer(primary, 'protect', { vm, level }, FORWARD_LIMIT_MS)
     const moves = plan.steps.filter((step) => step.step === 'move-disk')
     if (moves.length > 0) {
+      // XAPI chose the host that copied, and with it the host that has the bytes now.
       this.needs.mover.start(plan.vm, moves, async () => {
-        await this.#carryOut(await this.#planned(plan.vm, level))
+        await this.protect({ vm: plan.vm, level })
       })
       return { vm: plan.vm, level: plan.to, secondary: hostNameOf(parts, secondary), state: 'copying' }
     }
@@ -103,7 +104,11 @@ export class Protection {
     const { parts, catalogue } = this.needs
     const records = this.#recordsOf(vm)
     for (const record of records) {
-      if (record.homes.length > 0) continue
+      if (record.homes.includes(parts.host)) continue
+      if (record.homes.length > 0) {
+        const home = hostNameOf(parts, must(record.homes[0], 'a home is listed'))
+        throw new Refusal('HOLDFAST_VOLUME_ELSEWHERE', { volume: record.key, host: hostNameOf(parts, parts.host), home })
+      }
       await catalogue.storeOf(record).makeFirstReplica(record)
       await catalogue.change(record.key, { homes: [parts.host] })
     }
