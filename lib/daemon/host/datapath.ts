@@ -1,11 +1,12 @@
 import { Refusal } from '../../core/domain/errors'
-import { isUuid, type VmUuid } from '../../core/domain/ids'
+import { hostUuid, isUuid, vmUuid, type VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
-import { hostNameOf } from './names'
+import { hostNameOf, vmNameOf } from './names'
 import type { HostParts } from './parts'
+import { witnessed } from './situation'
 
 type DatapathFunction = Extract<keyof DaemonApi, `datapath-${string}`>
 type DatapathHandlers = { [F in DatapathFunction]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
@@ -24,9 +25,9 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
 
   const protectedWorker = async (vm: VmUuid): Promise<string> => {
     if (fleet.has(vm)) return vm
-    const stored = await parts.witness.read(vm)
+    const stored = await witnessed(parts, parts.witness.read(vm))
     throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
-      vm,
+      vm: vmNameOf(parts, vm),
       host: hostNameOf(parts, parts.host),
       holder: stored === null ? 'nobody' : hostNameOf(parts, stored.claim.holder),
       term: stored?.claim.term ?? 0,
@@ -71,13 +72,13 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     'datapath-attach': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
       const id = record.vm === null ? await soloWorker(await ensureHome(record), domain) : await protectedWorker(record.vm)
-      return fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS)
+      return withNames(parts, fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS))
     },
     'datapath-activate': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
       const id = record.vm === null ? workerOf(record) : await protectedWorker(record.vm)
       if (id === undefined) throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume, use: 'not attached on this host' })
-      return fleet.ask(id, 'activate', { volume: record.key, domain }, ATTACH_LIMIT_MS)
+      return withNames(parts, fleet.ask(id, 'activate', { volume: record.key, domain }, ATTACH_LIMIT_MS))
     },
     'datapath-deactivate': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
@@ -96,6 +97,19 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
       }
       return null
     },
+  }
+}
+
+/** A worker knows uuids only; who reads its refusal in a failed start knows names. */
+async function withNames<T>(parts: HostParts, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'HOLDFAST_CLAIM_HELD_ELSEWHERE') throw error
+    const uuidIn = (fact: string): string => String(error.facts[fact] ?? '')
+    const host = (fact: string): string => (isUuid(uuidIn(fact)) ? hostNameOf(parts, hostUuid(uuidIn(fact))) : uuidIn(fact))
+    const vm = isUuid(uuidIn('vm')) ? vmNameOf(parts, vmUuid(uuidIn('vm'))) : uuidIn('vm')
+    throw new Refusal(error.code, { ...error.facts, vm, host: host('host'), holder: host('holder') })
   }
 }
 

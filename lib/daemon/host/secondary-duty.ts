@@ -6,6 +6,7 @@ import type { Catalogue } from './catalogue'
 import { asVm } from './datapath'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
+import { witnessed } from './situation'
 
 type PeerFunction = Extract<keyof DaemonApi, `peer-${string}`>
 type PeerHandlers = { [F in PeerFunction]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
@@ -37,7 +38,7 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
     },
     'peer-release': async ({ vm: text }) => {
       const vm = asVm(text)
-      const stored = await parts.witness.read(vm)
+      const stored = await witnessed(parts, parts.witness.read(vm))
       if (stored !== null)
         throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume: vm, use: `still under the claim of ${stored.claim.holder}` })
       await release(catalogue, fleet, vm, parts)
