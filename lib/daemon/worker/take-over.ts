@@ -49,7 +49,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     if (verdict.verdict === 'no') break
     if (verdict.verdict === 'wait') {
       lease = { kind: 'unasked' }
-      await pause(verdict.waitMs)
+      await pause(Math.min(verdict.waitMs, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
       continue
     }
     if (stored === null) break
@@ -59,8 +59,16 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     const answer = await unlessUnreachable(witness.compareAndSwap(stored.revision, next, { requireLeaseOver }))
     if (answer?.stored === true)
       return { taken: true, stored: { revision: answer.revision, claim: next }, leaseFromMs: askedAtMs }
-    if (answer?.stored === false && answer.why === 'lease') lease = { kind: 'left', leftMs: answer.leaseLeftMs }
-    else if (answer === undefined) lease = { kind: 'silent' }
+    if (answer === undefined) {
+      lease = { kind: 'silent' }
+      why = 'witness-silent'
+    } else if (answer.why === 'lease') {
+      lease = { kind: 'left', leftMs: answer.leaseLeftMs }
+      why = 'lease-current'
+    } else {
+      why = 'swap-refused'
+      await pause(ASK_AGAIN_MS)
+    }
   }
   secondary.rules.unseal()
   return { taken: false, why }

@@ -1,0 +1,130 @@
+import type { Claim } from '../../../../lib/core/domain/claim'
+import { volumeKey } from '../../../../lib/core/domain/ids'
+import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
+import { Secondary } from '../../../../lib/daemon/worker/secondary'
+import { takeOver } from '../../../../lib/daemon/worker/take-over'
+import { openReplica } from '../../../../lib/dom0/open-replica'
+import type { WitnessPort } from '../../../../lib/ports/witness'
+import { A, B, claimBy } from '../../../contracts/witness-port'
+import { POOL, RunningWitness } from '../../../contracts/running-witness'
+
+const DISK = volumeKey('dddddddd-0000-4000-8000-000000000004')
+const unasked = (what: string) => (): never => {
+  throw new Error(`${what} is not part of taking over`)
+}
+
+/** A secondary on host B that has heard nothing yet, in front of a witness that stores `claim`. */
+class Scene {
+  nowMs = 1_000_000
+  /** Milliseconds that pass with every look at the clock. */
+  stepMs = 200
+  /** Milliseconds from the moment a swap is sent to its answer. */
+  swapMs = 0
+  private constructor(
+    readonly witness: RunningWitness,
+    readonly claim: Claim,
+    readonly secondary: Secondary,
+    readonly parts: WorkerParts,
+  ) {}
+
+  static async of(claim: Claim, stored: boolean): Promise<Scene> {
+    const witness = await RunningWitness.start()
+    const port = witness.connect({ deadlineMs: 2000 })
+    if (stored) await port.compareAndSwap(0, claim)
+    const slowly: WitnessPort['compareAndSwap'] = (...ask) => {
+      scene.nowMs += scene.swapMs
+      return port.compareAndSwap(...ask)
+    }
+    const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
+    const parts: WorkerParts = {
+      ...{ clock, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
+      witness: {
+        read: (vm) => port.read(vm),
+        compareAndSwap: slowly,
+        renew: unasked('a renewal'),
+        remove: unasked('a removal'),
+        reachable: true,
+        close: unasked('closing'),
+      },
+      timeline: { record: unasked('the timeline') },
+      domains: { pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
+      ...{ serveDisk: unasked('a disk'), dialPeer: unasked('dialling'), listenPeer: unasked('listening') },
+      restart: unasked('a restart'),
+    }
+    const spec = {
+      ...{ format: 1 as const, id: claim.vm, pool: POOL, host: B, vm: claim.vm, witness: '', poolKeyFile: '', timelineFile: '' },
+      ...{ volumes: [], listen: null, peer: null, attached: {} },
+    }
+    const secondary = new Secondary(spec, { ...parts, clock: { nowMs: () => 1_000_000 } }, { revision: 1, claim })
+    const scene = new Scene(witness, claim, secondary, parts)
+    return scene
+  }
+
+  take() {
+    return takeOver(this.secondary, B, this.parts)
+  }
+
+  stored() {
+    return this.parts.witness.read(this.claim.vm)
+  }
+}
+
+let scene: Scene
+const open = async (changes: Partial<Claim> = {}, stored = true): Promise<Scene> =>
+  (scene = await Scene.of(claimBy(A, { leaseMs: 1, upToDate: { [DISK]: [A, B] }, ...changes }), stored))
+afterEach(() => scene.witness.stop())
+
+test('taken with the next term, for this host alone, with a lease from the moment it was asked for', async () => {
+  const { secondary } = await open()
+  scene.swapMs = 1000
+  const taken = await scene.take()
+  expect(taken).toMatchObject({ taken: true, stored: { claim: { term: 2, holder: B, upToDate: { [DISK]: [B] } } } })
+  expect(taken).toHaveProperty('leaseFromMs', scene.nowMs - 1000)
+  expect(secondary.rules.sealed).toBe(true)
+  expect(await scene.stored()).toEqual(taken.taken ? taken.stored : null)
+})
+
+test('a primary that was heard a moment ago is left alone, and not sealed out', async () => {
+  const { secondary } = await open()
+  secondary.lastHeardMs = scene.nowMs
+  expect(await scene.take()).toEqual({ taken: false, why: 'holder-alive' })
+  expect(secondary.rules.sealed).toBe(false)
+  expect((await scene.stored())?.claim).toEqual(scene.claim)
+})
+
+test.each([
+  ['not-up-to-date', { upToDate: { [DISK]: [A] } }, true],
+  ['no-claim', {}, false],
+  ['lease-current', { leaseMs: 3_600_000 }, true],
+] as const)('%s: not taken, nothing changed, unsealed again', async (why, changes, stored) => {
+  const { secondary } = await open(changes, stored)
+  // An hour's lease also makes an hour's promise: this one is over, the witness's is not.
+  if (why === 'lease-current') Object.assign(scene, { nowMs: scene.nowMs + 2 * 3_600_000, stepMs: 1500 })
+  expect(await scene.take()).toEqual({ taken: false, why })
+  expect(secondary.rules.sealed).toBe(false)
+  expect((await scene.stored())?.claim ?? null).toEqual(stored ? scene.claim : null)
+})
+
+test('a promise to the primary that is not over yet is kept', async () => {
+  const { secondary } = await open({ leaseMs: 60_000 })
+  secondary.rules.promised(scene.nowMs)
+  scene.stepMs = 3000
+  expect(await scene.take()).toEqual({ taken: false, why: 'promise-current' })
+  expect(secondary.rules.sealed).toBe(false)
+})
+
+test('a witness that does not answer is asked again, and given up', async () => {
+  const { secondary } = await open()
+  await scene.witness.stop()
+  scene.stepMs = 2000
+  expect(await scene.take()).toEqual({ taken: false, why: 'witness-silent' })
+  expect(secondary.rules.sealed).toBe(false)
+})
+
+test('an earlier swap of ours whose answer was lost counts, and begins no lease', async () => {
+  await open()
+  const current = await scene.stored()
+  const ours = scene.secondary.nextClaim(scene.claim)
+  await scene.parts.witness.compareAndSwap(current?.revision ?? 0, ours)
+  expect(await scene.take()).toMatchObject({ taken: true, stored: { claim: ours }, leaseFromMs: null })
+})
