@@ -45,10 +45,10 @@ export async function startLab(options: StartOptions): Promise<Lab> {
   if (inTheWay.length > 0) throw new BadRequest(`this machine cannot run a lab yet:\n  ${inTheWay.join('\n  ')}`)
   const settings = decide(options, asRoot)
   occupy(paths, settings)
-  startRack(paths, settings, asRoot)
+  const ended = startRack(paths, settings, asRoot)
   const lab = new Lab(paths, settings)
   try {
-    await ready(paths, options.onProgress ?? (() => undefined))
+    await ready(paths, ended, options.onProgress ?? (() => undefined))
     if (existsSync(join(settings.labBin, 'xapi.js'))) await Promise.all(lab.hosts.map(({ xapiSocket }) => accepts(xapiSocket)))
   } catch (error) {
     const logs = tails(paths, settings)
@@ -124,7 +124,8 @@ const INIT = [
   '"$@" & wait $!',
 ].join('\n')
 
-function startRack(paths: LabPaths, settings: LabSettings, asRoot: boolean): void {
+/** Tells whether it has ended: a kernel that refuses the namespaces ends it at once, before there is an init. */
+function startRack(paths: LabPaths, settings: LabSettings, asRoot: boolean): () => boolean {
   const log = openSync(paths.log, 'a', 0o600)
   const user = asRoot ? [] : ['--user', '--map-root-user']
   const rack = [process.execPath, join(settings.labBin, 'rack.js'), paths.dir]
@@ -139,17 +140,20 @@ function startRack(paths: LabPaths, settings: LabSettings, asRoot: boolean): voi
     },
   )
   closeSync(log)
+  let ended = false
+  child.once('exit', () => (ended = true))
   child.unref()
+  return () => ended
 }
 
-async function ready(paths: LabPaths, onProgress: (doing: string) => void): Promise<void> {
+async function ready(paths: LabPaths, ended: () => boolean, onProgress: (doing: string) => void): Promise<void> {
   let last = ''
   for (let waitedMs = 0; waitedMs < READY_LIMIT_MS; waitedMs += POLL_MS) {
     const status = await answer(paths)
     if (status?.phase === 'ready') return
     if (status !== null && status.doing !== last) onProgress((last = status.doing))
     const init = initOf(paths)
-    if (init !== null && !isAlive(init)) throw new Error('its rack ended')
+    if (ended() || (init !== null && !isAlive(init))) throw new Error('its rack ended')
     await pause(POLL_MS)
   }
   throw new Error(`not ready after ${READY_LIMIT_MS / 1000} s`)
