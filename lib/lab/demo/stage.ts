@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ensureGuestImage } from '../guest/image/image'
-import type { LabTimes } from '../contract'
+import type { LabTimes, Value } from '../contract'
 import type { Lab } from '../rack/lab'
 import { startLab } from '../rack/up'
 import { createGuestVm, type GuestVm } from '../seed/guest-vm'
-import { LocalApi } from '../seed/local-api'
+import { CallFailed, LocalApi } from '../seed/local-api'
 
 export interface StageOptions {
   readonly dir: string
@@ -41,6 +41,7 @@ export async function setStage({
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')
     const api = await poolApi(lab)
+    await everyHostTakesCalls(lab, api)
     const sr = await makeSr(lab, api)
     const srUuid = await api.ref('SR.get_uuid', sr)
     await api.logout()
@@ -63,7 +64,41 @@ export async function poolApi(lab: Lab, host?: string): Promise<LocalApi> {
 async function makeSr(lab: Lab, api: LocalApi): Promise<string> {
   const host = await api.ref('host.get_by_uuid', lab.hosts[0]?.uuid ?? '')
   const config = { path: '/srv/holdfast' }
-  return api.ref('SR.create', host, config, 0, 'Holdfast', 'mirrored disks of protected VMs', 'holdfast', 'user', true, {})
+  const sr = await api.ref(
+    'SR.create',
+    host,
+    config,
+    0,
+    'Holdfast',
+    'mirrored disks of protected VMs',
+    'holdfast',
+    'user',
+    true,
+    {},
+  )
+  for (const pbd of texts(await api.call('SR.get_PBDs', sr))) {
+    // A member that has only just joined may have been passed over; asking again also tells why it cannot.
+    if ((await api.call('PBD.get_currently_attached', pbd)) !== true) await api.call('PBD.plug', pbd)
+  }
+  return sr
+}
+
+const texts = (value: Value): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [])
+
+/** A member takes calls that the coordinator forwards to it only when its xapi has found the coordinator. */
+async function everyHostTakesCalls(lab: Lab, api: LocalApi): Promise<void> {
+  for (const { name, uuid } of lab.hosts) {
+    const host = await api.ref('host.get_by_uuid', uuid)
+    await until(`${name} takes calls of the pool`, XAPI_LIMIT_MS, async () => {
+      try {
+        await api.call('host.get_servertime', host)
+        return true
+      } catch (error) {
+        if (!(error instanceof CallFailed)) throw error
+        return false
+      }
+    })
+  }
 }
 
 /** Until the product on that host answers its operator. */
