@@ -4,7 +4,7 @@ import type { LabTimes, Value } from '../contract'
 import type { Lab } from '../rack/lab'
 import { startLab } from '../rack/up'
 import { createGuestVm, type GuestVm } from '../seed/guest-vm'
-import { CallFailed, LocalApi } from '../seed/local-api'
+import { LocalApi } from '../seed/local-api'
 
 export interface StageOptions {
   readonly dir: string
@@ -41,7 +41,6 @@ export async function setStage({
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')
     const api = await poolApi(lab)
-    await everyHostTakesCalls(lab, api)
     const sr = await makeSr(lab, api)
     const srUuid = await api.ref('SR.get_uuid', sr)
     await api.logout()
@@ -84,22 +83,6 @@ async function makeSr(lab: Lab, api: LocalApi): Promise<string> {
 }
 
 const texts = (value: Value): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [])
-
-/** A member takes calls that the coordinator forwards to it only when its xapi has found the coordinator. */
-async function everyHostTakesCalls(lab: Lab, api: LocalApi): Promise<void> {
-  for (const { name, uuid } of lab.hosts) {
-    const host = await api.ref('host.get_by_uuid', uuid)
-    await until(`${name} takes calls of the pool`, XAPI_LIMIT_MS, async () => {
-      try {
-        await api.call('host.get_servertime', host)
-        return true
-      } catch (error) {
-        if (!(error instanceof CallFailed)) throw error
-        return false
-      }
-    })
-  }
-}
 
 /** Until the product on that host answers its operator. */
 export async function daemonAnswers(lab: Lab, host: string): Promise<void> {

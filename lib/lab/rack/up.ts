@@ -14,6 +14,7 @@ import { initOf, removeLab } from './down'
 import { Lab } from './lab'
 import { labPaths, type LabPaths } from './paths'
 import { describePool } from './pool'
+import { poolReady } from './pool-ready'
 import { isAlive, isErrno } from './process'
 import type { LabSettings } from './settings'
 
@@ -49,7 +50,10 @@ export async function startLab(options: StartOptions): Promise<Lab> {
   const lab = new Lab(paths, settings)
   try {
     await ready(paths, ended, options.onProgress ?? (() => undefined))
-    if (existsSync(join(settings.labBin, 'xapi.js'))) await Promise.all(lab.hosts.map(({ xapiSocket }) => accepts(xapiSocket)))
+    if (existsSync(join(settings.labBin, 'xapi.js'))) {
+      await Promise.all(lab.hosts.map(({ xapiSocket }) => accepts(xapiSocket)))
+      await poolReady(lab.hosts, READY_LIMIT_MS)
+    }
   } catch (error) {
     const logs = tails(paths, settings)
     await removeLab(paths)
