@@ -86,18 +86,14 @@ function shape(by: Comparison, recorded: unknown, ours: unknown, path: string): 
   if (typeof recorded !== typeof ours || recorded === null) return differs(path, recorded, ours)
   if (typeof recorded !== 'object') return undefined
   if (isMap(recorded, ours)) return undefined
-  return members(
-    recorded,
-    ours,
-    path,
-    (member, mine, at) => (by.isTrimmed && mine === undefined ? undefined : shape(by, member, mine, at)),
-    by.isTrimmed,
-  )
+  return members(recorded, ours, path, (member, mine, at) => shape(by, member, mine, at), by.isTrimmed)
 }
 
 /** Maps have whatever keys they have; records have the members of their class, of which the uuid is one. */
 function isMap(recorded: object, ours: unknown): boolean {
-  const isRecord = ['uuid', 'events', 'snapshot', 'power_state', 'argv', 'name_label'].some((name) => name in recorded)
+  const isRecord = ['uuid', 'events', 'snapshot', 'power_state', 'argv', 'name_label', 'allowed_operations'].some(
+    (name) => name in recorded,
+  )
   return !isRecord && typeof ours === 'object' && ours !== null && !Array.isArray(ours)
 }
 
@@ -106,13 +102,15 @@ function members(
   ours: unknown,
   path: string,
   compare: (member: unknown, ours: unknown, path: string) => string | undefined,
-  mayLack = false,
+  isPart = false,
 ): string | undefined {
   if (typeof ours !== 'object' || ours === null || Array.isArray(ours)) return differs(path, recorded, ours)
   const mine: Readonly<Record<string, unknown>> = { ...ours }
-  const lacking = Object.keys(recorded).filter((name) => !(name in mine))
-  const added = mayLack ? [] : Object.keys(mine).filter((name) => !(name in recorded))
-  if (!mayLack && lacking.length > 0) return `${path}: ours lacks ${lacking.join(', ')}`
+  const lacking = Object.entries(recorded)
+    .filter(([name, value]) => !(name in mine) && !(isPart && value === null))
+    .map(([name]) => name)
+  const added = isPart ? [] : Object.keys(mine).filter((name) => !(name in recorded))
+  if (lacking.length > 0) return `${path}: ours lacks ${lacking.join(', ')}`
   if (added.length > 0) return `${path}: only ours has ${added.join(', ')}`
   return first(Object.entries(recorded).map(([name, member]) => compare(member, mine[name], `${path}.${name}`)))
 }

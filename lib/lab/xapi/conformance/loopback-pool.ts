@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DomainManager, HostDescription, LabTimes, PoolDescription } from '../../contract'
+import type { HostDescription, LabTimes, PoolDescription } from '../../contract'
 import { XapiHost } from '../host/xapi-host'
 import { writeHostFiles } from '../host/files'
 import { storageMethods } from '../storage'
@@ -17,7 +17,7 @@ export interface LoopbackHost {
   readonly address: string
   readonly root: string
   readonly socketPath: string
-  readonly domains: DomainManager
+  readonly domains: SimulatedDomains
   readonly log: string[]
   /** Undefined while it is powered off. */
   xapi: XapiHost | undefined
@@ -43,7 +43,8 @@ export class LoopbackPool {
     readonly hosts: readonly LoopbackHost[],
   ) {}
 
-  static async make(names: readonly string[], rootPassword: string, times: LabTimes): Promise<LoopbackPool> {
+  /** `domainMs`: how long a step of a domain's life takes. */
+  static async make(names: readonly string[], rootPassword: string, times: LabTimes, domainMs = 0): Promise<LoopbackPool> {
     const folder = mkdtempSync(join(tmpdir(), 'lab-pool-'))
     // Another net of loopback addresses per pool: pools of tests that run side by side do not meet.
     const net = `127.${1 + (process.pid % 250)}.${1 + (++made % 250)}`
@@ -58,7 +59,7 @@ export class LoopbackPool {
       writeHostFiles(root, description, host, 'pool-secret')
       const socketPath = join(root, 'var/lib/xcp/xapi')
       const parts = { name: host.name, description: host, address: host.address, root, socketPath }
-      return { ...parts, domains: new SimulatedDomains(), log: [], xapi: undefined }
+      return { ...parts, domains: new SimulatedDomains(domainMs), log: [], xapi: undefined }
     })
     return new LoopbackPool(folder, port, description, hosts)
   }
@@ -77,6 +78,12 @@ export class LoopbackPool {
     const { xapi } = host
     host.xapi = undefined
     await xapi?.stop()
+  }
+
+  /** Nothing that ran on the host is there when it comes back. */
+  async cutPower(host: LoopbackHost): Promise<void> {
+    await this.powerOff(host)
+    host.domains.clear()
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Conversations recorded from a real toolstack: one file is one array of steps, sorted by time. */
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 
 export interface Step {
   readonly name: string
@@ -15,9 +15,30 @@ export interface Step {
 
 export interface Recording {
   readonly name: string
-  /** Whether it was made on a pool with the three machines. */
-  readonly hasMachines: boolean
+  /** The machines that were there when it was made, by their names: vm0, vmA. */
+  readonly machines: readonly string[]
   readonly steps: readonly Step[]
+}
+
+/** Only a step of the first three kinds has an answer to compare. */
+export type StepKind = 'call' | 'watch' | 'xe' | 'deed'
+
+export function kindOf({ name, transport, members }: Step): StepKind {
+  const { argv } = members
+  if (Array.isArray(argv) && argv[0] === 'xe') return 'xe'
+  if (!/^(?:json|xml)-rpc/u.test(transport)) return 'deed'
+  return members['method'] === 'event.from' && name.startsWith('watcher') ? 'watch' : 'call'
+}
+
+/** Files of one number (06-, 06b-, 06c-) are parts of one conversation, each going on where the one before it ended. */
+export function readConversations(folder: string): Recording[][] {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  const conversations = new Map<string, Recording[]>()
+  for (const file of files.sort()) {
+    const number = /^\d+/u.exec(file)?.[0] ?? file
+    conversations.set(number, [...(conversations.get(number) ?? []), readRecording(join(folder, file))])
+  }
+  return [...conversations.values()]
 }
 
 /** Tokens of event.from differ from pool to pool; but for those that no server made. */
@@ -32,19 +53,21 @@ export function readRecording(path: string): Recording {
     .replace(/trackid=[0-9a-f]{32}/gu, 'trackid=$trackid')
     .replace(TOKEN, (token) => (UNMADE.test(token) ? token : `$token${token.replace(/\D/gu, '_')}`))
   const value: unknown = JSON.parse(text)
-  if (!Array.isArray(value)) throw new Error(`${path} is not a list of steps`)
-  return {
-    name: basename(path, '.json'),
-    hasMachines: text.includes('$vm0') && !value.some(isFirstMachine),
-    steps: value.map(readStep),
-  }
+  if (!Array.isArray(value)) throw new SyntaxError(`${path} is not a list of steps`)
+  return { name: basename(path, '.json'), machines: machinesIn(text, value), steps: value.map(readStep) }
 }
 
-/** The recording makes the machines itself. */
-const isFirstMachine = (step: unknown): boolean => /"method":"VM.create".*"result":"\$vm0"/u.test(JSON.stringify(step))
+const USUAL = ['vm0', 'vm1', 'vm2']
+
+/** A recording either makes its machines itself or names some that were there: the usual three, and others. */
+function machinesIn(text: string, steps: readonly unknown[]): string[] {
+  const makesThem = steps.some((step) => /"method":"VM.create".*"result":"\$vm0"/u.test(JSON.stringify(step)))
+  const named = new Set([...text.matchAll(/\$(vm[0-9A-Z])\b/gu)].map(([, name]) => name ?? ''))
+  return makesThem || named.size === 0 ? [] : [...new Set([...USUAL, ...named])]
+}
 
 function readStep(value: unknown): Step {
-  if (typeof value !== 'object' || value === null) throw new Error('a step is not an object')
+  if (typeof value !== 'object' || value === null) throw new SyntaxError('a step is not an object')
   const members: Readonly<Record<string, unknown>> = { ...value }
   const word = (name: string): string => (typeof members[name] === 'string' ? members[name] : '')
   const number = (name: string): number => (typeof members[name] === 'number' ? members[name] : 0)

@@ -6,57 +6,71 @@ import type { Value } from '../../contract'
 import { NULL_REF } from '../../contract'
 import { flag, text, texts } from '../../values'
 import { XeClient } from '../../xe/client'
-import { LoopbackPool, SHORT_TIMES } from './loopback-pool'
+import { LoopbackPool } from './loopback-pool'
+import { timesAt } from './pace'
 import type { Placeholders } from './placeholders'
 import type { Recording } from './recording'
 import { carriedTools } from './recording'
 
 const PASSWORD = 'xenroot'
 const READY_MS = 30_000
+/** As long as on the machines that were recorded. */
+const DOMAIN_MS = 50
 
 export async function setScene(
   names: Placeholders,
-  recording: Recording,
+  conversation: readonly Recording[],
   tools: ReadonlyMap<string, string>,
+  speed: number,
 ): Promise<LoopbackPool> {
-  const pool = await LoopbackPool.make(['host1', 'host2', 'host3'], PASSWORD, SHORT_TIMES)
+  const pool = await LoopbackPool.make(['host1', 'host2', 'host3'], PASSWORD, timesAt(speed), DOMAIN_MS / speed)
+  const machines = [...new Set(conversation.flatMap((part) => part.machines))]
   mkdirSync(join(pool.folder, 'shared'))
   for (const host of pool.hosts) {
     mkdirSync(join(host.root, 'srv'), { recursive: true })
     symlinkSync(join(pool.folder, 'shared'), join(host.root, 'srv/shared'))
-    installTools(host.root, tools, carriedTools(recording).has('plugins/g_sess'))
+    installTools(host.root, tools)
     await pool.powerOn(host)
   }
   const [head] = pool.hosts
   if (head === undefined) throw new Error('a pool without hosts')
   const client = new XeClient({ socketPath: head.socketPath })
   await client.login('root', '')
-  await furnish(client, pool, names, recording.hasMachines)
+  await furnish(client, pool, names, machines)
   await client.logout()
   return pool
 }
 
 /** Plug-ins that cannot be run, beside those that the recordings carry along. */
-function installTools(root: string, tools: ReadonlyMap<string, string>, hasSpacedName: boolean): void {
-  const shell = tools.get('plugins/g_shell') ?? '#!/bin/sh\n'
+function installTools(root: string, tools: ReadonlyMap<string, string>): void {
+  const shell = shellIn(tools)
   const all = new Map<string, readonly [source: string, mode: number]>([
     ...[...tools].map(([path, source]) => [path, [source, 0o755]] as const),
     ['plugins/g_noexec', [shell, 0o644]],
     ['plugins/g_badinterp', ['#!/no/such/interpreter\n', 0o755]],
     ['plugins/g_noshebang', ['echo hello\n', 0o755]],
     ['plugins/g_badbinary', ['\u007fELFnot really', 0o755]],
-    ...(hasSpacedName ? [['plugins/g name with space', [shell, 0o755]] as const] : []),
   ])
-  for (const [path, [source, mode]] of all) {
-    const file = join(root, 'etc/xapi.d', path)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, source)
-    chmodSync(file, mode)
-  }
+  for (const [path, [source, mode]] of all) install(root, path, source, mode)
   mkdirSync(join(root, 'etc/xapi.d/plugins/g_dir'), { recursive: true })
 }
 
-async function furnish(client: XeClient, pool: LoopbackPool, names: Placeholders, hasMachines: boolean): Promise<void> {
+const shellIn = (tools: ReadonlyMap<string, string>): string => tools.get('plugins/g_shell') ?? '#!/bin/sh\n'
+
+function install(root: string, path: string, source: string, mode: number): void {
+  const file = join(root, 'etc/xapi.d', path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, source)
+  chmodSync(file, mode)
+}
+
+/** What was put on the hosts between two parts of a conversation: a plug-in whose name has spaces. */
+export function dressFor(recording: Recording, pool: LoopbackPool, tools: ReadonlyMap<string, string>): void {
+  if (!carriedTools(recording).has('plugins/g_sess')) return
+  for (const { root } of pool.hosts) install(root, 'plugins/g name with space', shellIn(tools), 0o755)
+}
+
+async function furnish(client: XeClient, pool: LoopbackPool, names: Placeholders, machines: readonly string[]): Promise<void> {
   const bind = async (name: string, cls: string, ref: Value): Promise<void> => {
     names.bind(name, text(ref))
     names.bind(`${name}.uuid`, text(await client.call(`${cls}.get_uuid`, ref)))
@@ -66,7 +80,7 @@ async function furnish(client: XeClient, pool: LoopbackPool, names: Placeholders
     await bind(`$host${index + 1}`, 'host', host)
     names.bind(`$address${index + 1}`, pool.hosts[index]?.address ?? '')
     await bind(`$dom0_${index + 1}`, 'VM', await client.call('host.get_control_domain', host))
-    await enabled(client, host)
+    await until('a host does not report', () => client.call('host.get_enabled', host))
   }
   const [poolRef] = texts(await client.call('pool.get_all'))
   await bind('$pool', 'pool', poolRef ?? NULL_REF)
@@ -84,16 +98,23 @@ async function furnish(client: XeClient, pool: LoopbackPool, names: Placeholders
     {},
   )
   await bind('$SR_shared', 'SR', sr)
-  for (const name of hasMachines ? ['vm0', 'vm1', 'vm2'] : []) {
+  await bind('$network_Pool_wide_network_0', 'network', network ?? NULL_REF)
+  const [admin] = texts(await client.call('role.get_by_name_label', 'pool-admin'))
+  await bind('$role_pool_admin', 'role', admin ?? NULL_REF)
+  for (const pbd of texts(await client.call('SR.get_PBDs', sr))) {
+    // A host that is still coming up may have missed the creation.
+    if (!flag(await client.call('PBD.get_currently_attached', pbd))) await client.call('PBD.plug', pbd)
+  }
+  for (const name of machines) {
     const parts = await machine(client, name, sr, network ?? NULL_REF)
     for (const [suffix, cls, ref] of parts) await bind(`$${name}${suffix}`, cls, ref)
   }
 }
 
-async function enabled(client: XeClient, host: Value): Promise<void> {
+async function until(otherwise: string, isSo: () => Promise<Value>): Promise<void> {
   const end = Date.now() + READY_MS
-  while (!flag(await client.call('host.get_enabled', host))) {
-    if (Date.now() > end) throw new Error('a host does not report')
+  while (!flag(await isSo())) {
+    if (Date.now() > end) throw new Error(otherwise)
     await delay(20)
   }
 }
@@ -117,11 +138,21 @@ async function machine(client: XeClient, name: string, sr: Value, network: strin
   const qos = { other_config: {}, qos_algorithm_type: '', qos_algorithm_params: {} }
   const disk = { VM: vm, userdevice: '0', bootable: true, mode: 'RW', type: 'Disk', unpluggable: true, empty: false, ...qos }
   const vbd = await client.call('VBD.create', { ...disk, VDI: vdi })
+  const cd = await client.call('VBD.create', {
+    ...disk,
+    userdevice: '3',
+    type: 'CD',
+    mode: 'RO',
+    bootable: false,
+    empty: true,
+    VDI: NULL_REF,
+  })
   const vif = await client.call('VIF.create', { device: '0', network, VM: vm, MAC: '', MTU: 1500, ...qos })
   return [
     ['', 'VM', vm],
     ['_vdi', 'VDI', vdi],
     ['_vbd', 'VBD', vbd],
+    ['_cd', 'VBD', cd],
     ['_vif', 'VIF', vif],
   ]
 }

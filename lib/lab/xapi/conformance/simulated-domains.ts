@@ -1,4 +1,5 @@
 /** Domains that are nothing but their state: every guest boots at once, obeys every request and does nothing else. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DomainManager, DomainSpec, DomainState } from '../../contract'
 
 interface Simulated extends DomainState {
@@ -9,13 +10,17 @@ export class SimulatedDomains implements DomainManager {
   private readonly domains = new Map<number, Simulated>()
   private lastDomid = 0
 
+  /** What building, shutting down or destroying a domain takes, in ms. */
+  constructor(private readonly takesMs: number) {}
+
   reserve(): Promise<number> {
     return Promise.resolve(++this.lastDomid)
   }
 
-  create({ vmUuid }: DomainSpec, domid: number = ++this.lastDomid): Promise<number> {
+  async create({ vmUuid }: DomainSpec, domid: number = ++this.lastDomid): Promise<number> {
+    await this.take()
     this.domains.set(domid, { domid, vmUuid, paused: true })
-    return Promise.resolve(domid)
+    return domid
   }
 
   unpause(domid: number): Promise<void> {
@@ -30,9 +35,9 @@ export class SimulatedDomains implements DomainManager {
     return this.destroy(domid)
   }
 
-  destroy(domid: number): Promise<void> {
+  async destroy(domid: number): Promise<void> {
+    await this.take()
     this.domains.delete(domid)
-    return Promise.resolve()
   }
 
   plugDisk(): Promise<void> {
@@ -59,10 +64,19 @@ export class SimulatedDomains implements DomainManager {
     // No guest ever ends by itself here.
   }
 
-  private setPaused(domid: number, paused: boolean): Promise<void> {
+  /** The host lost its power. */
+  clear(): void {
+    this.domains.clear()
+  }
+
+  private async take(): Promise<void> {
+    if (this.takesMs > 0) await delay(this.takesMs)
+  }
+
+  private async setPaused(domid: number, paused: boolean): Promise<void> {
+    await this.take()
     const domain = this.domains.get(domid)
-    if (domain === undefined) return Promise.reject(new Error(`no domain ${domid}`))
+    if (domain === undefined) throw new Error(`no domain ${domid}`)
     domain.paused = paused
-    return Promise.resolve()
   }
 }
