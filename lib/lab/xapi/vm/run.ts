@@ -17,6 +17,8 @@ import { type Ticket } from './under-way'
 
 /** How long a guest may take to shut down when it is asked to (XAPI's default is 1200 s; a guest of the lab needs seconds). */
 const SHUTDOWN_LIMIT_MS = 120_000
+/** What the task of an operation shows once its first part is done. */
+const HALFWAY = 0.5
 
 export interface Start {
   readonly host: Ref
@@ -35,6 +37,7 @@ export async function bringUp(call: CallContext, vm: Ref, { host, paused }: Star
     try {
       if (!ticket.stillMine()) throw new ApiError('INTERNAL_ERROR', 'the machine was reset while it was being started')
       setResident(db, vm, host)
+      call.setProgress(HALFWAY)
       if (!paused) await agent.perform('domain.unpause', { domid })
       if (!ticket.stillMine()) throw new ApiError('INTERNAL_ERROR', 'the machine was reset while it was being started')
       setLive(db, vm, domid, paused ? 'Paused' : 'Running')
@@ -80,6 +83,7 @@ export async function bringDown(call: CallContext, vm: Ref, stop: Stop, ticket: 
   if (stop.gentle && !stop.again) await askGuest()
   if (!ticket.stillMine()) return false
   try {
+    call.setProgress(HALFWAY)
     await agent.perform('domain.destroy', { domid })
     await runVmHook(agent, 'vm-post-destroy', uuid, stop.reason)
     if (stop.again) await runVmHook(agent, 'vm-pre-reboot', uuid, 'none')
