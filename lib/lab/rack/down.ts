@@ -27,7 +27,10 @@ export async function removeLab(paths: LabPaths): Promise<boolean> {
   if (init !== null) {
     killRecorded(init)
     for (let waitedMs = 0; isAlive(init); waitedMs += POLL_MS) {
-      if (waitedMs > GIVE_UP_MS) throw new Error(`process ${init.pid} of the lab does not end; see /proc/${init.pid}/stack`)
+      if (waitedMs > GIVE_UP_MS)
+        throw new Error(
+          `process ${init.pid} of the lab does not end; see /proc/${init.pid}/stack (in a container, give it an init that reaps orphans)`,
+        )
       await pause(POLL_MS)
     }
   }
