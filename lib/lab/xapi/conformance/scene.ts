@@ -24,7 +24,21 @@ export async function setScene(
   speed: number,
 ): Promise<LoopbackPool> {
   const pool = await LoopbackPool.make(['host1', 'host2', 'host3'], PASSWORD, timesAt(speed), DOMAIN_MS / speed)
-  const machines = [...new Set(conversation.flatMap((part) => part.machines))]
+  try {
+    await dress(pool, names, [...new Set(conversation.flatMap((part) => part.machines))], tools)
+    return pool
+  } catch (error) {
+    await pool.close()
+    throw error
+  }
+}
+
+async function dress(
+  pool: LoopbackPool,
+  names: Placeholders,
+  machines: readonly string[],
+  tools: ReadonlyMap<string, string>,
+): Promise<void> {
   mkdirSync(join(pool.folder, 'shared'))
   for (const host of pool.hosts) {
     mkdirSync(join(host.root, 'srv'), { recursive: true })
@@ -38,7 +52,6 @@ export async function setScene(
   await client.login('root', '')
   await furnish(client, pool, names, machines)
   await client.logout()
-  return pool
 }
 
 /** Plug-ins that cannot be run, beside those that the recordings carry along. */
