@@ -197,8 +197,6 @@ export class Mirror {
       this.#markLacking(asked.op, side)
       if (asked.op.request.kind === 'read' && this.#copyOf(asked.op) === undefined) this.#parkedReads.push(asked.op)
     }
-    for (const op of this.#operations.values())
-      if (this.#copyOf(op) !== undefined && !this.#waiting.has(op.id)) this.#abandonCopy(op)
     // A device that failed may have dropped what it had only cached.
     if (side === 'local') {
       replica.distrust()
@@ -206,6 +204,8 @@ export class Mirror {
     }
     const bound = replica.binding
     replica.become(bound ? 'out' : 'absent')
+    // Only now: what waited for a copy's range starts, and must not be asked of this side.
+    for (const op of this.#operations.values()) this.#abandonCopy(op)
     this.#out.push({
       do: 'note',
       act: bound ? 'replica-failed' : 'resync-interrupted',
@@ -243,19 +243,7 @@ export class Mirror {
         this.#returned.add(side)
         return
       }
-      replica.become('member')
-      replica.dirty.clearAll()
-      this.#out.push({
-        do: 'note',
-        act: 'replica-present',
-        rule: seamless ? 'never-missed-a-write' : firstMet ? 'opened' : 'only-copy',
-        side,
-        error: '',
-      })
-      for (const op of this.#operations.values()) {
-        if (!this.#waiting.has(op.id) && this.#copyOf(op) === undefined && !op.done.has(side) && !op.pending.has(side))
-          this.#issue(op, side)
-      }
+      this.#admit(side, seamless ? 'never-missed-a-write' : firstMet ? 'opened' : 'only-copy')
     } else {
       this.#beginResync(side)
     }
@@ -305,8 +293,7 @@ export class Mirror {
         })
         if (this.#returned.delete(side)) this.#beginResync(side)
       } else if (replica.state === 'member') {
-        replica.become('resyncing')
-        this.#copies[side].restart()
+        this.#beginResync(side)
       }
     }
   }

@@ -63,6 +63,8 @@ class World {
 
   feed(event: Parameters<Mirror['apply']>[0]): void {
     for (const effect of this.mirror.apply(event)) {
+      // What is asked of a replica that is gone is never answered.
+      if (effect.do === 'io' && !this.disks[effect.side].up) continue
       if (effect.do === 'io') this.io.push(effect)
       else if (effect.do === 'propose') this.wanted = effect.members
       else if (effect.do === 'reply') this.replied(effect)
