@@ -144,3 +144,15 @@ test('with the local disk gone at the start, the listed peer serves', () => {
   mirror.apply({ on: 'replica-up', side: 'peer', identity: 'P', incarnation: 'p', sound: true })
   expect(names(mirror.apply({ on: 'replica-down', side: 'local', error: 'ENOENT' }))).toEqual(['replica-present', 'propose peer'])
 })
+
+test('a write that waited for a copy is not asked of the replica whose loss ended the copy', () => {
+  const mirror = new Mirror(SIZE, { local: true, peer: false })
+  mirror.apply({ on: 'replica-up', side: 'local', identity: 'L', incarnation: 'l', sound: true })
+  expect(names(mirror.apply({ on: 'replica-up', side: 'peer', identity: 'P', incarnation: 'p', sound: false }))).toContain(
+    'local read',
+  )
+  expect(names(mirror.apply({ on: 'request', id: 1, request: write(0, 'abc') }))).toEqual([])
+  const lost = mirror.apply({ on: 'replica-down', side: 'peer', error: 'silent' })
+  expect(names(lost)).toEqual(['local write', 'resync-interrupted'])
+  expect(names(mirror.apply({ on: 'done', side: 'local', op: issue(lost, 'local'), error: '' }))).toEqual(['reply 1'])
+})
