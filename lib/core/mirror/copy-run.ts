@@ -34,7 +34,7 @@ export class CopyRun {
   }
 
   /** `running`: operations that are not over; a flush of ours that is no longer among them is done. */
-  next(running: ReadonlyMap<number, unknown>): CopyStep {
+  next(running: { has(id: number): boolean }): CopyStep {
     if (this.#operation !== null || this.#blocked) return { step: 'wait' }
     if (this.#flush !== null) {
       if (running.has(this.#flush)) return { step: 'wait' }

@@ -9,19 +9,15 @@ import { assert } from '../domain/assert'
 import { CopyRun } from './copy-run'
 import type { GuestRequest, Members, MirrorEffect, MirrorEvent, Side } from './events'
 import { SIDES, otherSide } from './events'
+import { InFlight } from './in-flight'
 import type { Operation } from './operation'
 import { mayAnswer, operation } from './operation'
-import { RangeQueue } from './range-queue'
 import { Replica } from './replica'
+import { wishedMembers } from './wish'
 
 export class Mirror {
   readonly replicas: Readonly<Record<Side, Replica>>
-  readonly #queue = new RangeQueue()
-  /** Changes and flushes that run or wait for their range, by id. */
-  readonly #operations = new Map<number, Operation>()
-  readonly #waiting = new Set<number>()
-  /** Issue number -> what was asked of which side. A replica that went down has none. */
-  readonly #issues = new Map<number, { op: Operation; side: Side }>()
+  readonly #flights = new InFlight()
   #parkedReads: Operation[] = []
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
@@ -57,7 +53,7 @@ export class Mirror {
   }
 
   get inFlight(): number {
-    return this.#operations.size + this.#parkedReads.length + this.#heldRequests.length
+    return this.#flights.size + this.#parkedReads.length + this.#heldRequests.length
   }
 
   apply(event: MirrorEvent): readonly MirrorEffect[] {
@@ -94,14 +90,10 @@ export class Mirror {
   }
 
   #enter(op: Operation): void {
-    this.#operations.set(op.id, op)
-    const { offset, length } = op.request
-    if (this.#queue.enter(op.id, offset, length)) this.#start(op)
-    else this.#waiting.add(op.id)
+    if (this.#flights.enter(op)) this.#start(op)
   }
 
   #start(op: Operation): void {
-    this.#waiting.delete(op.id)
     const copy = this.#copyOf(op)
     if (copy !== undefined) {
       this.#readForCopy(op, copy)
@@ -116,8 +108,7 @@ export class Mirror {
 
   #issue(op: Operation, side: Side, request: GuestRequest = op.request): void {
     const issue = this.#nextId++
-    op.pending.set(side, issue)
-    this.#issues.set(issue, { op, side })
+    this.#flights.asked(op, side, issue)
     const replica = this.replicas[side]
     if (request.kind === 'flush') op.flushing.set(side, replica.takeUnflushed())
     else if (request.kind !== 'read') replica.cached(request.offset, request.length)
@@ -141,11 +132,9 @@ export class Mirror {
   }
 
   #done(issue: number, error: string, data: Buffer | undefined): void {
-    const asked = this.#issues.get(issue)
+    const asked = this.#flights.answered(issue)
     if (asked === undefined) return
-    this.#issues.delete(issue)
     const { op, side } = asked
-    op.pending.delete(side)
     if (error !== '') {
       this.#failed(op, side, error)
       return
@@ -189,13 +178,10 @@ export class Mirror {
       if (replica.identity === '' && this.#returned.delete(other)) this.#admit(other, 'only-copy')
       return
     }
-    for (const [issue, asked] of this.#issues) {
-      if (asked.side !== side) continue
-      this.#issues.delete(issue)
-      asked.op.pending.delete(side)
-      this.#distrustFlush(asked.op, side)
-      this.#markLacking(asked.op, side)
-      if (asked.op.request.kind === 'read' && this.#copyOf(asked.op) === undefined) this.#parkedReads.push(asked.op)
+    for (const op of this.#flights.lost(side)) {
+      this.#distrustFlush(op, side)
+      this.#markLacking(op, side)
+      if (op.request.kind === 'read' && this.#copyOf(op) === undefined) this.#parkedReads.push(op)
     }
     // A device that failed may have dropped what it had only cached.
     if (side === 'local') {
@@ -205,7 +191,7 @@ export class Mirror {
     const bound = replica.binding
     replica.become(bound ? 'out' : 'absent')
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
-    for (const op of this.#operations.values()) this.#abandonCopy(op)
+    for (const op of this.#flights.all()) this.#abandonCopy(op)
     this.#out.push({
       do: 'note',
       act: bound ? 'replica-failed' : 'resync-interrupted',
@@ -261,9 +247,8 @@ export class Mirror {
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
   #catchUp(side: Side): void {
-    for (const op of this.#operations.values()) {
-      if (this.#waiting.has(op.id) || this.#copyOf(op) !== undefined) continue
-      if (!op.done.has(side) && !op.pending.has(side)) this.#issue(op, side)
+    for (const op of this.#flights.running()) {
+      if (this.#copyOf(op) === undefined && !op.done.has(side) && !op.pending.has(side)) this.#issue(op, side)
     }
   }
 
@@ -344,21 +329,12 @@ export class Mirror {
   }
 
   #endCopy(op: Operation, target: Side, why: string): void {
-    for (const [side, issue] of op.pending) {
-      this.#issues.delete(issue)
-      op.pending.delete(side)
-    }
     this.#copies[target].ended(why)
     this.#forget(op)
   }
 
   #forget(op: Operation): void {
-    this.#operations.delete(op.id)
-    this.#waiting.delete(op.id)
-    for (const id of this.#queue.leave(op.id)) {
-      const next = this.#operations.get(id)
-      if (next !== undefined) this.#start(next)
-    }
+    for (const next of this.#flights.leave(op)) this.#start(next)
   }
 
   // --- after every event, back to a known clean state ---------------------------------------------------------------------
@@ -380,8 +356,8 @@ export class Mirror {
   }
 
   #answer(): void {
-    for (const op of this.#operations.values()) {
-      if (this.#waiting.has(op.id) || this.#copyOf(op) !== undefined || !mayAnswer(op, this.replicas)) continue
+    for (const op of this.#flights.running()) {
+      if (this.#copyOf(op) !== undefined || !this.#flights.has(op.id) || !mayAnswer(op, this.replicas)) continue
       this.#reply(op, undefined)
       this.#forget(op)
     }
@@ -391,7 +367,7 @@ export class Mirror {
     const replica = this.replicas[target]
     const copy = this.#copies[target]
     if (replica.state !== 'resyncing' || this.replicas[otherSide(target)].state !== 'member') return
-    const step = copy.next(this.#operations)
+    const step = copy.next(this.#flights)
     if (step.step === 'copy') {
       const op = operation(this.#nextId++, { kind: 'read', offset: step.offset, length: step.length }, null)
       copy.began(op.id)
@@ -407,13 +383,8 @@ export class Mirror {
   }
 
   #propose(): void {
-    const someMember = SIDES.some((side) => this.replicas[side].state === 'member')
-    const wanted = (side: Side): boolean => {
-      const { state } = this.replicas[side]
-      return state === 'member' || state === 'joining' || (state === 'out' && !someMember)
-    }
-    const members = { local: wanted('local'), peer: wanted('peer') }
-    if (!members.local && !members.peer) return
+    const members = wishedMembers(this.replicas)
+    if (members === null) return
     const reference = this.#proposed
     if (members.local === reference.local && members.peer === reference.peer) return
     this.#proposed = members
