@@ -217,6 +217,7 @@ export class Mirror {
     const firstMet = replica.identity === ''
     const sameContents = replica.identity === identity && identity !== ''
     const sameMachine = replica.incarnation === incarnation
+    replica.contentsKnown = sameContents
     replica.identity = identity
     replica.incarnation = incarnation
     if (!sameContents) replica.dirty.markAll()
@@ -296,7 +297,7 @@ export class Mirror {
     const replica = this.replicas[side]
     replica.become('resyncing')
     this.#copies[side].restart()
-    const rule = replica.dirty.count === replica.dirty.blocks ? 'whole-disk' : 'dirty-blocks'
+    const rule = replica.contentsKnown ? 'dirty-blocks' : 'whole-disk'
     this.#out.push({ do: 'note', act: 'resync-started', rule, side, error: '' })
   }
 

@@ -30,6 +30,8 @@ export class Replica {
   unflushed = new Set<number>()
   identity = ''
   incarnation = ''
+  /** It is the replica that was written before it went away, so `dirty` tells all that it lacks. */
+  contentsKnown = false
   /** It was away in a way that may have cost it writes: only a resync makes it whole, however often it reconnects. */
   missedWrites = false
 
