@@ -25,6 +25,7 @@ export class DiskWriter {
   private readonly process: ChildProcess
   private readonly dice: Dice
   private output = ''
+  private unanswered = 0
   private heard: (() => void) | null = null
   private over = false
   private stopping = false
@@ -47,9 +48,9 @@ export class DiskWriter {
     })
   }
 
-  /** A request is with the server and has no answer. */
+  /** A write or a flush is with the server and has no answer. */
   get isWaiting(): boolean {
-    return this.asked !== null
+    return this.unanswered > 0
   }
 
   private async untilPrompt(): Promise<string> {
@@ -67,8 +68,11 @@ export class DiskWriter {
 
   async command(text: string): Promise<string> {
     await (this.first ??= this.untilPrompt())
+    this.unanswered += 1
     this.process.stdin?.write(`${text}\n`)
-    return this.untilPrompt()
+    const answer = await this.untilPrompt()
+    this.unanswered -= 1
+    return answer
   }
 
   /** Resolves when the write is acknowledged, or failed (see errors). Every eighth also flushes. */

@@ -83,7 +83,7 @@ describe('witness and peer are both gone: the guest waits, and goes on by itself
     pair.b.signal('SIGSTOP')
     await pair.a.until('the guest is frozen', ({ frozen, degraded }) => frozen && degraded.includes('neither'))
     await eventually('its vCPUs are paused', () => Promise.resolve(pair.a.xlCalls.includes(`pause ${DOMAIN}`) ? true : null))
-    await eventually('a write waits', () => Promise.resolve(writer.isWaiting ? true : null))
+    await eventually('a request waits', () => Promise.resolve(writer.isWaiting ? true : null))
     const frozenAt = writer.acknowledged
     return { writer, frozenAt }
   }
