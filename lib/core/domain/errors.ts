@@ -35,6 +35,11 @@ export const REFUSALS = {
     why: 'Disk {vdi} is in SR {sr}, which is not a Holdfast SR, and a running disk cannot be moved.',
     todo: 'Shut the VM down and repeat the request: protect moves the disks of a halted VM itself.',
   },
+  HOLDFAST_DISKS_APART: {
+    what: 'VM {vm} cannot be protected while it runs.',
+    why: 'A disk was plugged in since it started, and until it is restarted its disks are served by different processes.',
+    todo: 'Shut the VM down, start it again, and repeat the request.',
+  },
   HOLDFAST_VDI_IN_USE: {
     what: 'VM {vm} cannot be protected.',
     why: 'Disk {vdi} is also attached to {other}.',

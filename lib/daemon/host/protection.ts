@@ -130,12 +130,7 @@ export class Protection {
     const keys = this.#recordsOf(vm).map(({ key }) => key)
     const others = fleet.specs().filter(({ id, volumes }) => id !== vm && volumes.some(({ key }) => keys.includes(key)))
     if (others.length === 0) return
-    throw new Refusal('HOLDFAST_LEVEL_UNSUPPORTED', {
-      level: 'of any protection',
-      vm: vmNameOf(parts, vm),
-      reason:
-        'A disk was plugged in since the VM started, and its disks are served by different processes until it is restarted.',
-    })
+    throw new Refusal('HOLDFAST_DISKS_APART', { vm: vmNameOf(parts, vm) })
   }
 
   #recordsOf(vm: VmUuid): ReturnType<Catalogue['list']> {

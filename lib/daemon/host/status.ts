@@ -139,7 +139,7 @@ function healthOf(
       reason: `disk ${move.userdevice} moves into the Holdfast SR: ${Math.round(move.fraction * 100)} %`,
     }
   }
-  if (!kept) return { health: 'unprotected', reason: move === undefined ? '' : `its disks could not be moved: ${move.error}` }
+  if (!kept) return { health: 'unprotected', reason: move === undefined ? '' : `it could not be protected: ${move.error}` }
   if (worker?.role === 'primary') {
     if (worker.frozen) return { health: 'frozen', reason: worker.degraded || 'the guest waits for a replica' }
     if (worker.volumes.some(({ resync }) => resync !== null)) return { health: 'syncing', reason: worker.degraded }
