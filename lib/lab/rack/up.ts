@@ -53,6 +53,7 @@ export async function startLab(options: StartOptions): Promise<Lab> {
     if (existsSync(join(settings.labBin, 'xapi.js'))) {
       await Promise.all(lab.hosts.map(({ xapiSocket }) => accepts(xapiSocket)))
       await poolReady(lab.hosts, READY_LIMIT_MS)
+      await Promise.all(lab.hosts.map(({ name }) => servicesReady(paths.host(name).root)))
     }
   } catch (error) {
     const logs = tails(paths, settings)
@@ -170,6 +171,11 @@ async function answer(paths: LabPaths): Promise<LabStatus | null> {
     if (error instanceof NoRack) return null
     throw error
   }
+}
+
+/** A host whose storage service does not listen yet would leave its part of a new SR unplugged. */
+async function servicesReady(root: string): Promise<void> {
+  if (existsSync(join(root, 'etc/systemd/system/holdfastd.service'))) await accepts(join(root, 'run/holdfast/daemon.sock'))
 }
 
 /** Waits until somebody accepts connections there. */
