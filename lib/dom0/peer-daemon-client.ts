@@ -1,10 +1,10 @@
 import { request } from 'node:http'
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../core/domain/errors'
 import type { DaemonApi } from '../wire/daemon-api'
 import { exchange } from './api-exchange'
 import { codeOf } from './system-error'
-import { TLS_PSK, type PoolSecret } from './tls-psk'
+import { connectTlsPsk, type PoolSecret } from './tls-psk'
 
 export interface PeerDaemon {
   /** For the text of a refusal. */
@@ -59,13 +59,7 @@ async function firstConnected(peer: PeerDaemon): Promise<TLSSocket> {
 /** The connected socket, or why there is none. */
 function connectTo(address: string, { port, secret, connectMs }: PeerDaemon): Promise<TLSSocket | string> {
   return new Promise((resolve) => {
-    const socket = connect({
-      ...TLS_PSK,
-      host: address,
-      port,
-      pskCallback: () => ({ psk: secret.key, identity: secret.pool }),
-      checkServerIdentity: () => undefined,
-    })
+    const socket = connectTlsPsk(address, port, secret)
     const fail = (why: string): void => {
       clearTimeout(deadline)
       socket.destroy()

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { HostUuid } from '../core/domain/ids'
-import type { TimelineEntry } from '../core/domain/timeline'
+import { oldestFirst, type TimelineEntry } from '../core/domain/timeline'
 import type { TimelinePort } from '../ports/timeline'
 import { codeOf } from './system-error'
 
@@ -41,7 +41,7 @@ export function readTimeline(folder: string): TimelineEntry[] {
   return filesIn(folder)
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))
     .flatMap(entryOf)
-    .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    .sort(oldestFirst)
 }
 
 function filesIn(folder: string): string[] {

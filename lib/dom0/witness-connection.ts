@@ -1,10 +1,10 @@
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { ClaimAnswer, ClaimRequest } from '../core/domain/claim-request'
 import type { Log } from '../ports/log'
 import { CLAIMS_LINE_BYTES_MAX, CLAIMS_PROTOCOL, decodeFromWitness, encodeClaimsLine } from '../wire/claims'
 import { LineSplitter } from '../wire/lines'
 import { hostAndPort } from './host-and-port'
-import { TLS_PSK } from './tls-psk'
+import { connectTlsPsk } from './tls-psk'
 
 export interface ConnectionOptions {
   readonly address: string
@@ -80,12 +80,7 @@ export class WitnessConnection {
 
   private connect(): void {
     const { pool, key, client } = this.options
-    const socket = connect({
-      ...this.target,
-      ...TLS_PSK,
-      pskCallback: () => ({ psk: key, identity: pool }),
-      checkServerIdentity: () => undefined,
-    })
+    const socket = connectTlsPsk(this.target.host, this.target.port, { pool, key })
     this.socket = socket
     this.silentSinceMs = performance.now()
     const lines = new LineSplitter(CLAIMS_LINE_BYTES_MAX)

@@ -14,3 +14,6 @@ export interface TimelineEntry {
   readonly text: string
   readonly evidence: Readonly<Record<string, string | number | boolean | null>>
 }
+
+/** For people: the clocks of two hosts may differ, and nothing is decided by it. */
+export const oldestFirst = (a: TimelineEntry, b: TimelineEntry): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)

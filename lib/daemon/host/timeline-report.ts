@@ -1,6 +1,6 @@
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid } from '../../core/domain/ids'
-import type { TimelineEntry } from '../../core/domain/timeline'
+import { oldestFirst, type TimelineEntry } from '../../core/domain/timeline'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { HostParts } from './parts'
 
@@ -17,7 +17,7 @@ export async function timelineReport(
   if (limit === 0) return { entries: own.slice(-LIMIT) }
   const others = (Object.keys(parts.config.hosts) as HostUuid[]).filter((host) => host !== parts.host && isAlive(host))
   const theirs = await Promise.all(others.map((host) => entriesOf(parts, host, vm)))
-  const all = [...own, ...theirs.flat()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  const all = [...own, ...theirs.flat()].sort(oldestFirst)
   return { entries: all.slice(-(limit ?? LIMIT)) }
 }
 

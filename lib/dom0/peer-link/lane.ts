@@ -1,7 +1,7 @@
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { Envelope } from '../../wire/peer-envelope'
 import { codeOf } from '../system-error'
-import { TLS_PSK, type PoolSecret } from '../tls-psk'
+import { connectTlsPsk, type PoolSecret } from '../tls-psk'
 import { PeerConnection, type ConnectionListener } from './connection'
 import type { QuietWarnings } from './quiet-warnings'
 import type { LinkTimes } from './times'
@@ -42,14 +42,7 @@ export class Lane implements ConnectionListener {
 
   dial(): void {
     const { address, port, rank, secret, times, hello } = this.options
-    const socket = connect({
-      ...TLS_PSK,
-      host: address,
-      port,
-      pskCallback: () => ({ psk: secret.key, identity: secret.pool }),
-      // The key proves who the other side is; there is no certificate to check.
-      checkServerIdentity: () => undefined,
-    })
+    const socket = connectTlsPsk(address, port, secret)
     this.failure = 'closed before the welcome'
     this.socket = socket
     this.isWelcome = false
