@@ -10,10 +10,6 @@ export class InFlight {
   /** Issue number -> what was asked of which side. A replica that went down has none. */
   readonly #issues = new Map<number, { op: Operation; side: Side }>()
 
-  get size(): number {
-    return this.#operations.size
-  }
-
   has(id: number): boolean {
     return this.#operations.has(id)
   }

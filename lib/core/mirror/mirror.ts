@@ -43,17 +43,9 @@ export class Mirror {
     for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
   }
 
-  get leaseValid(): boolean {
-    return this.#leaseValid
-  }
-
   /** Requests that wait for the lease, a replica or the claim. */
   get stalled(): boolean {
     return !this.#leaseValid || !SIDES.some((side) => this.replicas[side].state === 'member')
-  }
-
-  get inFlight(): number {
-    return this.#flights.size + this.#parkedReads.length + this.#heldRequests.length
   }
 
   apply(event: MirrorEvent): readonly MirrorEffect[] {
