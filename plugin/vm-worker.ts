@@ -24,6 +24,7 @@ async function main(folder: string): Promise<void> {
   const specFile = join(folder, 'spec.json')
   const spec = JSON.parse(readFileSync(specFile, 'utf8')) as WorkerSpec
   const log = processLog(`worker ${spec.id.slice(0, 8)}`)
+  const exportsOf = new Map(Object.entries(spec.exports ?? {}))
   const secret = { pool: spec.pool, key: readPoolKey(spec.poolKeyFile) }
   const parts: WorkerParts = {
     clock: systemClock,
@@ -39,8 +40,12 @@ async function main(folder: string): Promise<void> {
     domains: xl,
     openReplica,
     serveDisk: async (volume, sizeBytes, handler) => {
-      const path = join(folder, `${volume}.sock`)
-      return Object.assign(await createNbdExport({ path, exportName: volume, sizeBytes, handler, log }), { socket: path })
+      const { exportName, listen } = exportsOf.get(volume) ?? {
+        exportName: volume,
+        listen: { unix: join(folder, `${volume}.sock`) },
+      }
+      const path = listen.unix
+      return Object.assign(await createNbdExport({ path, exportName, sizeBytes, handler, log }), { socket: path })
     },
     dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
     listenPeer: (listen) => listenPeer({ ...listen, secret, log }),

@@ -22,7 +22,16 @@ export interface WorkerSpec {
   readonly peer: PeerAddress | null
   /** Whom the disks serve, so that a restarted worker serves them again at the same sockets. Kept by the worker. */
   readonly attached: Readonly<Record<VolumeKey, Attachment>>
+  /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */
+  readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
 }
+
+export interface DiskExportAt {
+  readonly exportName: string
+  readonly listen: DiskListen
+}
+
+export type DiskListen = { readonly unix: string }
 
 export interface Attachment {
   readonly domain: string
