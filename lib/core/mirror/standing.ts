@@ -1,0 +1,296 @@
+/**
+ * Which replica counts: who comes, who goes, what the claim lists and should list, and whose history the bytes belong to.
+ *
+ * Must never: admit a replica that may lack an acknowledged write; overwrite one whose history contradicts the claim.
+ */
+import { assert } from '../domain/assert'
+import type { DirtyBitmap } from '../domain/dirty-bitmap'
+import type { Mark, Presence } from '../domain/replica-request'
+import { HISTORY_MAX, type Generations } from '../domain/volume'
+import type { Members, MirrorEffect, Side } from './events'
+import { otherSide, SIDES } from './events'
+import { compareHistories, STRATEGIES } from './handshake'
+import { Replica } from './replica'
+
+export interface StandingNeeds {
+  readonly out: (effect: MirrorEffect) => void
+  /** `then` follows when the mark is on stable storage; a replica that cannot be marked fails. */
+  readonly mark: (side: Side, mark: Mark, then: () => void) => void
+  /** The replica can be asked again: it gets whatever is under way. */
+  readonly catchUp: (side: Side) => void
+  readonly resyncBegins: (side: Side) => void
+  /** A random name for a history that begins, 16 hex digits. */
+  readonly newGeneration: () => string
+}
+
+export class Standing {
+  readonly replicas: Readonly<Record<Side, Replica>>
+  #listed: Members
+  #proposed: Members
+  #tracked: boolean
+  #localSeen = false
+
+  constructor(
+    sizeBytes: number,
+    listed: Members,
+    tracked: boolean,
+    private readonly needs: StandingNeeds,
+  ) {
+    assert(listed.local || listed.peer, 'a claim lists at least one replica')
+    this.#listed = listed
+    this.#proposed = listed
+    this.#tracked = tracked
+    this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
+    for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
+  }
+
+  /** The one to read from. */
+  get reader(): Side | undefined {
+    return SIDES.find((side) => this.replicas[side].state === 'member')
+  }
+
+  /** Nothing may be answered by one replica alone before its history has parted from the other one's, on stable storage. */
+  get mayAnswer(): boolean {
+    const alone = this.#alone()
+    return alone === null || !this.#tracked || this.replicas[alone].generations.bitmap !== ''
+  }
+
+  track(tracked: boolean): void {
+    if (this.#tracked === tracked) return
+    this.#tracked = tracked
+    const alone = this.#alone()
+    if (tracked || alone === null) return
+    const { current, bitmap, history } = this.replicas[alone].generations
+    const older = remembered([current, bitmap, ...history])
+    this.#mark(alone, { generations: { current: '', bitmap: '', history: older }, bits: 'none' })
+  }
+
+  up(side: Side, presence: Presence, bits: DirtyBitmap): void {
+    const replica = this.replicas[side]
+    replica.presence = presence
+    replica.bits = bits
+    replica.history = { state: presence.state, generations: presence.generations }
+    replica.marks = 0
+    replica.refused = null
+    if (side === 'local') this.#localSeen = true
+  }
+
+  /** True when the replica was in use. Blocks of requests that it has not answered are the caller's to mark. */
+  down(side: Side, error: string): boolean {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    replica.lastError = error
+    replica.presence = null
+    replica.marks = 0
+    if (side === 'local') this.#localSeen = true
+    if (!replica.usable) return false
+    // Between two members what is dirty is dirty both ways: the one that stays is right now.
+    if (replica.state === 'member' && other.state === 'member') {
+      replica.dirty.merge(other.dirty)
+      other.dirty.clearAll()
+    }
+    const bound = replica.binding
+    replica.become(bound ? 'out' : 'absent')
+    this.#note(side, bound ? 'replica-failed' : 'resync-interrupted', 'io-failed-or-peer-lost', error)
+    return true
+  }
+
+  claimed(members: Members): void {
+    this.#listed = members
+    for (const side of SIDES) {
+      const replica = this.replicas[side]
+      if (members[side]) {
+        if (replica.state === 'joining') this.#joined(side)
+        else if (replica.state === 'absent') replica.become('out')
+      } else if (replica.state === 'out') {
+        replica.become('absent')
+        this.#note(side, 'replica-left-claim', 'claim-before-lone-acknowledgement', replica.lastError)
+      } else if (replica.state === 'member') {
+        // It was lost, and came back before the witness stored that: it has everything, and joins again.
+        replica.become('resyncing')
+        this.needs.resyncBegins(side)
+      }
+    }
+  }
+
+  /** The resync has copied everything: from here on the replica binds, and the claim should list it. */
+  complete(side: Side): void {
+    const replica = this.replicas[side]
+    const source = this.replicas[otherSide(side)]
+    if (replica.marks > 0 || source.marks > 0 || !this.mayAnswer) return
+    this.#mark(side, { state: 'up-to-date', generations: inStep(source.generations), bits: 'none' }, () => {
+      if (replica.state !== 'resyncing') return
+      replica.become('joining')
+      this.needs.catchUp(side)
+    })
+  }
+
+  /** Two members are equal again in every block. */
+  compared(): void {
+    for (const side of SIDES) if (this.replicas[side].presence !== null) this.#mark(side, { bits: 'none' })
+  }
+
+  /** Back to a known clean state: admits, begins resyncs, parts histories, proposes. */
+  upkeep(): void {
+    this.#part()
+    for (const side of SIDES) this.#consider(side)
+    this.#part()
+    this.#propose()
+  }
+
+  #alone(): Side | null {
+    const side = SIDES.find((one) => this.#listed[one] && !this.#listed[otherSide(one)])
+    return side !== undefined && this.replicas[side].state === 'member' ? side : null
+  }
+
+  /** A replica that goes on alone begins a history of its own. */
+  #part(): void {
+    const alone = this.#alone()
+    if (alone === null || this.mayAnswer || this.replicas[alone].marks > 0) return
+    const { current, history } = this.replicas[alone].generations
+    const parent = current === '' ? this.needs.newGeneration() : current
+    this.#mark(alone, {
+      state: 'up-to-date',
+      generations: { current: this.needs.newGeneration(), bitmap: parent, history },
+      bits: 'keep',
+    })
+  }
+
+  #consider(side: Side): void {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    if (replica.presence === null || replica.usable || replica.refused !== null || replica.marks + other.marks > 0) return
+    if (replica.state === 'out') this.#considerListed(side)
+    else if (other.state === 'member' && this.mayAnswer && !this.#listed[side]) this.#considerAbsent(side)
+  }
+
+  /** The claim lists it, so it has every acknowledged write, unless its machine lost them. */
+  #considerListed(side: Side): void {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    const { presence } = replica
+    if (presence === null) return
+    if (other.state === 'member') {
+      const seamless = presence.incarnation === replica.lastIncarnation
+      const { rule, strategy } = compareHistories(other.history, replica.history)
+      // Otherwise the claim will cease to list it, and then it is resynced.
+      if (strategy === 'in-step' && (seamless || presence.cacheKept)) this.#admit(side, seamless ? 'never-missed-a-write' : rule)
+      return
+    }
+    // At the start the local replica may open a moment after the peer answers: wait for it rather than prefer the peer.
+    if (other.state === 'out' && side === 'peer' && !this.#localSeen) return
+    if (replica.history.state === 'inconsistent') {
+      this.#refuse(side, 'claim-lists-inconsistent')
+      return
+    }
+    this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
+    replica.dirty.clearAll()
+  }
+
+  #considerAbsent(side: Side): void {
+    const source = this.replicas[otherSide(side)]
+    const { rule, strategy } = compareHistories(source.history, this.replicas[side].history)
+    const { allowed, wholeDisk } = STRATEGIES[strategy]
+    if (!allowed) this.#refuse(side, rule)
+    // The claim says that the other one counts, and the histories say the opposite.
+    else if (STRATEGIES[strategy].source === 'peer') this.#refuse(side, 'claim-contradicts-history')
+    else this.#beginResync(side, wholeDisk, rule)
+  }
+
+  #refuse(side: Side, rule: string): void {
+    this.replicas[side].refused = { rule }
+    this.#note(side, 'replica-refused', rule, '')
+  }
+
+  #admit(side: Side, rule: string): void {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    // What this one noted the other one to lack; what that misses from now on is marked as it happens.
+    if (other.lastIncarnation === '' && other.state !== 'member') {
+      other.dirty.clearAll()
+      if (replica.bits !== null) other.dirty.merge(replica.bits)
+    }
+    if (replica.bits !== null) replica.dirty.merge(replica.bits)
+    replica.bits = null
+    replica.become('member')
+    replica.lastIncarnation = replica.presence?.incarnation ?? ''
+    this.#note(side, 'replica-present', rule, '')
+    if (replica.dirty.count > 0) this.needs.resyncBegins(side)
+    this.needs.catchUp(side)
+  }
+
+  #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
+    const replica = this.replicas[side]
+    const source = otherSide(side)
+    const { bitmap } = this.replicas[source].generations
+    if (replica.bits !== null) replica.dirty.merge(replica.bits)
+    replica.bits = null
+    if (wholeDisk) {
+      replica.dirty.markAll()
+      this.#mark(source, { bits: 'all' })
+    }
+    replica.become('resyncing')
+    replica.lastIncarnation = replica.presence?.incarnation ?? ''
+    // From now on its bytes are a mixture; what it lacks, the source's bitmap tells, counted from this generation.
+    const { history } = replica.generations
+    this.#mark(side, { state: 'inconsistent', generations: { current: bitmap, bitmap: '', history }, bits: 'keep' })
+    this.#note(side, 'resync-started', rule, '')
+    this.needs.resyncBegins(side)
+  }
+
+  #joined(side: Side): void {
+    const source = otherSide(side)
+    this.replicas[side].become('member')
+    this.#note(side, 'replica-joined-claim', 'resync-complete', '')
+    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' })
+  }
+
+  #mark(side: Side, mark: Mark, then: () => void = () => undefined): void {
+    const replica = this.replicas[side]
+    const { presence } = replica
+    replica.marks++
+    this.needs.mark(side, mark, () => {
+      // It went and came back meanwhile: what it says of itself counts.
+      if (replica.presence !== presence) return
+      replica.marks--
+      const { state, generations } = replica.history
+      replica.history = { state: mark.state ?? state, generations: mark.generations ?? generations }
+      then()
+    })
+  }
+
+  /**
+   * What the claim should list: whoever has every write, or will have had it by then. One that is out is wished away only while
+   * another can serve; the last one is waited for.
+   */
+  #propose(): void {
+    const someMember = this.reader !== undefined
+    const wished = (side: Side): boolean => {
+      const { state } = this.replicas[side]
+      return state === 'member' || state === 'joining' || (state === 'out' && !someMember)
+    }
+    const members = { local: wished('local'), peer: wished('peer') }
+    if (!members.local && !members.peer) return
+    const reference = this.#proposed
+    if (members.local === reference.local && members.peer === reference.peer) return
+    this.#proposed = members
+    const leaving = SIDES.find((side) => this.#listed[side] && !members[side])
+    const rule = leaving === undefined ? 'resync-complete' : `${leaving}-replica-lost`
+    this.needs.out({ do: 'propose', members, rule, error: leaving === undefined ? '' : this.replicas[leaving].lastError })
+  }
+
+  #note(side: Side, act: string, rule: string, error: string): void {
+    this.needs.out({ do: 'note', act, rule, side, error })
+  }
+}
+
+/** Newest first, as many as a replica keeps. */
+const remembered = (generations: readonly string[]): string[] =>
+  [...new Set(generations.filter((generation) => generation !== ''))].slice(0, HISTORY_MAX)
+
+/** Of a replica that nobody lacks anything of any more. */
+const inStep = ({ current, bitmap, history }: Generations): Generations => ({
+  current,
+  bitmap: '',
+  history: remembered([bitmap, ...history]),
+})
