@@ -49,6 +49,7 @@ export class Resync {
     this.#blocked = false
     this.#matching = 1
     this.#open = true
+    this.credit = Number.POSITIVE_INFINITY
   }
 
   /** A read waits for these blocks: they come first. */

@@ -19,6 +19,8 @@ export type KeeperEvent =
   /** The save that was asked for last is on stable storage. */
   | { readonly on: 'saved' }
   | { readonly on: 'hint'; readonly hint: Hint }
+  /** Whoever asked is gone; the same primary will ask again for what it still wants. */
+  | { readonly on: 'link-lost' }
   /** Another primary will number its requests anew: what the old one left open goes to the bitmap. Answered by `ready`. */
   | { readonly on: 'new-primary' }
   /** Nothing has been asked for a while. */
@@ -121,6 +123,9 @@ export class Keeper {
         break
       case 'hint':
         this.#hint(event.hint)
+        break
+      case 'link-lost':
+        this.#cancelWaiting()
         break
       case 'new-primary':
         this.#newPrimary()
@@ -226,8 +231,12 @@ export class Keeper {
     this.#savePages(pages)
   }
 
-  #newPrimary(): void {
+  #cancelWaiting(): void {
     for (const { id } of this.#waiting.splice(0)) this.#out.push({ do: 'cancel', id })
+  }
+
+  #newPrimary(): void {
+    this.#cancelWaiting()
     const hot = this.#log.extents
     for (const extent of hot) this.#markExtent(extent)
     this.#log.leave(hot)
