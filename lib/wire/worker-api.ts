@@ -13,8 +13,10 @@ export interface WorkerSpec {
   readonly pool: string
   readonly host: HostUuid
   readonly vm: VmUuid | null
-  readonly witness: string
-  readonly poolKeyFile: string
+  /** host:port; null for a mirror of one that nobody is going to protect. */
+  readonly witness: string | null
+  /** Null when there is no witness. */
+  readonly poolKeyFile: string | null
   readonly timelineFile: string
   readonly volumes: readonly WorkerVolume[]
   /** TCP port and addresses where this worker accepts its peer; null for an unprotected volume. */
@@ -41,8 +43,10 @@ export interface Attachment {
 export interface WorkerVolume {
   readonly key: VolumeKey
   readonly sizeBytes: number
-  /** Raw image; metadata is `<path>.meta.json` beside it. */
+  /** Raw image. */
   readonly path: string
+  /** What the names of the files of metadata begin with, where they are not beside the image. */
+  readonly metadata?: string
 }
 
 export interface PeerAddress {
