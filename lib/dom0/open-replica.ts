@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { ReplicaMetadata } from '../core/domain/volume'
 import type { BlockDevice } from '../ports/block-device'
-import type { OpenReplica, StoredReplica } from '../ports/replica-store'
+import type { HeadChange, OpenReplica, StoredReplica } from '../ports/replica-store'
 import type { WorkerVolume } from '../wire/worker-api'
 import { openBlockFile } from './block-file'
-import { replicaMetadata, type MetadataStore } from './replica-metadata'
+import { NO_GENERATIONS, replicaMetadata, type MetadataStore } from './replica-metadata'
 import { codeOf } from './system-error'
 
 /**
@@ -57,7 +57,8 @@ async function makeReplica({ path, key, sizeBytes }: WorkerVolume, store: Metada
   try {
     if (over) await device.zero(0, sizeBytes, true)
     await device.flush()
-    const metadata = { format: 1, volume: key, replica: randomUUID(), sizeBytes, term: 0, state: 'inconsistent' } as const
+    const head = { volume: key, replica: randomUUID(), sizeBytes, term: 0, state: 'inconsistent' } as const
+    const metadata = { ...head, generations: NO_GENERATIONS }
     await store.save(metadata)
     return new ImageReplica(device, metadata, store)
   } catch (error) {
@@ -69,6 +70,7 @@ async function makeReplica({ path, key, sizeBytes }: WorkerVolume, store: Metada
 class ImageReplica implements StoredReplica {
   /** What was asked to be saved last; `metadata` follows when it is on the disk. */
   private wanted: ReplicaMetadata
+  readonly tracking = 'lost'
 
   constructor(
     readonly device: BlockDevice,
@@ -78,7 +80,15 @@ class ImageReplica implements StoredReplica {
     this.wanted = metadata
   }
 
-  save(change: Partial<Pick<ReplicaMetadata, 'term' | 'state'>>): Promise<void> {
+  saveHot(): Promise<void> {
+    return Promise.reject(failure('ENOSYS', 'not built'))
+  }
+
+  savePages(): Promise<void> {
+    return Promise.reject(failure('ENOSYS', 'not built'))
+  }
+
+  save(change: HeadChange): Promise<void> {
     return this.change(change)
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isUuid, volumeKey } from '../core/domain/ids'
-import type { ReplicaMetadata } from '../core/domain/volume'
+import type { Generations, ReplicaMetadata } from '../core/domain/volume'
 import { codeOf } from './system-error'
 
 /** What a replica knows of itself, kept so that a crash at any moment leaves the old or the new, never less. */
@@ -27,6 +27,8 @@ export interface MetadataStore {
 export function replicaMetadata(imagePath: string): MetadataStore {
   return new MetadataFiles([`${imagePath}.meta.json`, `${imagePath}.meta.2.json`])
 }
+
+export const NO_GENERATIONS: Generations = { current: '', bitmap: '', history: [] }
 
 interface Copy {
   readonly generation: number
@@ -107,10 +109,11 @@ function fieldsOf(text: string): Readonly<Record<string, unknown>> | null {
 
 function asMetadata(fields: Readonly<Record<string, unknown>>): ReplicaMetadata | null {
   const { volume, replica, sizeBytes, term, state } = fields
+  const generations = (fields['generations'] ?? NO_GENERATIONS) as Generations
   if (typeof volume !== 'string' || !isUuid(volume) || typeof replica !== 'string') return null
   if (!isCount(sizeBytes) || !isCount(term)) return null
   if (state !== 'up-to-date' && state !== 'inconsistent' && state !== 'outdated') return null
-  return { format: 1, volume: volumeKey(volume), replica, sizeBytes, term, state }
+  return { volume: volumeKey(volume), replica, sizeBytes, term, state, generations }
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null

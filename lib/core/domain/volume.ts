@@ -24,9 +24,21 @@ export interface VolumeRecord {
   readonly author: HostUuid
 }
 
-/** What a replica knows of itself, kept beside its bytes. */
+/** Older generations that a replica remembers. */
+export const HISTORY_MAX = 8
+
+/** Whose history a replica's bytes belong to. Each identifier is 16 hex digits, drawn at random; '' where there is none. */
+export interface Generations {
+  /** '' until the replica holds a guest's data. */
+  readonly current: string
+  /** The one that blocks were marked in the dirty bitmap against; '' while nobody lacks anything. */
+  readonly bitmap: string
+  /** Newest first, at most HISTORY_MAX; none is ''. */
+  readonly history: readonly string[]
+}
+
+/** What a replica knows of itself, kept beside its bytes: the head of its metadata. */
 export interface ReplicaMetadata {
-  readonly format: 1
   readonly volume: VolumeKey
   /** Names these contents: drawn when the replica is made, so that a replaced disk is not taken for the old one. */
   readonly replica: string
@@ -34,4 +46,5 @@ export interface ReplicaMetadata {
   /** Highest term this replica has accepted; lower ones are refused. */
   readonly term: number
   readonly state: 'up-to-date' | 'inconsistent' | 'outdated'
+  readonly generations: Generations
 }

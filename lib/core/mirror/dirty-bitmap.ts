@@ -1,10 +1,7 @@
 import { assert } from '../domain/assert'
+import { BLOCK_BYTES } from '../domain/blocks'
 
-/**
- * One bit per block of 64 KiB. A smaller block would copy less after a short absence and cost more memory (a 2 TiB disk takes
- * 4 MiB here); a guest's writes are clustered enough for 64 KiB.
- */
-export const BLOCK_BYTES = 64 * 1024
+export { BLOCK_BYTES }
 
 /** Blocks of one disk that a replica lacks, or has but may not have on stable storage. */
 export class DirtyBitmap {

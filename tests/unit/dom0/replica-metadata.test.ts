@@ -6,12 +6,12 @@ import type { ReplicaMetadata } from '../../../lib/core/domain/volume'
 import { replicaMetadata } from '../../../lib/dom0/replica-metadata'
 
 const METADATA: ReplicaMetadata = {
-  format: 1,
   volume: volumeKey('6a0b7e1c-0000-4000-8000-000000000001'),
   replica: 'f00d',
   sizeBytes: 4096,
   term: 3,
   state: 'inconsistent',
+  generations: { current: '', bitmap: '', history: [] },
 }
 
 describe('metadata beside a replica', () => {
