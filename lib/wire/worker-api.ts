@@ -1,6 +1,7 @@
 import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { ResyncProgress } from './daemon-api'
+import type { ReplicaSource } from './replica-source'
 
 /**
  * spec.json: all a worker needs to start or to start again after a crash. Written by the daemon before the worker runs; the
@@ -43,8 +44,10 @@ export interface Attachment {
 export interface WorkerVolume {
   readonly key: VolumeKey
   readonly sizeBytes: number
-  /** Raw image. */
+  /** Raw image; where there is a source, what messages call the replica. */
   readonly path: string
+  /** Where the replica is, when not in the image. */
+  readonly source?: ReplicaSource
   /** What the names of the files of metadata begin with, where they are not beside the image. */
   readonly metadata?: string
 }

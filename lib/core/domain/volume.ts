@@ -37,6 +37,9 @@ export interface Generations {
   readonly history: readonly string[]
 }
 
+/** Of a replica that holds no guest's data yet, or whose history is not known. */
+export const NO_GENERATIONS: Generations = { current: '', bitmap: '', history: [] }
+
 /** What a replica knows of itself, kept beside its bytes: the head of its metadata. */
 export interface ReplicaMetadata {
   readonly volume: VolumeKey
