@@ -2,7 +2,7 @@ import { assert, must } from '../../core/domain/assert'
 import type { ByteQueue } from '../byte-queue'
 import { factsOf, limitsSaid, type BlockLimits, type NbdFacts } from './client-facts'
 import { goPayload, OptionReplies, optionRequest } from './client-options'
-import { GREETING_MAGIC, HANDSHAKE, INFO, OPTION, OPTION_ERROR, OPTION_MAGIC, OPTION_REPLY } from './numbers'
+import { GREETING_MAGIC, HANDSHAKE, INFO, OPTION, OPTION_MAGIC, OPTION_REPLY } from './numbers'
 
 export interface NbdWish {
   readonly exportName: string
@@ -138,9 +138,9 @@ export class NbdClientHandshake {
         return failed('EEXPORT', `it has no export ${JSON.stringify(this.wish.exportName)}${text}`)
       case OPTION_REPLY.policy:
         return failed('EACCES', `its policy is against it${text}`)
-      case OPTION_ERROR.tlsRequired:
+      case OPTION_REPLY.tlsRequired:
         return failed('ETLS', `it insists on TLS${text}`)
-      case OPTION_ERROR.shuttingDown:
+      case OPTION_REPLY.shuttingDown:
         return failed('ESHUTDOWN', `it is shutting down${text}`)
       default:
         return failed('EPROTO', `it answers GO with 0x${type.toString(16)}${text}`)

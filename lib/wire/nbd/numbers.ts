@@ -30,6 +30,7 @@ export const OPTION_REPLY = {
   invalid: 0x80000003,
   tlsRequired: 0x80000005,
   unknownExport: 0x80000006,
+  shuttingDown: 0x80000007,
   tooBig: 0x80000009,
 } as const
 
@@ -82,8 +83,6 @@ export const OPTION_BYTES_MAX = 8192
 /** A client that haggles longer than this has lost its way. */
 export const OPTIONS_MAX = 256
 
-/** Errors of an option reply that only a client meets. */
-export const OPTION_ERROR = { tlsRequired: 0x80000005, shuttingDown: 0x80000007 } as const
 /** What an option reply of a sane server never exceeds; longer ones are not awaited. */
 export const OPTION_REPLY_BYTES_MAX = 16 * 1024
 /** A server that answers one option with more than this has lost its way. */
