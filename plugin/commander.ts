@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Refusal, refusalLines } from '../lib/core/domain/errors'
 import { asker, type Ask } from '../lib/dom0/daemon-client'
+import { registerMirror } from './commander/mirror'
 import { registerPlan } from './commander/plan'
 import { registerProtect } from './commander/protect'
 import { registerStatus } from './commander/status'
@@ -29,7 +30,15 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     return asker(socket, ASK_LIMIT_MS)(fn, body, limitMs)
   }
   const world = { ask, terminal }
-  for (const register of [registerStatus, registerPlan, registerProtect, registerUnprotect, registerTimeline, registerVersion]) {
+  for (const register of [
+    registerStatus,
+    registerPlan,
+    registerProtect,
+    registerUnprotect,
+    registerTimeline,
+    registerMirror,
+    registerVersion,
+  ]) {
     register(program, world)
   }
   return program

@@ -1,10 +1,13 @@
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from '../lib/daemon/worker/worker'
 import type { WorkerParts } from '../lib/daemon/worker/parts'
 import { serveApi } from '../lib/dom0/api-server'
+import { blockDigests } from '../lib/dom0/block-digests'
 import { createNbdExport } from '../lib/dom0/nbd-export'
+import { newGeneration } from '../lib/dom0/new-generation'
+import { noWitness } from '../lib/dom0/no-witness'
 import { openReplica } from '../lib/dom0/open-replica'
 import { connectPeer } from '../lib/dom0/peer-link/connect'
 import { listenPeer } from '../lib/dom0/peer-link/listen'
@@ -25,18 +28,16 @@ async function main(folder: string): Promise<void> {
   const spec = JSON.parse(readFileSync(specFile, 'utf8')) as WorkerSpec
   const log = processLog(`worker ${spec.id.slice(0, 8)}`)
   const exportsOf = new Map(Object.entries(spec.exports ?? {}))
-  const secret = { pool: spec.pool, key: readPoolKey(spec.poolKeyFile) }
+  // Without a witness there is no peer either: a key that nobody else has.
+  const secret = { pool: spec.pool, key: spec.poolKeyFile === null ? randomBytes(32) : readPoolKey(spec.poolKeyFile) }
   const parts: WorkerParts = {
     clock: systemClock,
     log,
     timeline: timelineFile(spec.timelineFile, spec.host),
-    witness: connectWitness({
-      address: spec.witness,
-      pool: spec.pool,
-      key: secret.key,
-      client: `worker ${spec.host} ${spec.id}`,
-      log,
-    }),
+    witness:
+      spec.witness === null
+        ? noWitness()
+        : connectWitness({ address: spec.witness, ...secret, client: `worker ${spec.host} ${spec.id}`, log }),
     domains: xl,
     openReplica,
     serveDisk: async (volume, sizeBytes, handler) => {
@@ -50,6 +51,10 @@ async function main(folder: string): Promise<void> {
     dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
     listenPeer: (listen) => listenPeer({ ...listen, secret, log }),
     incarnation: randomUUID(),
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    newGeneration,
+    digest: blockDigests,
+    pace: spec.resync ?? {},
     newLinkId: () => Date.now() * 1000 + randomInt(1000),
     restart: (reason) => {
       log.warn('restarting', { reason })

@@ -1,95 +1,131 @@
 import { randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
-import type { ReplicaMetadata } from '../core/domain/volume'
+import { NO_GENERATIONS, type ReplicaMetadata } from '../core/domain/volume'
 import type { BlockDevice } from '../ports/block-device'
 import type { OpenReplica, StoredReplica } from '../ports/replica-store'
+import type { ReplicaSource } from '../wire/replica-source'
 import type { WorkerVolume } from '../wire/worker-api'
 import { openBlockFile } from './block-file'
+import { systemFiles, type Files } from './replica-files'
+import { imageSize, type ImageSize } from './replica-image'
 import { replicaMetadata, type MetadataStore } from './replica-metadata'
-import { codeOf } from './system-error'
+import { KeptReplica } from './replica-kept'
+import { makeTracking, openTracking, type FoundTracking, type TrackingFiles } from './replica-tracking'
+import { codeOf, failure } from './system-error'
+
+/** What replicas are made of. */
+export interface ReplicaParts {
+  readonly files: Files
+  readonly imageSize: (source: ReplicaSource) => Promise<ImageSize>
+  /** `create`: a missing image is made and a shorter one lengthened. */
+  readonly openDevice: (source: ReplicaSource, sizeBytes: number, create: boolean) => Promise<BlockDevice>
+}
 
 /**
- * A replica in an image file (or block device) with its metadata beside it. Rejects with ENOENT for a missing one, `EVOLUME`
- * when it is another volume's, `ESIZE` when it is larger than the volume (one that is smaller grows), the codes of
- * replica-metadata.ts, or the system's error.
+ * A replica with its metadata in files beside it, or where the volume says. Rejects with ENOENT for a missing one, `EVOLUME` when
+ * it is another volume's, `ESIZE` when it is larger than the volume or its image is shorter than it was (a replica whose volume
+ * grew grows with it), the codes of replica-metadata.ts, or the system's error.
  */
-export const openReplica: OpenReplica = async (volume, create) => {
-  const store = replicaMetadata(volume.path)
-  const image = await imageAt(volume.path)
-  const known = await knownMetadata(store, create)
-  if (image === 'missing' || known === null) {
-    if (!create) throw failure('ENOENT', `no replica of ${volume.key} at ${volume.path}`)
-    return makeReplica(volume, store, image !== 'missing')
-  }
-  if (known.volume !== volume.key) throw failure('EVOLUME', `${volume.path} belongs to volume ${known.volume}`)
-  const device = await openBlockFile({ path: volume.path, sizeBytes: volume.sizeBytes, create: image === 'file' })
-  const replica = new ImageReplica(device, known, store)
-  if (known.sizeBytes !== volume.sizeBytes) await replica.change({ sizeBytes: volume.sizeBytes })
-  return replica
-}
+export const replicaOpener =
+  (parts: ReplicaParts): OpenReplica =>
+  (volume, create) =>
+    new Opening(parts, volume).open(create)
 
-const failure = (code: string, text: string): Error => Object.assign(new Error(`${code}: ${text}`), { code })
+export const openReplica: OpenReplica = replicaOpener({
+  files: systemFiles,
+  imageSize,
+  openDevice: (source, sizeBytes, create) => {
+    if (source.kind === 'nbd') throw failure('ENOTSUP', 'replicas at NBD servers')
+    return openBlockFile({ path: source.path, sizeBytes, create })
+  },
+})
 
-async function imageAt(path: string): Promise<'missing' | 'file' | 'device'> {
-  try {
-    return (await stat(path)).isBlockDevice() ? 'device' : 'file'
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'missing'
-    throw error
-  }
-}
-
-/** Whoever asks for a new replica when the old one cannot be known does without the old one; one of a later release is left alone. */
-async function knownMetadata(store: MetadataStore, create: boolean): Promise<ReplicaMetadata | null> {
-  try {
-    return await store.load()
-  } catch (error) {
-    if (!create || codeOf(error) !== 'METADATA_DAMAGED') throw error
-    await store.remove()
-    return null
-  }
-}
-
-/** Metadata last: until it is there, a crash leaves a replica that counts as missing. */
-async function makeReplica({ path, key, sizeBytes }: WorkerVolume, store: MetadataStore, over: boolean): Promise<StoredReplica> {
-  await store.remove()
-  const device = await openBlockFile({ path, sizeBytes, create: true })
-  try {
-    if (over) await device.zero(0, sizeBytes, true)
-    await device.flush()
-    const metadata = { format: 1, volume: key, replica: randomUUID(), sizeBytes, term: 0, state: 'inconsistent' } as const
-    await store.save(metadata)
-    return new ImageReplica(device, metadata, store)
-  } catch (error) {
-    await device.close()
-    throw error
-  }
-}
-
-class ImageReplica implements StoredReplica {
-  /** What was asked to be saved last; `metadata` follows when it is on the disk. */
-  private wanted: ReplicaMetadata
+class Opening {
+  private readonly source: ReplicaSource
+  private readonly base: string
+  private readonly heads: MetadataStore
 
   constructor(
-    readonly device: BlockDevice,
-    public metadata: ReplicaMetadata,
-    private readonly store: MetadataStore,
+    private readonly parts: ReplicaParts,
+    private readonly volume: WorkerVolume,
   ) {
-    this.wanted = metadata
+    this.source = volume.source ?? { kind: 'file', path: volume.path }
+    this.base = volume.metadata ?? volume.path
+    this.heads = replicaMetadata(parts.files, this.base)
   }
 
-  save(change: Partial<Pick<ReplicaMetadata, 'term' | 'state'>>): Promise<void> {
-    return this.change(change)
+  async open(create: boolean): Promise<StoredReplica> {
+    const image = await this.parts.imageSize(this.source)
+    const known = await this.known(create)
+    if (image !== 'missing' && known !== null) return this.openKnown(known.metadata, known.format, image)
+    if (create) return this.make(image !== 'missing')
+    throw failure('ENOENT', `no replica of ${this.volume.key} at ${this.volume.path}`)
   }
 
-  async change(change: Partial<ReplicaMetadata>): Promise<void> {
-    const next = { ...this.wanted, ...change }
-    this.wanted = next
-    await this.store.save(next)
-    this.metadata = next
+  /** Whoever asks for a new replica when the old one cannot be known does without the old one; one of a later release stays. */
+  private async known(create: boolean): ReturnType<MetadataStore['load']> {
+    try {
+      return await this.heads.load()
+    } catch (error) {
+      if (!create || codeOf(error) !== 'METADATA_DAMAGED') throw error
+      return null
+    }
   }
 
-  close(): Promise<void> {
-    return this.device.close()
+  private async openKnown(metadata: ReplicaMetadata, format: number, image: ImageSize): Promise<StoredReplica> {
+    const { key, path, sizeBytes } = this.volume
+    if (metadata.volume !== key) throw failure('EVOLUME', `${path} belongs to volume ${metadata.volume}`)
+    if (metadata.sizeBytes > sizeBytes) throw failure('ESIZE', `${path} has ${metadata.sizeBytes} bytes, its volume ${sizeBytes}`)
+    // Lengthened again, a truncated image would read as zeroes where the guest's data was.
+    if (typeof image === 'number' && image < metadata.sizeBytes) {
+      throw failure('ESIZE', `${path} has ${image} bytes and once had ${metadata.sizeBytes}`)
+    }
+    return this.withDevice(typeof image === 'number', async (device) => {
+      const grown = sizeBytes - metadata.sizeBytes
+      // Whatever was past the end is no guest's data, and may differ from the peer's.
+      if (grown > 0) await device.zero(metadata.sizeBytes, grown, true)
+      if (grown > 0) await device.flush()
+      const { found, store } = await this.tracking(metadata, format)
+      const replica = new KeptReplica(device, metadata, found, this.heads, store)
+      if (grown > 0) await replica.change({ sizeBytes })
+      return replica
+    })
+  }
+
+  /** Format 1 had none. */
+  private async tracking({ replica, sizeBytes }: ReplicaMetadata, format: number): Promise<FoundTracking> {
+    const of = this.trackingFiles(replica)
+    if (format > 1) return openTracking(of, sizeBytes, this.volume.sizeBytes)
+    return { found: 'lost', store: await makeTracking(of, this.volume.sizeBytes, 'dirty') }
+  }
+
+  private trackingFiles(replica: string): TrackingFiles {
+    return { files: this.parts.files, base: this.base, replica }
+  }
+
+  /** The head goes first and comes last: between, a crash leaves a replica that counts as missing. */
+  private async make(over: boolean): Promise<StoredReplica> {
+    const { key, sizeBytes } = this.volume
+    await this.heads.remove()
+    return this.withDevice(true, async (device) => {
+      if (over) await device.zero(0, sizeBytes, true)
+      await device.flush()
+      if (this.source.kind === 'file') await this.parts.files.syncFolderOf(this.source.path)
+      const replica = randomUUID()
+      const store = await makeTracking(this.trackingFiles(replica), sizeBytes, 'clean')
+      const generations = NO_GENERATIONS
+      const metadata = { volume: key, replica, sizeBytes, term: 0, state: 'inconsistent', generations, boot: '' } as const
+      await this.heads.save(metadata)
+      return new KeptReplica(device, metadata, { hot: [], pages: new Map() }, this.heads, store)
+    })
+  }
+
+  private async withDevice(create: boolean, use: (device: BlockDevice) => Promise<StoredReplica>): Promise<StoredReplica> {
+    const device = await this.parts.openDevice(this.source, this.volume.sizeBytes, create)
+    try {
+      return await use(device)
+    } catch (error) {
+      await device.close()
+      throw error
+    }
   }
 }

@@ -1,72 +1,126 @@
-import { createHash } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { isUuid, volumeKey } from '../core/domain/ids'
+import { assert } from '../core/domain/assert'
 import type { ReplicaMetadata } from '../core/domain/volume'
-import { codeOf } from './system-error'
+import { removeForGood } from './replica-copies'
+import type { Files } from './replica-files'
+import { asGenerations, HEAD_FORMAT, headText, parseHead, type HeadCopy } from './replica-head'
+import { codeOf, failure } from './system-error'
 
 /** What a replica knows of itself, kept so that a crash at any moment leaves the old or the new, never less. */
 export interface MetadataStore {
   /**
-   * Null when none was ever saved. Rejects with `code: 'METADATA_DAMAGED'` when no copy can be trusted, `'METADATA_NEWER'` when
-   * a later release wrote it, or the system's error.
+   * What was saved last, with the format it was found in; on stable storage in both copies, except that an older format is left
+   * as it is until the first save. Null when none was ever saved. Rejects with `code: 'METADATA_DAMAGED'` when no copy can be
+   * trusted, `'METADATA_NEWER'` when a later release wrote it, or the system's error.
    */
-  load(): Promise<ReplicaMetadata | null>
+  load(): Promise<Pick<HeadCopy, 'format' | 'metadata'> | null>
+  /** The same as it is found, for good or not; nothing is changed. */
+  look(): Promise<Pick<HeadCopy, 'format' | 'metadata'> | null>
   /** On stable storage, in both copies, when it resolves; calls are carried out one after the other. */
   save(metadata: ReplicaMetadata): Promise<void>
+  /** For good when it resolves. */
   remove(): Promise<void>
 }
 
-/**
- * Two copies, `<image>.meta.json` and `<image>.meta.2.json`, each one line of JSON:
- *
- *     {"format": 1, "generation": 7, "metadata": {...}, "sha256": "<of generation, a space and metadata as JSON>"}
- *
- * A save replaces the first, then the second. The highest generation whose checksum is right counts.
- */
-export function replicaMetadata(imagePath: string): MetadataStore {
-  return new MetadataFiles([`${imagePath}.meta.json`, `${imagePath}.meta.2.json`])
+/** Two copies, `<base>.meta.json` and `<base>.meta.2.json`. A save replaces the first, then the second; the highest seq counts. */
+export function replicaMetadata(files: Files, base: string): MetadataStore {
+  return new MetadataFiles(files, [`${base}.meta.json`, `${base}.meta.2.json`])
 }
 
-interface Copy {
-  readonly generation: number
-  readonly metadata: ReplicaMetadata
-}
+const TEXT_BYTES_MAX = 64 * 1024
 
 class MetadataFiles implements MetadataStore {
-  private generation: number | null = null
+  /** Null until it is known what is there. */
+  private seq: number | null = null
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor(private readonly paths: readonly string[]) {}
+  constructor(
+    private readonly files: Files,
+    private readonly paths: readonly [string, string],
+  ) {}
 
-  async load(): Promise<ReplicaMetadata | null> {
-    const found = await Promise.all(this.paths.map(readIfThere))
-    const texts = found.filter((text) => text !== null)
-    const copies = texts.map(parseCopy).filter((copy) => copy !== null)
-    const newest = copies.sort((a, b) => b.generation - a.generation)[0]
-    if (newest === undefined && texts.length > 0)
-      throw failure('METADATA_DAMAGED', `no copy of ${this.paths.join(', ')} is whole`)
-    this.generation = newest?.generation ?? 0
-    return newest?.metadata ?? null
+  look(): Promise<HeadCopy | null> {
+    return this.inTurn(async () => newestOf(await this.texts(), this.paths))
+  }
+
+  load(): Promise<HeadCopy | null> {
+    return this.inTurn(() => this.loadNow())
   }
 
   save(metadata: ReplicaMetadata): Promise<void> {
+    assert(asGenerations(metadata.generations) !== null, 'generations are 16 hex digits, the history is short')
     return this.inTurn(async () => {
-      if (this.generation === null) await this.load()
-      this.generation = (this.generation ?? 0) + 1
-      const text = copyText({ generation: this.generation, metadata })
-      for (const path of this.paths) await replace(path, text)
+      if (this.seq === null) await this.loadNow()
+      this.seq = (this.seq ?? 0) + 1
+      for (const path of this.paths) await this.replace(path, headText(this.seq, metadata))
     })
   }
 
   remove(): Promise<void> {
     return this.inTurn(async () => {
-      for (const path of this.paths) await rm(path, { force: true })
-      this.generation = 0
+      await removeForGood(this.files, this.paths)
+      this.seq = 0
     })
   }
 
-  private inTurn(act: () => Promise<void>): Promise<void> {
+  private async loadNow(): Promise<HeadCopy | null> {
+    const texts = await this.texts()
+    const newest = newestOf(texts, this.paths)
+    if (newest?.format === HEAD_FORMAT) await this.mend(texts, headText(newest.seq, newest.metadata))
+    this.seq = newest?.seq ?? 0
+    return newest
+  }
+
+  private texts(): Promise<(string | null)[]> {
+    return Promise.all(this.paths.map((path) => this.textAt(path)))
+  }
+
+  /** What is relied on from now on is for good: a killed worker may have left it in the page cache, or in one copy alone. */
+  private async mend(texts: readonly (string | null)[], text: string): Promise<void> {
+    for (const [copy, path] of this.paths.entries()) {
+      if (texts[copy] !== text) await this.replace(path, text)
+      else await this.syncFile(path)
+    }
+    await this.files.syncFolderOf(this.paths[0])
+  }
+
+  private async syncFile(path: string): Promise<void> {
+    const file = await this.files.openIfThere(path)
+    if (file === null) throw failure('ENOENT', `${path} went while it was read`)
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Empty when it cannot be read: a damaged one. */
+  private async textAt(path: string): Promise<string | null> {
+    const file = await this.files.openIfThere(path)
+    if (file === null) return null
+    try {
+      return (await file.read(0, TEXT_BYTES_MAX)).toString('utf8')
+    } catch (error) {
+      if (codeOf(error) === 'EIO') return ''
+      throw error
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** The new text is on stable storage under this name, or the old one still is. */
+  private async replace(path: string, text: string): Promise<void> {
+    const file = await this.files.make(`${path}.new`)
+    try {
+      await file.write(0, Buffer.from(text))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await this.files.rename(`${path}.new`, path)
+    await this.files.syncFolderOf(path)
+  }
+
+  private inTurn<T>(act: () => Promise<T>): Promise<T> {
     const mine = this.last.then(act)
     // Whoever called hears of a failure; the next call does not.
     this.last = mine.catch(() => undefined)
@@ -74,72 +128,12 @@ class MetadataFiles implements MetadataStore {
   }
 }
 
-const failure = (code: string, text: string): Error => Object.assign(new Error(`${code}: ${text}`), { code })
-
-const checksum = (generation: number, metadata: unknown): string =>
-  createHash('sha256')
-    .update(`${generation} ${JSON.stringify(metadata)}`)
-    .digest('hex')
-
-const copyText = ({ generation, metadata }: Copy): string =>
-  JSON.stringify({ format: 1, generation, metadata, sha256: checksum(generation, metadata) }) + '\n'
-
-/** Null when the text is not what was once written. */
-function parseCopy(text: string): Copy | null {
-  const fields = fieldsOf(text)
-  if (fields === null) return null
-  const { format, generation, metadata, sha256 } = fields
-  if (isCount(format) && format > 1) throw failure('METADATA_NEWER', `format ${format} is of a later release`)
-  if (format !== 1 || !isCount(generation) || sha256 !== checksum(generation, metadata)) return null
-  const checked = isObject(metadata) ? asMetadata(metadata) : null
-  return checked === null ? null : { generation, metadata: checked }
-}
-
-function fieldsOf(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}
-
-function asMetadata(fields: Readonly<Record<string, unknown>>): ReplicaMetadata | null {
-  const { volume, replica, sizeBytes, term, state } = fields
-  if (typeof volume !== 'string' || !isUuid(volume) || typeof replica !== 'string') return null
-  if (!isCount(sizeBytes) || !isCount(term)) return null
-  if (state !== 'up-to-date' && state !== 'inconsistent' && state !== 'outdated') return null
-  return { format: 1, volume: volumeKey(volume), replica, sizeBytes, term, state }
-}
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
-  }
-}
-
-/** The new text is on stable storage under this name, or the old one still is. */
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+/** Null when there is none. */
+function newestOf(texts: readonly (string | null)[], paths: readonly string[]): HeadCopy | null {
+  const parsed = texts.filter((text) => text !== null).map(parseHead)
+  const whole = parsed.filter((copy) => typeof copy === 'object').sort((a, b) => b.seq - a.seq)
+  const isNewer = parsed.includes('newer') || (whole.length === 0 && parsed.includes('newer-maybe'))
+  if (isNewer) throw failure('METADATA_NEWER', `a later release wrote ${paths.join(', ')}`)
+  if (whole[0] === undefined && parsed.length > 0) throw failure('METADATA_DAMAGED', `no copy of ${paths.join(', ')} is whole`)
+  return whole[0] ?? null
 }

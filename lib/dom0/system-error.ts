@@ -7,3 +7,6 @@ export const textOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string'
     ? error.message
     : String(error)
+
+/** A failure of our own that is told like the system's. */
+export const failure = (code: string, text: string): Error => Object.assign(new Error(`${code}: ${text}`), { code })

@@ -15,17 +15,41 @@ export interface DiskRequest {
   readonly durable: boolean
   /** Number of the connection, from 1, never used twice by one export. */
   readonly connection: number
+  /**
+   * Of a read only: `length` bytes to read into and to give as the reply's `data`, always the same ones. They are memory that the
+   * export uses again and again, so such a read costs no new pages. Not to be touched once they are given.
+   */
+  readonly room?: () => Buffer
 }
 
 export interface DiskReply {
   /** 0, or a Linux errno; one that the protocol lacks reaches the client as EIO. */
   readonly error: number
-  /** Of a read that went well: exactly the bytes asked for. Not to be changed afterwards. */
+  /** Of a read that went well: exactly the bytes asked for. Not to be changed afterwards, unless they are the request's `room`. */
   readonly data?: Buffer
+  /** Of a write: nothing reads its data any more, nor will; the next write's may take their place. */
+  readonly dataIsFree?: boolean
 }
 
 /** Calls `reply` exactly once, at any time and in any order; after the connection is gone the reply is dropped. */
 export type DiskHandler = (request: DiskRequest, reply: (result: DiskReply) => void) => void
+
+/** A stretch of the disk about which one thing is known. `hole`: no space is taken; `zero`: it reads as zeroes. */
+export interface DiskExtent {
+  readonly lengthBytes: number
+  readonly hole: boolean
+  readonly zero: boolean
+}
+
+/** What is known of a stretch, in order, from `offset`; it may end early or late. None: nothing is known. */
+export interface DiskExtentsReply {
+  /** 0, or a Linux errno. */
+  readonly error: number
+  readonly extents: readonly DiskExtent[]
+}
+
+/** Calls `reply` exactly once. `length` is below 4 GiB and inside the disk. */
+export type DiskExtents = (offset: number, length: number, reply: (result: DiskExtentsReply) => void) => void
 
 export interface DiskExport {
   readonly connections: number

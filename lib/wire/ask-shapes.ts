@@ -68,6 +68,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   unprotect: {},
   'set-peer': { peer: 'object-or-null' },
   'take-over': { reason: 'text' },
+  verify: { repair: 'truth' },
   stop: {},
 }
 

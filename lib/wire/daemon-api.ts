@@ -136,6 +136,26 @@ export interface ResyncProgress {
   readonly etaSeconds: number | null
 }
 
+/** A comparison of both replicas of a disk. */
+export interface VerifyReport {
+  readonly state: 'running' | 'done' | 'stopped'
+  /** Why it stopped; empty otherwise. */
+  readonly why: string
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  /** Seconds; null until a rate is known, and after the end. */
+  readonly etaSeconds: number | null
+  /** In whole blocks of 64 KiB. */
+  readonly differingBytes: number
+  /** In disk order, in bytes; at most a hundred. */
+  readonly ranges: readonly { readonly offset: number; readonly length: number }[]
+  /** What differed was copied from the side that the guest reads. */
+  readonly repaired: boolean
+  /** Since it began. */
+  readonly seconds: number
+}
+
 export interface PlanStep {
   readonly step: string
   readonly reason: string

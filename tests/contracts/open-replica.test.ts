@@ -91,7 +91,7 @@ describe('opening a replica', () => {
 
   test('one of a later release is refused even when a new one may be made', async () => {
     await reopen(true)
-    writeFileSync(`${volume.path}.meta.json`, '{"format":2}')
+    for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, '{"format":3}')
     await expect(reopen(true)).rejects.toMatchObject({ code: 'METADATA_NEWER' })
   })
 })

@@ -60,6 +60,11 @@ export const REFUSALS = {
     why: 'No claim exists for it.',
     todo: 'Nothing needs to be done.',
   },
+  HOLDFAST_NOT_REDUNDANT: {
+    what: 'The replicas of VM {vm} cannot be compared.',
+    why: 'Only one of them can be used now: {reason}.',
+    todo: 'Wait until holdfast status calls the VM protected, then repeat.',
+  },
   HOLDFAST_CLAIM_HELD_ELSEWHERE: {
     what: 'VM {vm} cannot start or attach its disks on host {host}.',
     why: 'Host {holder} holds its claim (term {term}).',
@@ -110,6 +115,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: 'See docs/reference/plugin.md for the functions and their arguments.',
   },
+  HOLDFAST_BAD_REPLICA: {
+    what: 'There can be no replica at "{replica}".',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_XAPI_HA_ENABLED: {
     what: 'Holdfast refuses to act in this pool.',
     why: "XAPI's own HA is enabled, and two engines would fight over the same VMs.",
@@ -119,6 +129,36 @@ export const REFUSALS = {
     what: 'The request was given up after {seconds} s.',
     why: '{reason}',
     todo: 'Look at: holdfast status. What was begun goes on; repeat the request if it did not.',
+  },
+  HOLDFAST_MIRROR_OPTION: {
+    what: 'Option --{option} cannot be "{value}".',
+    why: '{reason}',
+    todo: '{todo}',
+  },
+  HOLDFAST_MIRROR_FOLDER: {
+    what: 'Folder {folder} cannot be used for mirror {mirror}.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
+  HOLDFAST_MIRROR_REPLICA: {
+    what: 'Replica {replica} cannot be used for mirror {mirror}.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
+  HOLDFAST_MIRROR_CLAIM: {
+    what: 'Mirror {mirror} cannot be served here.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
+  HOLDFAST_MIRROR_NOT_SERVED: {
+    what: 'The mirror of folder {folder} does not answer.',
+    why: '{reason}',
+    todo: 'Look for its process: holdfast mirror serve --folder {folder}',
+  },
+  HOLDFAST_TAKE_OVER_REFUSED: {
+    what: 'Mirror {mirror} was not taken over (rule {rule}).',
+    why: '{reason}',
+    todo: '{todo}',
   },
 } as const satisfies Record<string, RefusalText>
 

@@ -3,7 +3,8 @@ import type { Generations, ReplicaMetadata } from './volume'
 
 /** What a guest asks. Offsets and lengths in bytes; the payload travels by reference and is never copied. */
 export type GuestRequest =
-  | { readonly kind: 'read'; readonly offset: number; readonly length: number }
+  /** `room`: memory of that length to read into, if the asker has some. */
+  | { readonly kind: 'read'; readonly offset: number; readonly length: number; readonly room?: () => Buffer }
   | { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer; readonly fua: boolean }
   | { readonly kind: 'zero'; readonly offset: number; readonly length: number; readonly punch: boolean; readonly fua: boolean }
   | { readonly kind: 'flush'; readonly offset: 0; readonly length: 0 }

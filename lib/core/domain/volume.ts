@@ -37,6 +37,9 @@ export interface Generations {
   readonly history: readonly string[]
 }
 
+/** Of a replica that holds no guest's data yet, or whose history is not known. */
+export const NO_GENERATIONS: Generations = { current: '', bitmap: '', history: [] }
+
 /** What a replica knows of itself, kept beside its bytes: the head of its metadata. */
 export interface ReplicaMetadata {
   readonly volume: VolumeKey
@@ -47,4 +50,9 @@ export interface ReplicaMetadata {
   readonly term: number
   readonly state: 'up-to-date' | 'inconsistent' | 'outdated'
   readonly generations: Generations
+  /**
+   * Name of the machine's start under which it was last known to lack nothing; '' for none. Under another one, what its machine
+   * had cached may be gone.
+   */
+  readonly boot: string
 }

@@ -32,8 +32,8 @@ export type MirrorEvent =
 export type MirrorEffect =
   | { readonly do: 'io'; readonly side: Side; readonly op: number; readonly request: ReplicaRequest }
   | { readonly do: 'hint'; readonly side: Side; readonly hint: Hint }
-  /** `error` is '' or the system's code; `data` for reads. */
-  | { readonly do: 'reply'; readonly id: number; readonly error: string; readonly data?: Buffer }
+  /** `error` is '' or the system's code; `data` for reads. `free`: nobody works on the request's own data any more. */
+  | { readonly do: 'reply'; readonly id: number; readonly error: string; readonly free: boolean; readonly data?: Buffer }
   /** The claim should list these; answered by `claimed` when the witness has stored it. */
   | { readonly do: 'propose'; readonly members: Members; readonly rule: string; readonly error: string }
   | { readonly do: 'note'; readonly act: string; readonly rule: string; readonly side: Side; readonly error: string }

@@ -142,6 +142,7 @@ export class Mirror {
   }
 
   #issue(op: Operation, side: Side, request: ReplicaRequest = op.request): void {
+    op.asked |= BIT[side]
     this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: this.#hardened(side, request) })
   }
 
@@ -264,7 +265,9 @@ export class Mirror {
 
   #reply(op: Operation, data: Buffer | undefined): void {
     if (op.guest === null) return
-    const reply: MirrorEffect = { do: 'reply', id: op.guest, error: op.error, ...(data === undefined ? {} : { data }) }
+    const { guest: id, error } = op
+    const free = op.done === op.asked
+    const reply: MirrorEffect = data === undefined ? { do: 'reply', id, error, free } : { do: 'reply', id, error, free, data }
     if (this.#leaseValid) this.#out.push(reply)
     else this.#heldReplies.push(reply)
   }

@@ -9,7 +9,8 @@ export interface Operation {
   readonly guest: number | null
   /** What follows when a replica has done it; null for a guest's request and for flushes of our own. */
   readonly job: CopyJob | MarkJob | null
-  /** Sides that have done it. */
+  /** Sides that were asked, and sides that have done it. */
+  asked: number
   done: number
   /** Number of what was asked of each side and is not answered; 0 when nothing is. */
   readonly issue: Record<Side, number>
@@ -30,6 +31,7 @@ export const operation = (request: ReplicaRequest, guest: number | null, job: Co
   request,
   guest,
   job,
+  asked: 0,
   done: 0,
   issue: { local: 0, peer: 0 },
   error: '',

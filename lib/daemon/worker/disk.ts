@@ -215,7 +215,7 @@ export class Disk {
         this.#noted(effect)
         break
       case 'differ':
-        this.#verify?.found(effect.runs, effect.repaired)
+        this.#verify?.found(effect.runs)
         break
       case 'verified':
         this.#verified(effect.why)

@@ -116,6 +116,14 @@ export class Primary {
     this.#talk.tick(nowMs)
   }
 
+  /** Compares both replicas of every disk. */
+  verify(repair: boolean): void {
+    const lacking = this.disks.find((disk) => !disk.redundant)
+    if (lacking !== undefined || this.claim === null)
+      throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm: this.claim?.claim.vm ?? this.spec.id, reason: this.degraded })
+    for (const disk of this.disks) disk.verify(repair)
+  }
+
   /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart. */
   guestChanged(): void {
     this.#talk.ping(this.parts.clock.nowMs())
@@ -228,7 +236,7 @@ export class Primary {
 
   #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
-    this.#record(act, rule, { text: noteText(act, side, error), volume: key, replica: host, error })
+    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {

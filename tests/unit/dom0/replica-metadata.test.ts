@@ -1,17 +1,35 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../../lib/core/domain/ids'
-import type { ReplicaMetadata } from '../../../lib/core/domain/volume'
-import { replicaMetadata } from '../../../lib/dom0/replica-metadata'
+import type { Generations, ReplicaMetadata } from '../../../lib/core/domain/volume'
+import { systemFiles } from '../../../lib/dom0/replica-files'
+import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica-metadata'
 
 const METADATA: ReplicaMetadata = {
-  format: 1,
   volume: volumeKey('6a0b7e1c-0000-4000-8000-000000000001'),
   replica: 'f00d',
   sizeBytes: 4096,
   term: 3,
   state: 'inconsistent',
+  generations: { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210', '00000000000000aa'] },
+  boot: 'a start',
+}
+const FORMAT_1 =
+  '{"format":1,"generation":7,"metadata":{"format":1,"volume":"6a0b7e1c-0000-4000-8000-000000000001","replica":"f00d",' +
+  '"sizeBytes":4096,"term":3,"state":"inconsistent"},' +
+  '"sha256":"914fb279a0c7445bf6576558adcd3129ae2599d6ec62e10a232a3dd8dcbe6cb7"}\n'
+
+function head(format: number, metadata: unknown): string {
+  const sha256 = createHash('sha256')
+    .update(`${format} 9 ${JSON.stringify(metadata)}`)
+    .digest('hex')
+  return JSON.stringify({ format, seq: 9, metadata, sha256 })
+}
+
+function laterHead(): string {
+  return head(3, { whatever: 1 })
 }
 
 describe('metadata beside a replica', () => {
@@ -19,7 +37,9 @@ describe('metadata beside a replica', () => {
   let image = ''
   const first = (): string => `${image}.meta.json`
   const second = (): string => `${image}.meta.2.json`
-  const reload = (): Promise<ReplicaMetadata | null> => replicaMetadata(image).load()
+  const storeAt = (base: string): MetadataStore => replicaMetadata(systemFiles, base)
+  const reload = async (): Promise<ReplicaMetadata | null> => (await storeAt(image).load())?.metadata ?? null
+  const look = async (): Promise<ReplicaMetadata | null> => (await storeAt(image).look())?.metadata ?? null
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-meta-'))
@@ -29,7 +49,7 @@ describe('metadata beside a replica', () => {
 
   test('none, then what was saved last', async () => {
     expect(await reload()).toBeNull()
-    const store = replicaMetadata(image)
+    const store = storeAt(image)
     await store.save(METADATA)
     expect(await reload()).toEqual(METADATA)
     await Promise.all([store.save({ ...METADATA, term: 4 }), store.save({ ...METADATA, term: 5, state: 'up-to-date' })])
@@ -38,33 +58,31 @@ describe('metadata beside a replica', () => {
   })
 
   test('a store that was opened anew goes on counting', async () => {
-    await replicaMetadata(image).save({ ...METADATA, term: 4 })
+    await storeAt(image).save({ ...METADATA, term: 4 })
     const old = readFileSync(second(), 'utf8')
-    await replicaMetadata(image).save({ ...METADATA, term: 5 })
+    await storeAt(image).save({ ...METADATA, term: 5 })
     writeFileSync(second(), old)
     expect(await reload()).toEqual({ ...METADATA, term: 5 })
   })
 
   test.each([1, 2])('cut off anywhere or with any one bit turned, copy %i gives way to the other', async (number) => {
-    await replicaMetadata(image).save(METADATA)
+    await storeAt(image).save(METADATA)
     const path = number === 1 ? first() : second()
     const whole = readFileSync(path)
     for (let at = 0; at < whole.length - 1; at++) {
       writeFileSync(path, whole.subarray(0, at))
-      expect(await reload()).toEqual(METADATA)
+      expect(await look()).toEqual(METADATA)
       const turned = Buffer.from(whole)
       turned.writeUInt8(whole.readUInt8(at) ^ (1 << (at % 8)), at)
       writeFileSync(path, turned)
-      // A turned bit may make the format look like a later one's, and that is refused whatever the other copy says.
-      await reload().then(
-        (metadata) => expect(metadata).toEqual(METADATA),
-        (error: unknown) => expect(error).toMatchObject({ code: 'METADATA_NEWER' }),
-      )
+      expect(await look()).toEqual(METADATA)
     }
+    expect(await reload()).toEqual(METADATA)
+    expect(readFileSync(path)).toEqual(whole)
   })
 
   test('a crash between the copies leaves the new one', async () => {
-    const store = replicaMetadata(image)
+    const store = storeAt(image)
     await store.save(METADATA)
     const old = readFileSync(second(), 'utf8')
     await store.save({ ...METADATA, term: 9 })
@@ -75,29 +93,56 @@ describe('metadata beside a replica', () => {
   })
 
   test('both damaged is told, not taken for a new replica', async () => {
-    await replicaMetadata(image).save(METADATA)
+    await storeAt(image).save(METADATA)
     writeFileSync(first(), '{"format":1}')
     writeFileSync(second(), '')
     await expect(reload()).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
-    await expect(replicaMetadata(image).save(METADATA)).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
+    await expect(storeAt(image).save(METADATA)).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
   })
 
-  test('a later format is refused and left alone', async () => {
-    await replicaMetadata(image).save(METADATA)
-    writeFileSync(first(), '{"format":2,"all":"different"}')
+  test.each(['{"format":3,"all":"different"}', laterHead()])('a later format is refused and left alone: %s', async (later) => {
+    await storeAt(image).save(METADATA)
+    const others = later === laterHead() ? [second()] : [first(), second()]
+    for (const path of others) writeFileSync(path, later)
     await expect(reload()).rejects.toMatchObject({ code: 'METADATA_NEWER' })
-    await expect(replicaMetadata(image).save(METADATA)).rejects.toMatchObject({ code: 'METADATA_NEWER' })
-    expect(readFileSync(first(), 'utf8')).toBe('{"format":2,"all":"different"}')
+    await expect(look()).rejects.toMatchObject({ code: 'METADATA_NEWER' })
+    await expect(storeAt(image).save(METADATA)).rejects.toMatchObject({ code: 'METADATA_NEWER' })
+    for (const path of others) expect(readFileSync(path, 'utf8')).toBe(later)
+  })
+
+  test('format 1 is read, left alone, and format 2 from the first save on', async () => {
+    writeFileSync(first(), FORMAT_1)
+    writeFileSync(second(), FORMAT_1)
+    const generations = { current: '', bitmap: '', history: [] }
+    expect(await storeAt(image).load()).toMatchObject({ format: 1, metadata: { ...METADATA, generations } })
+    expect(readFileSync(first(), 'utf8')).toBe(FORMAT_1)
+    await storeAt(image).save(METADATA)
+    // A crash between the copies.
+    writeFileSync(second(), FORMAT_1)
+    expect(await storeAt(image).load()).toMatchObject({ format: 2, metadata: METADATA })
+    expect(JSON.parse(readFileSync(second(), 'utf8'))).toMatchObject({ format: 2, seq: 8 })
+  })
+
+  test.each<[string, Partial<Generations>]>([
+    ['current', { current: '123' }],
+    ['bitmap', { bitmap: '0123456789ABCDEF' }],
+    ['history with none', { history: [''] }],
+    ['history', { history: Array<string>(9).fill('0123456789abcdef') }],
+  ])('%s of another shape is a bug, and damage where it is found', async (_, wrong) => {
+    const generations = { ...METADATA.generations, ...wrong }
+    expect(() => storeAt(image).save({ ...METADATA, generations })).toThrow('16 hex digits')
+    for (const path of [first(), second()]) writeFileSync(path, head(2, { ...METADATA, generations }))
+    await expect(reload()).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
   })
 
   test('a failed save is told and does not block the next', async () => {
-    const store = replicaMetadata(join(folder, 'missing', 'disk.raw'))
+    const store = storeAt(join(folder, 'missing', 'disk.raw'))
     await expect(store.save(METADATA)).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(store.save(METADATA)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   test('removed is gone', async () => {
-    const store = replicaMetadata(image)
+    const store = storeAt(image)
     await store.save(METADATA)
     await store.remove()
     expect(readdirSync(folder)).toEqual([])

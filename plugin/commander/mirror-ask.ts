@@ -1,0 +1,43 @@
+import { join, resolve } from 'node:path'
+import { Refusal } from '../../lib/core/domain/errors'
+import { askSocket } from '../../lib/dom0/daemon-client'
+import { hostId } from '../../lib/dom0/mirror/identity'
+import { readMirrorRecord, type MirrorRecord } from '../../lib/dom0/mirror/record'
+import { codeOf } from '../../lib/dom0/system-error'
+import type { WorkerApi } from '../../lib/wire/worker-api'
+
+export interface ServedMirror {
+  readonly folder: string
+  readonly record: MirrorRecord
+  /** The name behind a host's identifier. */
+  readonly nameOf: (host: string) => string
+  /** Rejects with Refusal HOLDFAST_MIRROR_NOT_SERVED when nobody serves the mirror. */
+  readonly ask: <F extends keyof WorkerApi>(fn: F, body: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']>
+}
+
+/** A take-over waits for the old holder's lease, and asks the witness several times. */
+const ASK_LIMIT_MS = 20_000
+
+/** The mirror that is served, or was, from this folder. Throws Refusal when none ever was. */
+export function servedMirror(given: string): ServedMirror {
+  const folder = resolve(given)
+  const absent = (reason: string): Refusal => new Refusal('HOLDFAST_MIRROR_NOT_SERVED', { folder, reason })
+  const record = readMirrorRecord(folder)
+  if (record === null) throw absent('No mirror was ever served from there.')
+  const names = new Map([record.host, record.peer].filter((name) => name !== '').map((name) => [String(hostId(name)), name]))
+  return {
+    folder,
+    record,
+    nameOf: (host) => names.get(host) ?? host,
+    ask: async (fn, body) => {
+      try {
+        return await askSocket<WorkerApi, typeof fn>(fn, body, { socket: join(folder, 'control.sock'), limitMs: ASK_LIMIT_MS })
+      } catch (error) {
+        if (codeOf(error) === '') throw error
+        throw absent(NOT_THERE.includes(codeOf(error)) ? 'It is not running.' : `Its worker said ${codeOf(error)}.`)
+      }
+    },
+  }
+}
+
+const NOT_THERE: readonly string[] = ['ENOENT', 'ECONNREFUSED']

@@ -1,0 +1,69 @@
+import { existsSync, realpathSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { RestartPause } from '../../lib/core/standalone/restart-pause'
+import { attendWorker } from '../../lib/dom0/mirror/attend'
+import { mirrorIds } from '../../lib/dom0/mirror/identity'
+import { keepProcess } from '../../lib/dom0/mirror/kept-process'
+import { processLog } from '../../lib/dom0/process-log'
+import { mirrorOptions, type MirrorArguments, type MirrorOptions } from '../../lib/wire/mirror-options'
+import { prepareSide } from './mirror-prepare'
+
+export function registerMirrorServe(mirror: Command): void {
+  mirror
+    .command('serve')
+    .description('one side of a mirror, in the foreground: the disk is served where the claim is held')
+    .requiredOption('--name <name>', 'the name of the mirror, the same on both sides')
+    .requiredOption('--host <name>', 'the name of this side')
+    .requiredOption('--folder <dir>', 'state of this side: specification, control socket, timeline; not for the replica')
+    .requiredOption('--replica <place>', 'file:PATH or dev:PATH')
+    .requiredOption('--listen <address>', 'where the disk is served: unix:PATH')
+    .requiredOption('--witness <host:port>', 'the third vote; "none" for a mirror of one')
+    .option('--size <bytes>', 'size of a new replica: 10G, 512M, or bytes')
+    .option('--link <host:port,...>', 'addresses of this side for its peer, one for each link')
+    .option('--peer <name=host:port,...>', 'name and addresses of the other side')
+    .option('--key <file>', 'the key that both sides and the witness share')
+    .option('--create', 'once, on one side: begin the mirror with what its replica holds')
+    .option('--overwrite', 'once: give up what is there, the other side fills it')
+    .option('--plain', 'no encryption between the sides; on loopback addresses only, to measure')
+    .action(async (given: MirrorArguments) => {
+      const { folder, key } = given
+      const whole = { ...given, folder: resolve(folder), ...(key === undefined ? {} : { key: resolve(key) }) }
+      await serveSide(mirrorOptions(whole))
+    })
+}
+
+async function serveSide(options: MirrorOptions): Promise<void> {
+  const { name, folder, listen } = options
+  const log = processLog(`mirror ${name}`)
+  await prepareSide(options, log)
+  const pause = new RestartPause()
+  const worker = keepProcess({
+    name: 'the worker',
+    argv: [beside('holdfast-worker'), folder],
+    log,
+    pauseMs: (livedMs) => pause.ended(livedMs),
+    // What a killed one left: a client must not find the socket of a disk that the other side serves.
+    before: () => 'unix' in listen && rmSync(listen.unix, { force: true }),
+  })
+  const over = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void worker.stop())
+  try {
+    await Promise.all([
+      worker.ended.finally(() => over.abort()),
+      attendWorker({ controlSocket: join(folder, 'control.sock'), volume: mirrorIds(name).volume, log, until: over.signal }),
+    ])
+  } finally {
+    await worker.stop()
+  }
+  log.info('the mirror is no longer served here')
+}
+
+/** Another executable of the same build: beside this one, or where a checkout has it. */
+function beside(executable: string): string {
+  const here = dirname(realpathSync(process.argv[1] ?? ''))
+  const places = [join(here, executable), join(here, '..', 'dom0', executable)]
+  const found = places.find((place) => existsSync(place))
+  if (found === undefined) throw new Error(`${executable} is not installed: looked for ${places.join(' and ')}`)
+  return found
+}

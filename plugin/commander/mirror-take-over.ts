@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { Refusal } from '../../lib/core/domain/errors'
+import { takeOverWords } from '../../lib/core/standalone/take-over-words'
+import type { WorkerApi } from '../../lib/wire/worker-api'
+import { servedMirror, type ServedMirror } from './mirror-ask'
+import { json, type CommandWorld } from './terminal'
+
+/** A side that died a moment ago was heard a moment ago: it is asked about for longer than a worker remembers. */
+const HEARD_LIMIT_MS = 2000
+const SERVED_LIMIT_MS = 10_000
+const LOOK_EVERY_MS = 100
+
+export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWorld): void {
+  mirror
+    .command('take-over')
+    .description('this side takes the claim and serves the disk; refused while the other side is alive')
+    .requiredOption('--folder <dir>', 'the folder of this side')
+    .option('--json', "the worker's answer as JSON")
+    .action(async ({ folder, json: asJson }: { folder: string; json?: true }) => {
+      const mirror = servedMirror(folder)
+      const answer = await takeOver(mirror)
+      if (!answer.taken) {
+        const { name } = mirror.record
+        throw new Refusal('HOLDFAST_TAKE_OVER_REFUSED', { mirror: name, rule: answer.why, ...takeOverWords(answer.why) })
+      }
+      const served = await untilServed(mirror)
+      if (asJson) terminal.out(json(answer))
+      else
+        terminal.out(
+          `${mirror.record.host} holds ${mirror.record.name} in term ${answer.term}. ${
+            served ? `The disk is served at ${mirror.record.listen}.` : 'The disk is not served yet: holdfast mirror status'
+          }\n`,
+        )
+    })
+  mirror
+    .command('stop')
+    .description('this side stops serving, and its `mirror serve` ends')
+    .requiredOption('--folder <dir>', 'the folder of this side')
+    .action(async ({ folder }: { folder: string }) => {
+      const { ask, record } = servedMirror(folder)
+      await ask('stop', {})
+      terminal.out(`${record.name} is no longer served on ${record.host}.\n`)
+    })
+}
+
+async function takeOver({ ask }: ServedMirror): Promise<WorkerApi['take-over']['answer']> {
+  const untilMs = performance.now() + HEARD_LIMIT_MS
+  for (;;) {
+    const answer = await ask('take-over', { reason: 'the operator asked for it' })
+    if (answer.taken || answer.why !== 'holder-alive' || performance.now() > untilMs) return answer
+    await sleep(LOOK_EVERY_MS)
+  }
+}
+
+async function untilServed({ ask }: ServedMirror): Promise<boolean> {
+  const untilMs = performance.now() + SERVED_LIMIT_MS
+  while (performance.now() < untilMs) {
+    const { volumes } = await ask('status', {})
+    if (volumes.every(({ attachedTo }) => attachedTo !== null)) return true
+    await sleep(LOOK_EVERY_MS)
+  }
+  return false
+}

@@ -1,0 +1,23 @@
+import { takeOverWords } from '../../../lib/core/standalone/take-over-words'
+
+/** What lib/core/membership/takeover.ts and the worker around it say. */
+const RULES = [
+  'no-claim',
+  'not-up-to-date',
+  'holder-alive',
+  'promise-current',
+  'lease-current',
+  'witness-silent',
+  'swap-refused',
+  'gave-up',
+]
+
+test.each(RULES)('%s has a reason and a thing to do', (rule) => {
+  const { reason, todo } = takeOverWords(rule)
+  expect(reason).toMatch(/^[A-Z].*\.$/)
+  expect(todo).toMatch(/^[A-Z]/)
+})
+
+test('each rule has words of its own', () => {
+  expect(new Set(RULES.map((rule) => takeOverWords(rule).reason)).size).toBe(RULES.length)
+})
