@@ -93,7 +93,8 @@ export class Disk {
   /** Answers whether anything was lost that had been answered. */
   powerLost(): boolean {
     for (const under of [...this.#under]) {
-      if (under.covers !== null) for (const [cell, value] of under.covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
+      if (under.covers !== null)
+        for (const [cell, value] of under.covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
       if (this.dice.chance(0.5)) this.#tear(under)
       this.#end(under)
     }
@@ -184,9 +185,10 @@ export class Disk {
 
   /** Some of its cells, in no order. */
   #tear({ ask }: Under): void {
-    if (ask.kind === 'write') ask.cells.forEach((value, index) => {
-      if (this.dice.chance(0.5)) this.#put(ask.first + index, value)
-    })
+    if (ask.kind === 'write')
+      ask.cells.forEach((value, index) => {
+        if (this.dice.chance(0.5)) this.#put(ask.first + index, value)
+      })
   }
 
   #end(under: Under): void {

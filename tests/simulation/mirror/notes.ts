@@ -69,7 +69,8 @@ export function coveredBlocks({ noted, trackingLost }: Notes, blocks: number, bl
   if (noted === null || trackingLost) return 'all'
   const covered = new Set<number>()
   for (const extent of noted.hot) {
-    for (let block = extent * blocksPerExtent; block < Math.min(blocks, (extent + 1) * blocksPerExtent); block++) covered.add(block)
+    for (let block = extent * blocksPerExtent; block < Math.min(blocks, (extent + 1) * blocksPerExtent); block++)
+      covered.add(block)
   }
   for (const [page, bytes] of noted.pages) {
     for (let at = 0; at < bytes.length; at++) {
