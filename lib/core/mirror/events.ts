@@ -26,6 +26,8 @@ export type MirrorEvent =
   | { readonly on: 'allow'; readonly bytes: number }
   /** The guest has asked for nothing in a while. */
   | { readonly on: 'idle' }
+  /** A listed replica that has not come since the start is no longer waited for. */
+  | { readonly on: 'start-is-over' }
   /** Compares the replicas, from the first block on. */
   | { readonly on: 'verify'; readonly repair: boolean }
 

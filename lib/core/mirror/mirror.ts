@@ -7,6 +7,7 @@
  * may not have.
  */
 import { assert } from '../domain/assert'
+import { HOT_EXTENTS_MAX } from '../domain/blocks'
 import { blocksOf } from '../domain/dirty-bitmap'
 import { isChange, type GuestRequest, type Mark, type ReplicaRequest } from '../domain/replica-request'
 import { BackgroundCopies } from './background'
@@ -27,13 +28,20 @@ export interface MirrorOptions {
   readonly tracked: boolean
   /** A random name for a history that begins, 16 hex digits. */
   readonly newGeneration: () => string
+  /**
+   * Until `start-is-over`, a listed replica that was never met is waited for before it is taken out of the claim: a primary that
+   * was only restarted finds its peer in a moment, with all that was acknowledged.
+   */
+  readonly patient?: boolean
+  /** How many extents each replica's activity log holds; HOT_EXTENTS_MAX if left out. */
+  readonly hotExtentsMax?: number
 }
 
 export class Mirror {
   readonly #standing: Standing
   readonly #copies: BackgroundCopies
   readonly #flights = new InFlight()
-  readonly #settling = new Settling<Operation>()
+  readonly #settling: Settling<Operation>
   #parkedReads: Operation[] = []
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
@@ -42,8 +50,10 @@ export class Mirror {
   #standingChanged = true
   #out: MirrorEffect[] = []
 
-  constructor({ sizeBytes, listed, tracked, newGeneration }: MirrorOptions) {
-    this.#standing = new Standing(sizeBytes, listed, tracked, {
+  constructor(options: MirrorOptions) {
+    const { newGeneration, hotExtentsMax = HOT_EXTENTS_MAX } = options
+    this.#settling = new Settling(hotExtentsMax)
+    this.#standing = new Standing(options, {
       newGeneration,
       out: (effect) => this.#out.push(effect),
       mark: (side, mark, then) => this.#mark(side, mark, then),
@@ -106,6 +116,10 @@ export class Mirror {
         break
       case 'idle':
         if (this.#settling.hasUnsettled) this.#ownFlush()
+        break
+      case 'start-is-over':
+        this.#standing.startIsOver()
+        this.#standingChanged = true
         break
       case 'verify':
         this.#copies.verify(event.repair)

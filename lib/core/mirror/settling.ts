@@ -1,7 +1,7 @@
 import { EXTENT_BYTES } from '../domain/blocks'
 
-/** A quarter of an activity log, so that what waits to be settled and what comes meanwhile always fit into it. */
-const TOUCHED_MAX = 250
+/** The part of an activity log that may wait to be settled: so that this and what comes meanwhile always fit into it. */
+const TOUCHED_SHARE = 0.25
 /** A guest's own flush settles when it is worth the frame. */
 const TOUCHED_WORTH = 32
 const FLUSHES_WORTH = 64
@@ -15,6 +15,9 @@ export class Settling<Flush> {
   #flushes = 0
   #under: { flush: Flush; before: number } | null = null
 
+  /** `hotExtentsMax`: what an activity log holds. */
+  constructor(private readonly hotExtentsMax: number) {}
+
   /** A change goes to the replicas. Bytes. */
   changed(offset: number, length: number): void {
     const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
@@ -22,7 +25,7 @@ export class Settling<Flush> {
   }
 
   get isPressing(): boolean {
-    return this.#under === null && this.#touched.size >= TOUCHED_MAX
+    return this.#under === null && this.#touched.size >= TOUCHED_SHARE * this.hotExtentsMax
   }
 
   get hasUnsettled(): boolean {

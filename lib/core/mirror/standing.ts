@@ -6,10 +6,10 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
-import { HISTORY_MAX, type Generations } from '../domain/volume'
 import type { Members, MirrorEffect, Side } from './events'
 import { otherSide, SIDES } from './events'
 import { compareHistories, STRATEGIES } from './handshake'
+import { inStep, parted, unmirrored } from './lineage'
 import { Replica } from './replica'
 
 export interface StandingNeeds {
@@ -23,19 +23,26 @@ export interface StandingNeeds {
   readonly newGeneration: () => string
 }
 
+export interface StandingOptions {
+  readonly sizeBytes: number
+  readonly listed: Members
+  readonly tracked: boolean
+  readonly patient?: boolean
+}
+
 export class Standing {
   readonly replicas: Readonly<Record<Side, Replica>>
   #listed: Members
   #proposed: Members
   #tracked: boolean
   #localSeen = false
+  #patient: boolean
 
   constructor(
-    sizeBytes: number,
-    listed: Members,
-    tracked: boolean,
+    { sizeBytes, listed, tracked, patient }: StandingOptions,
     private readonly needs: StandingNeeds,
   ) {
+    this.#patient = patient ?? false
     assert(listed.local || listed.peer, 'a claim lists at least one replica')
     this.#listed = listed
     this.#proposed = listed
@@ -55,14 +62,16 @@ export class Standing {
     return alone === null || !this.#tracked || this.replicas[alone].generations.bitmap !== ''
   }
 
+  startIsOver(): void {
+    this.#patient = false
+  }
+
   track(tracked: boolean): void {
     if (this.#tracked === tracked) return
     this.#tracked = tracked
     const alone = this.#alone()
     if (tracked || alone === null) return
-    const { current, bitmap, history } = this.replicas[alone].generations
-    const older = remembered([current, bitmap, ...history])
-    this.#mark(alone, { generations: { current: '', bitmap: '', history: older }, bits: 'none' })
+    this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
   }
 
   up(side: Side, presence: Presence, bits: DirtyBitmap): void {
@@ -147,13 +156,8 @@ export class Standing {
   #part(): void {
     const alone = this.#alone()
     if (alone === null || this.mayAnswer || this.replicas[alone].marks > 0) return
-    const { current, history } = this.replicas[alone].generations
-    const parent = current === '' ? this.needs.newGeneration() : current
-    this.#mark(alone, {
-      state: 'up-to-date',
-      generations: { current: this.needs.newGeneration(), bitmap: parent, history },
-      bits: 'keep',
-    })
+    const generations = parted(this.replicas[alone].generations, this.needs.newGeneration)
+    this.#mark(alone, { state: 'up-to-date', generations, bits: 'keep' })
   }
 
   #consider(side: Side): void {
@@ -266,8 +270,9 @@ export class Standing {
   #propose(): void {
     const someMember = this.reader !== undefined
     const wished = (side: Side): boolean => {
-      const { state } = this.replicas[side]
-      return state === 'member' || state === 'joining' || (state === 'out' && !someMember)
+      const { state, lastIncarnation, lastError } = this.replicas[side]
+      const awaited = this.#patient && lastIncarnation === '' && lastError === '' && this.replicas[side].presence === null
+      return state === 'member' || state === 'joining' || (state === 'out' && (!someMember || awaited))
     }
     const members = { local: wished('local'), peer: wished('peer') }
     if (!members.local && !members.peer) return
@@ -283,14 +288,3 @@ export class Standing {
     this.needs.out({ do: 'note', act, rule, side, error })
   }
 }
-
-/** Newest first, as many as a replica keeps. */
-const remembered = (generations: readonly string[]): string[] =>
-  [...new Set(generations.filter((generation) => generation !== ''))].slice(0, HISTORY_MAX)
-
-/** Of a replica that nobody lacks anything of any more. */
-const inStep = ({ current, bitmap, history }: Generations): Generations => ({
-  current,
-  bitmap: '',
-  history: remembered([bitmap, ...history]),
-})

@@ -9,6 +9,7 @@ import { Pace, PACE } from '../../core/mirror/pace'
 import type { DiskExport, DiskReply, DiskRequest } from '../../ports/disk-export'
 import type { ResyncProgress } from '../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
+import { allOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
@@ -28,9 +29,9 @@ export interface DiskNeeds {
 
 /** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
 const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
-/** A longer request to zero is done in parts, so that none keeps others waiting and the activity log holds each. */
-const ZERO_BYTES_MAX = 64 * 1024 * 1024
 const IDLE_AFTER_MS = 1000
+/** A peer that lives answers within some 100 ms; while it is waited for, so is the guest. */
+const START_MS = 500
 
 interface Asked {
   readonly reply: (reply: DiskReply) => void
@@ -49,6 +50,7 @@ export class Disk {
   #nextRequest = 1
   #busyAtMs: number
   #idle = true
+  #startOverAtMs: number
   #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
@@ -64,9 +66,10 @@ export class Disk {
     private readonly needs: DiskNeeds,
   ) {
     const { sizeBytes } = volume
-    this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration })
+    this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration, patient: true })
     this.#pace = new Pace({ ...PACE, ...parts.pace })
     this.#busyAtMs = parts.clock.nowMs()
+    this.#startOverAtMs = this.#busyAtMs + START_MS
     this.#local = new LocalReplica(volume, parts, {
       up: (seat, incarnation) => this.replicaUp('local', seat.presence(incarnation), seat.bits()),
       failed: (error) => this.replicaDown('local', error),
@@ -147,6 +150,10 @@ export class Disk {
 
   tick(nowMs: number): void {
     this.#local.tick(nowMs, this.#mirror.replicas.peer.state === 'member')
+    if (nowMs >= this.#startOverAtMs) {
+      this.#startOverAtMs = Number.POSITIVE_INFINITY
+      this.#apply({ on: 'start-is-over' })
+    }
     if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
     if (this.#idle || nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
     this.#idle = true
@@ -159,17 +166,9 @@ export class Disk {
     const atMs = this.parts.clock.nowMs()
     this.#busyAtMs = atMs
     this.#idle = false
-    const whole = guestRequest(request)
-    if (whole.kind !== 'zero' || whole.length <= ZERO_BYTES_MAX) {
-      this.#ask(whole, { reply, atMs })
-      return
-    }
-    const parts = Math.ceil(whole.length / ZERO_BYTES_MAX)
-    const together = { reply: allOf(parts, reply), atMs }
-    for (let part = 0; part < parts; part++) {
-      const offset = whole.offset + part * ZERO_BYTES_MAX
-      this.#ask({ ...whole, offset, length: Math.min(ZERO_BYTES_MAX, whole.offset + whole.length - offset) }, together)
-    }
+    const parts = guestRequests(request)
+    const together = parts.length === 1 ? reply : allOf(parts.length, reply)
+    for (const part of parts) this.#ask(part, { reply: together, atMs })
   }
 
   #ask(request: GuestRequest, asked: Asked): void {
@@ -228,12 +227,12 @@ export class Disk {
     seat.perform(op, request, (error, data) => this.#done('local', op, error, data))
   }
 
-  #reply({ id, error, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
+  #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
     const { reply, atMs } = must(this.#asked.get(id), 'each request is answered once')
     this.#asked.delete(id)
     if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
     const errno = error === '' ? 0 : (ERRNO[error] ?? 5)
-    reply(data === undefined ? { error: errno } : { error: errno, data })
+    reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })
   }
 
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {
@@ -281,32 +280,5 @@ export class Disk {
   /** Both replicas are members: a second fault would be survived. */
   get redundant(): boolean {
     return SIDES.every((side) => this.#mirror.replicas[side].state === 'member')
-  }
-}
-
-/** Replies once, when all the parts have: with the first error, if there is one. */
-function allOf(parts: number, reply: (reply: DiskReply) => void): (reply: DiskReply) => void {
-  let left = parts
-  let error = 0
-  return (part) => {
-    error ||= part.error
-    left--
-    if (left === 0) reply({ error })
-  }
-}
-
-function guestRequest(request: DiskRequest): GuestRequest {
-  const { kind, offset, length, fua, punch } = request
-  switch (kind) {
-    case 'read':
-      return { kind, offset, length }
-    case 'write':
-      return { kind, offset, length, data: must(request.data, 'a write brings data'), fua }
-    case 'trim':
-      return { kind: 'zero', offset, length, punch: true, fua }
-    case 'zero':
-      return { kind, offset, length, punch, fua }
-    case 'flush':
-      return { kind, offset: 0, length: 0 }
   }
 }

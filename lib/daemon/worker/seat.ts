@@ -254,11 +254,15 @@ export class Seat {
   async #ask(request: ReplicaRequest): Promise<Buffer | undefined> {
     const { device } = this.stored
     switch (request.kind) {
-      case 'read':
+      case 'read': {
+        const data = request.room?.() ?? Buffer.allocUnsafe(request.length)
+        await device.read(request.offset, data)
+        return data
+      }
       case 'hash': {
         const data = Buffer.allocUnsafe(request.length)
         await device.read(request.offset, data)
-        return request.kind === 'read' ? data : this.parts.digest(data)
+        return this.parts.digest(data)
       }
       case 'write':
         await device.write(request.offset, request.data)

@@ -171,7 +171,7 @@ export class Secondary {
 
   #raise(term: number): void {
     this.rules.raised(term)
-    this.#hold(() => Promise.all(this.#places.map(({ seat }) => seat?.saveTerm(term))))
+    this.#hold(() => Promise.all(this.#places.flatMap(({ seat }) => seat?.saveTerm(term) ?? [])))
   }
 
   #frame(frame: PeerFrame, link: PeerLink): void {
@@ -196,7 +196,15 @@ export class Secondary {
       case 'ping':
         this.#ping(frame, link)
         break
-      default:
+      case 'hello':
+      case 'welcome':
+      case 'refuse':
+      case 'done':
+      case 'data':
+      case 'pong':
+      case 'bits':
+      case 'present':
+      case 'gone':
         this.parts.log.warn('a frame that only a secondary sends came from the primary', { type: frame.type })
     }
   }
