@@ -39,6 +39,8 @@ export class Disk {
   durable: Int32Array
   trouble: 'none' | 'reads' | 'writes' | 'all' = 'none'
   hangs = false
+  /** A flush failed and took with it what had been answered. */
+  onLost: () => void = () => undefined
   #loose: Loose = new Map()
   readonly #under = new Set<Under>()
   #hung: Under[] = []
@@ -141,13 +143,10 @@ export class Disk {
 
   #fails(under: Under): void {
     if (under.ask.kind === 'write' && this.dice.chance(0.5)) this.#tear(under)
-    if (under.covers !== null) this.failedFlushLost = this.#lose(under.covers) || this.failedFlushLost
+    if (under.covers !== null && this.#lose(under.covers)) this.onLost()
     this.#end(under)
     this.schedule.to(under.by, () => under.done('EIO'))
   }
-
-  /** A flush failed and took with it what had been answered. */
-  failedFlushLost = false
 
   #put(cell: number, value: number): void {
     this.cache[cell] = value

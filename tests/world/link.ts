@@ -119,7 +119,8 @@ export class LinkEnd<M> {
 
   /** Another lane is taken although the old one still carries: what is under way there comes twice. */
   change(): void {
-    this.#repeatOn(this.lanes.dice.of(this.lanes.lanes.filter(({ up }) => up)))
+    const up = this.lanes.lanes.filter((lane) => lane.up)
+    if (up.length > 0) this.#repeatOn(this.lanes.dice.of(up))
   }
 
   close(reason: string): void {

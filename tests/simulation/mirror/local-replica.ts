@@ -14,7 +14,7 @@ const AGAIN_MS = 150
 export class LocalReplica {
   seat: Seat | null = null
   #closing = false
-  #opened = 0
+  #incarnation = ''
   #hasFailed = false
 
   constructor(
@@ -31,18 +31,21 @@ export class LocalReplica {
       onFailed: (error) => this.#failed(error),
       came: (came) => {
         if (typeof came === 'string') {
+          world.judge.impaired(host.name, true)
           this.needs.down(came)
           this.#again()
         } else if (!this.#closing) {
           this.seat = came
-          this.needs.up(came, `${this.worker.incarnation}-${++this.#opened}`)
+          this.#incarnation = this.worker.nextOpening()
+          this.needs.up(came, this.#incarnation)
         }
       },
     })
   }
 
+  /** Of the seat. */
   get incarnation(): string {
-    return `${this.worker.incarnation}-${this.#opened}`
+    return this.#incarnation
   }
 
   close(closed: () => void): void {
@@ -55,6 +58,7 @@ export class LocalReplica {
 
   #failed(error: string): void {
     this.#hasFailed = true
+    this.worker.world.judge.impaired(this.worker.host.name, true)
     const { seat } = this
     this.seat = null
     this.needs.down(error)

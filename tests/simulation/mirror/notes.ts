@@ -1,3 +1,4 @@
+import { BLOCKS_PER_PAGE } from '../../../lib/core/domain/blocks'
 import type { ReplicaMetadata } from '../../../lib/core/domain/volume'
 import type { Dice } from '../../world/prng'
 import type { Life, Schedule } from '../../world/schedule'
@@ -44,6 +45,14 @@ export class Notes {
     }
   }
 
+  /** For people. */
+  get text(): string {
+    if (this.noted === null) return 'no notes'
+    const { state, generations, hot, pages } = this.noted
+    const bits = [...pages.values()].flatMap((page) => [...page]).reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0)
+    return `${state} ${Number(`0x${generations.current}`)}|${Number(`0x${generations.bitmap}`)}, ${hot.length} hot, ${bits} bits`
+  }
+
   replace(): void {
     this.noted = null
     this.trackingLost = false
@@ -80,4 +89,13 @@ export function coveredBlocks({ noted, trackingLost }: Notes, blocks: number, bl
     }
   }
   return covered
+}
+
+/** The same for one block. */
+export function isCovered({ noted, trackingLost }: Notes, block: number, blocksPerExtent: number): boolean {
+  if (noted === null || trackingLost) return true
+  if (noted.hot.includes(Math.floor(block / blocksPerExtent))) return true
+  const page = noted.pages.get(Math.floor(block / BLOCKS_PER_PAGE))
+  const bit = block % BLOCKS_PER_PAGE
+  return page !== undefined && ((page[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
 }

@@ -143,7 +143,7 @@ export class Seat {
   }
 
   saveTerm(term: number, saved: () => void): void {
-    this.#save((noted) => ({ ...noted, term: Math.max(term, noted.term) }), saved)
+    this.#save((noted) => ({ ...noted, term: Math.max(term, noted.term) }), saved, saved)
   }
 
   tick(): void {
@@ -227,12 +227,13 @@ export class Seat {
     return asked
   }
 
-  #save(change: (noted: Noted) => Noted, then: () => void): void {
+  #save(change: (noted: Noted) => Noted, then: () => void, failed?: () => void): void {
     this.#saves++
     this.store.notes.save(this.life, change, (error) => {
       this.#saves--
       if (error === '') then()
       else this.fail(error)
+      if (error !== '') failed?.()
       this.#settleQuiet()
     })
   }
