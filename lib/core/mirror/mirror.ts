@@ -59,6 +59,7 @@ export class Mirror {
       mark: (side, mark, then) => this.#mark(side, mark, then),
       catchUp: (side) => this.#catchUp(side),
       resyncBegins: (side) => this.#copies.begins(side),
+      joined: () => this.#settling.missed(),
     })
     this.#copies = new BackgroundCopies(this.#standing, {
       out: (effect) => this.#out.push(effect),
@@ -343,7 +344,7 @@ export class Mirror {
     }
     if (!this.#leaseValid) return
     this.#retryReads()
-    if (this.#settling.isPressing) this.#ownFlush()
+    if (this.#settling.isPressing && SIDES.every((side) => this.replicas[side].usable)) this.#ownFlush()
     this.#copies.advance()
   }
 

@@ -14,6 +14,8 @@ export class Settling<Flush> {
   readonly #touched = new Set<number>()
   #flushes = 0
   #under: { flush: Flush; before: number } | null = null
+  /** More than what is touched waits to be settled. */
+  #missed = false
 
   /** `hotExtentsMax`: what an activity log holds. */
   constructor(private readonly hotExtentsMax: number) {}
@@ -24,12 +26,18 @@ export class Settling<Flush> {
     for (let extent = Math.floor(offset / EXTENT_BYTES); extent <= last; extent++) this.#touched.add(extent)
   }
 
+  /** What was changed while one replica was away is in the other one's log, and only now can it be settled. */
+  missed(): void {
+    this.#missed = true
+  }
+
+  /** A flush of our own is due; only one of both replicas helps. */
   get isPressing(): boolean {
-    return this.#under === null && this.#touched.size >= TOUCHED_SHARE * this.hotExtentsMax
+    return this.#under === null && (this.#missed || this.#touched.size >= TOUCHED_SHARE * this.hotExtentsMax)
   }
 
   get hasUnsettled(): boolean {
-    return this.#under === null && this.#touched.size > 0
+    return this.#under === null && (this.#missed || this.#touched.size > 0)
   }
 
   /**
@@ -41,6 +49,7 @@ export class Settling<Flush> {
     this.#flushes++
     if (!ours && this.#touched.size < TOUCHED_WORTH && this.#flushes < FLUSHES_WORTH) return false
     this.#flushes = 0
+    this.#missed = false
     this.#touched.clear()
     this.#under = { flush, before }
     return true
@@ -51,6 +60,7 @@ export class Settling<Flush> {
     if (this.#under?.flush !== flush) return null
     const { before } = this.#under
     this.#under = null
+    if (!onBoth) this.#missed = true
     return onBoth ? before : null
   }
 }

@@ -19,6 +19,8 @@ export interface StandingNeeds {
   /** The replica can be asked again: it gets whatever is under way. */
   readonly catchUp: (side: Side) => void
   readonly resyncBegins: (side: Side) => void
+  /** Both replicas are members again. */
+  readonly joined: () => void
   /** A random name for a history that begins, 16 hex digits. */
   readonly newGeneration: () => string
 }
@@ -188,7 +190,6 @@ export class Standing {
       return
     }
     this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
-    replica.dirty.clearAll()
   }
 
   #considerAbsent(side: Side): void {
@@ -216,6 +217,11 @@ export class Standing {
     }
     if (replica.bits !== null) replica.dirty.merge(replica.bits)
     replica.bits = null
+    // Nobody has what the only member lacks; it differs from the other one there all the same.
+    if (other.state !== 'member') {
+      if (replica.lastIncarnation !== '') other.dirty.merge(replica.dirty)
+      replica.dirty.clearAll()
+    }
     replica.become('member')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
     this.#note(side, 'replica-present', rule, '')
@@ -246,7 +252,7 @@ export class Standing {
     const source = otherSide(side)
     this.replicas[side].become('member')
     this.#note(side, 'replica-joined-claim', 'resync-complete', '')
-    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' })
+    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
   }
 
   #mark(side: Side, mark: Mark, then: () => void = () => undefined): void {
