@@ -64,7 +64,7 @@ function play(seed: number, habits: WorkerHabits): Run {
     if (client.sending.length > 0 && !relay.wantsRoom) acts.push(() => deliver(some(client.sending)))
     if (!relay.wantsRoom) acts.push(() => relay.pump())
     if (toClient.length > 0) acts.push(() => client.receive(some(toClient)))
-    for (const each of dropped) if (!each.idle) acts.push(() => each.work())
+    for (const each of dropped) if (!each.idle && dice.chance(0.02)) acts.push(() => each.work())
     const alive = worker as ModelWorker | null
     if (alive === null) {
       acts.push(() => {
@@ -89,6 +89,7 @@ function play(seed: number, habits: WorkerHabits): Run {
     if (client.asked === REQUESTS && client.unanswered === 0) break
     dice.of(acts)()
   }
+  for (const each of dropped) while (!each.idle) each.work()
   return { complaints: client.complaints(disk), asked: client.asked, unanswered: client.unanswered, lives, room }
 }
 
