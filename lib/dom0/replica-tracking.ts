@@ -115,7 +115,7 @@ export class TrackingStore {
     const payload = Buffer.alloc(extents.length * EXTENT_NUMBER_BYTES)
     const end = extentsOf(this.sizeBytes)
     for (const [place, extent] of extents.entries()) {
-      assert(extent >= 0 && extent < end, 'a hot extent lies on the disk')
+      assert(Number.isSafeInteger(extent) && extent >= 0 && extent < end, 'a hot extent lies on the disk')
       payload.writeUInt32BE(extent, place * EXTENT_NUMBER_BYTES)
     }
     return this.log.save(new Map([[0, payload]]))
