@@ -1,10 +1,11 @@
 import { connect, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import { connect as connectTls, type SecureContext } from 'node:tls'
+import { must } from '../core/domain/assert'
 import { ByteQueue } from '../wire/byte-queue'
 import type { NbdFacts } from '../wire/nbd/client-facts'
 import { NbdClientHandshake, type ClientStep } from '../wire/nbd/client-handshake'
 import { isLoopback, isPlaintextAllowed, type NbdSource } from '../wire/replica-source'
-import { nbdFailure } from './block-nbd-failure'
+import { isSystemCode, nbdFailure } from './block-nbd-failure'
 import { tlsIdentity } from './block-nbd-tls'
 import { codeOf, textOf } from './system-error'
 
@@ -37,12 +38,11 @@ class Dial {
   private phase: 'connecting' | 'plain' | 'tls-hello' | 'tls' | 'over' = 'connecting'
   private readonly onData = (chunk: Buffer): void => this.feed(chunk)
   private readonly onError = (error: Error): void => this.broke(error)
-  private readonly onClose = (): void =>
-    this.fail('ECONNRESET', `it closed the connection instead of its ${this.handshake.awaited}`)
+  private readonly onClose = (): void => this.fail('ECONNRESET', `it closed the connection instead of ${this.missing()}`)
 
   constructor(
     private readonly source: NbdSource,
-    private readonly identity: ConnectionOptions | null,
+    private readonly identity: SecureContext | null,
     limitMs: number,
     private readonly resolve: (dialled: NbdDialled) => void,
     private readonly reject: (error: Error) => void,
@@ -103,8 +103,10 @@ class Dial {
     this.phase = 'tls-hello'
     const plain = this.socket
     this.unlisten()
-    const { host = '', ...identity } = this.identity ?? {}
-    const secure = connectTls({ ...identity, socket: plain, host, ...(isIP(host) === 0 ? { servername: host } : {}) })
+    const { address, tls } = this.source
+    const host = tls?.hostname ?? ('unix' in address ? '' : address.host)
+    const secureContext = must(this.identity, 'TLS begins only where it was wanted')
+    const secure = connectTls({ socket: plain, secureContext, host, ...(isIP(host) === 0 ? { servername: host } : {}) })
     plain.on('error', (error) => secure.destroy(error))
     this.socket = secure
     secure.once('secureConnect', () => {
@@ -117,12 +119,11 @@ class Dial {
   private broke(error: Error): void {
     const code = codeOf(error)
     if (code === 'ENOENT') this.fail('ECONNREFUSED', 'there is no such socket')
-    else if (this.phase === 'tls-hello' || code === '' || code.startsWith('ERR_')) this.fail('ETLS', textOf(error))
-    else this.fail(code, textOf(error))
+    else this.fail(this.phase === 'connecting' || isSystemCode(code) ? code : 'ETLS', textOf(error) || code)
   }
 
   private missing(): string {
-    if (this.phase === 'connecting') return 'a connection'
+    if (this.phase === 'connecting') return 'an answer'
     return this.phase === 'tls-hello' ? 'TLS' : `its ${this.handshake.awaited}`
   }
 

@@ -7,3 +7,5 @@ export const nbdFailure = (code: string, source: NbdSource, reason: string): Err
 
 /** The system's name of an error number in a reply; EIO for one that it does not have. */
 export const errnoName = (errno: number): string => getSystemErrorMap().get(-errno)?.[0] ?? 'EIO'
+
+export const isSystemCode = (code: string): boolean => [...getSystemErrorMap().values()].some(([name]) => name === code)

@@ -5,7 +5,7 @@ import { requestHeader } from '../wire/nbd/client-requests'
 import { COMMAND } from '../wire/nbd/numbers'
 import type { NbdSource } from '../wire/replica-source'
 import type { NbdDialled } from './block-nbd-dial'
-import { errnoName, nbdFailure } from './block-nbd-failure'
+import { errnoName, isSystemCode, nbdFailure } from './block-nbd-failure'
 import { codeOf, textOf } from './system-error'
 
 export interface NbdAsk {
@@ -59,9 +59,10 @@ export class NbdSession {
       dataFollowsErrors: source.dialect === 'tapdisk',
     })
     socket.on('data', (chunk: Buffer) => this.understand(chunk))
-    socket.on('error', (error) => this.lose(codeOf(error) || 'EPROTO', textOf(error)))
+    socket.on('error', (error) => this.broke(error))
     socket.on('end', () => this.lose('ECONNRESET', 'the server closed the connection'))
     socket.on('close', () => this.lose('ECONNRESET', 'the server closed the connection'))
+    if (queue.length > 0) this.lose('EPROTO', 'an answer before the first question')
     socket.resume()
   }
 
@@ -156,6 +157,12 @@ export class NbdSession {
       this.send(next)
     }
     if (this.asked.size === 0) this.whenIdle?.()
+  }
+
+  /** However the system words it, a server that is gone is ECONNRESET; what is not the system's is TLS's. */
+  private broke(error: Error): void {
+    const code = codeOf(error)
+    this.lose(code === 'EPIPE' ? 'ECONNRESET' : isSystemCode(code) ? code : 'EPROTO', textOf(error))
   }
 
   private lose(code: string, reason: string): void {

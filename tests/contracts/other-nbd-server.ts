@@ -47,12 +47,15 @@ export class OtherNbdServer {
     this.child.kill(name)
   }
 
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit')
+  }
+
   /** Waits until it is gone. */
-  async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const gone = once(this.child, 'exit')
+  stop(): Promise<void> {
     this.child.kill('SIGKILL')
-    await gone
+    return this.ended()
   }
 }
 
