@@ -1,5 +1,3 @@
-import type { Child } from '../child'
-
 /** What is measured: something that serves one disk over NBD on a unix socket. */
 export interface SubjectKind {
   readonly name: string
@@ -26,10 +24,15 @@ export interface BenchDisk {
   readonly sizeBytes: number
 }
 
+export interface SubjectProcess {
+  readonly name: string
+  readonly pid: number
+}
+
 export interface Subject {
   readonly uri: string
   /** All that work for the disk, whose CPU time and memory count. */
-  readonly processes: readonly Child[]
+  readonly processes: readonly SubjectProcess[]
   /** Files that must hold the same bytes whenever no request is under way. */
   readonly copies: readonly string[]
   stop(): Promise<void>
