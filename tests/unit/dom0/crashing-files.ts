@@ -41,14 +41,23 @@ class Inode {
   cached: Buffer = Buffer.alloc(0)
   durable: Buffer = Buffer.alloc(0)
   unsynced: Write[] = []
+  /** Others have the same buffers, which must not change then. */
+  private isShared = false
+
+  private own(): void {
+    if (this.isShared) [this.cached, this.durable] = [Buffer.from(this.cached), Buffer.from(this.durable)]
+    this.isShared = false
+  }
 
   write(at: number, data: Buffer): void {
+    this.own()
     this.cached = patched(this.cached, at, data)
     this.unsynced.push({ at, data: Buffer.from(data) })
   }
 
   /** Those writes, of which some may be durable already. */
   sync(writes: readonly Write[]): void {
+    if (writes.length > 0) this.own()
     for (const { at, data } of this.unsynced.filter((write) => writes.includes(write)))
       this.durable = patched(this.durable, at, data)
     this.unsynced = this.unsynced.filter((write) => !writes.includes(write))
@@ -56,6 +65,7 @@ class Inode {
 
   /** What the range holds now is durable; parts of other writes outside of it are not. */
   syncRange(from: number, to: number): void {
+    this.own()
     this.durable = patched(this.durable, from, this.cached.subarray(from, to))
     this.unsynced = this.unsynced.flatMap(({ at, data }) => [
       ...(at < from ? [{ at, data: data.subarray(0, from - at) }] : []),
@@ -70,17 +80,24 @@ class Inode {
 
   copy(): Inode {
     const copy = new Inode()
-    copy.cached = Buffer.from(this.cached)
-    copy.durable = Buffer.from(this.durable)
+    copy.cached = this.cached
+    copy.durable = this.durable
     copy.unsynced = [...this.unsynced]
+    copy.isShared = this.isShared = true
     return copy
   }
 
   crash(tear: Tear): void {
+    if (this.unsynced.length > 0) this.own()
     for (const { at, data } of this.unsynced) {
       for (const [from, to] of tear.write(data)) this.durable = patched(this.durable, at + from, data.subarray(from, to))
     }
-    this.cached = Buffer.from(this.durable)
+    this.replace(this.durable)
+  }
+
+  replace(bytes: Buffer): void {
+    this.cached = this.durable = bytes
+    this.isShared = true
     this.unsynced = []
   }
 }
@@ -161,13 +178,12 @@ export class CrashingFiles implements Files {
     const inode = this.#names.get(path)
     const bytes = inode === undefined ? null : change(Buffer.from(inode.cached))
     if (bytes === null || inode === undefined) for (const names of [this.#names, this.#durableNames]) names.delete(path)
-    else [inode.cached, inode.durable] = [bytes, Buffer.from(bytes)]
+    else inode.replace(bytes)
   }
 
   put(path: string, bytes: Buffer): void {
     const inode = new Inode()
-    inode.write(0, bytes)
-    inode.sync(inode.unsynced)
+    inode.replace(Buffer.from(bytes))
     for (const names of [this.#names, this.#durableNames]) names.set(path, inode)
   }
 

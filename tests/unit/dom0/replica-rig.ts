@@ -91,13 +91,13 @@ export class Promised {
     }
   }
 
-  /** Parts that hold something else, with what they may hold. */
-  broken(holding: Holding | 'lost'): string[] {
-    if (holding === 'lost') return ['lost']
-    return [...this.#parts].flatMap(([part, { saves, kept }]) => {
+  /** Throws when a part holds something else. */
+  check(story: string, holding: Holding | 'lost'): void {
+    if (holding === 'lost') throw new Error(`${story}: lost`)
+    for (const [part, { saves, kept }] of this.#parts) {
       const may = saves.slice(kept)
       const text = holding.get(part) ?? ''
-      return may.includes(text) ? [] : [`${part} is ${text}, may be ${may.join(' or ')}`]
-    })
+      if (!may.includes(text)) throw new Error(`${story}: ${part} is "${text}", may be "${may.join('" or "')}"`)
+    }
   }
 }
