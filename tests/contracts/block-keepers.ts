@@ -63,6 +63,7 @@ export const KEEPERS: readonly Keeper[] = [
   onFile,
   ...(NO_LOOPS === '' ? [onLoop] : []),
   onServer('qemu-nbd', (folder, sizeBytes) => OtherNbdServer.qemu(folder, emptyImage(folder, sizeBytes))),
+  onServer('qemu-storage-daemon', (folder, sizeBytes) => OtherNbdServer.storageDaemon(folder, emptyImage(folder, sizeBytes))),
   onServer('nbdkit', (folder, sizeBytes) => OtherNbdServer.nbdkit(folder, 'memory', `${sizeBytes}`)),
   onServer('nbdkit with blocks of 4 KiB, 64 KiB at most', (folder, sizeBytes) =>
     OtherNbdServer.nbdkit(folder, '--filter=blocksize-policy', 'memory', `${sizeBytes}`, ...BLOCKS_OF_4K),

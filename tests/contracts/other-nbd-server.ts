@@ -24,6 +24,16 @@ export class OtherNbdServer {
     ])
   }
 
+  /** `qemu-storage-daemon` with a raw image. */
+  static storageDaemon(folder: string, image: string): Promise<OtherNbdServer> {
+    return start(folder, (socket, pidFile) => [
+      'qemu-storage-daemon',
+      ...['--blockdev', `driver=file,node-name=disk,filename=${image},discard=unmap`],
+      ...['--nbd-server', `addr.type=unix,addr.path=${socket}`],
+      ...['--export', 'type=nbd,id=export,node-name=disk,name=,writable=on', '--pidfile', pidFile],
+    ])
+  }
+
   /** `nbdkit`: options, plug-in, and the plug-in's and the filters' parameters. */
   static nbdkit(folder: string, ...args: string[]): Promise<OtherNbdServer> {
     return start(folder, (socket, pidFile) => ['nbdkit', '--foreground', `--unix=${socket}`, `--pidfile=${pidFile}`, ...args])
