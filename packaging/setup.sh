@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings a fresh Debian 12 with Node and npm to where `npm run demo` or `npm test` can run: packaging/setup.sh demo|test
+# Brings a fresh Debian 12 with Node and npm to where `npm run demo`, `npm test` or `npm run bench` can run:
+# packaging/setup.sh demo|test|bench
 # Looks before it acts: what is there is left alone, and when all of it is there this costs a moment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,13 @@ mount              mount
 TEST_TOOLS="
 nbdinfo            libnbd-bin
 ping               iputils-ping
+fio                fio
+"
+BENCH_TOOLS="
+fio                 fio
+qemu-storage-daemon qemu-system-common
+openssl             openssl
+setpriv             util-linux
 "
 
 say() { printf 'set-up: %s\n' "$*"; }
@@ -23,7 +31,8 @@ stop() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 case "${1-}" in
   demo) tools=$DEMO_TOOLS ;;
   test) tools="$DEMO_TOOLS$TEST_TOOLS" ;;
-  *) echo 'usage: packaging/setup.sh demo|test' >&2; exit 2 ;;
+  bench) tools=$BENCH_TOOLS ;;
+  *) echo 'usage: packaging/setup.sh demo|test|bench' >&2; exit 2 ;;
 esac
 
 export PATH="$PATH${HOLDFAST_SYSTEM_PATH-:/usr/local/sbin:/usr/sbin:/sbin}"

@@ -1,170 +1,265 @@
 import type { Socket } from 'node:net'
 import { assert } from '../core/domain/assert'
-import type { DiskHandler, DiskReply, DiskRequest } from '../ports/disk-export'
+import type { DiskExtents, DiskHandler } from '../ports/disk-export'
 import type { Log } from '../ports/log'
 import { NbdConversation, type NbdEvent } from '../wire/nbd/conversation'
 import type { NbdOffer } from '../wire/nbd/handshake'
-import { replyHeader, type NbdRequest } from '../wire/nbd/requests'
-import type { InflightBudget } from './nbd-inflight'
+import { Inbox } from '../wire/nbd/inbox'
+import type { Memory } from '../wire/nbd/slab'
+import { InflightShare, type InflightBudget } from './nbd-inflight'
+import { Outbox } from './nbd-outbox'
+import { readByCopy, readInPlace } from './nbd-read-in-place'
+import { NbdService } from './nbd-service'
+import { startTls, type NbdTls } from './nbd-tls'
 
-export interface NbdConnectionOptions {
-  readonly socket: Socket
+/** What the clients of one export share. */
+export interface NbdShared {
   readonly offer: NbdOffer
   readonly handler: DiskHandler
+  readonly extents: DiskExtents
+  readonly tls: NbdTls | undefined
   readonly budget: InflightBudget
-  readonly number: number
+  readonly memory: Memory
   readonly log: Log
   readonly handshakeMs: number
-  readonly onEnd: () => void
+  /** A client is sent away because of what it did. */
+  readonly misbehaved: (facts: Readonly<Record<string, unknown>>) => void
 }
 
 /** A client that asks but does not take its answers is not read from while it owes this much. */
 const UNTAKEN_BYTES_MAX = 8 * 1024 * 1024
-/** Only these hold memory while they wait. */
-const PAYLOAD_KINDS: ReadonlySet<string> = new Set(['read', 'write'])
+/** Read though there is no room for it: only who reads learns that the client is gone. */
+const READ_AHEAD_BYTES = 16 * 1024
 
 /**
- * One client of an export. Reads only while there is room (of the export for requests, of this socket for answers); answers
- * that become ready together leave together.
+ * One client of an export. Reads only while there is room: of the export for requests, of this client for answers. What a
+ * request holds is held until the client has taken the answer.
  */
 export class NbdConnection {
+  private readonly inbox: Inbox
   private readonly conversation: NbdConversation
-  private readonly wake = (): void => this.pump()
+  private readonly out: Outbox
+  private readonly share: InflightShare
   private readonly handshakeLimit: NodeJS.Timeout
-  private inflight = 0
-  private corked = false
+  private socket: Socket
+  private service: NbdService | null = null
+  /** Size of a write that has begun. It is held already. */
+  private receivingBytes: number | null = null
   private pumping = false
+  private reading = true
+  /** Goes on when there is room. */
+  private stopped = false
   /** The client said goodbye: closed as soon as everything is answered. */
   private leaving = false
   private gone = false
+  /** Counts what came and what was taken. */
+  private progress = 0
+  private progressSeen = -1
 
-  constructor(private readonly options: NbdConnectionOptions) {
-    const { socket, offer, handshakeMs } = options
-    this.conversation = new NbdConversation([offer])
-    this.handshakeLimit = setTimeout(() => this.complain('nbd: client chose no export in time'), handshakeMs)
-    socket.on('data', (chunk: Buffer) => {
-      this.conversation.feed(chunk)
-      this.pump()
+  constructor(
+    accepted: Socket,
+    private readonly shared: NbdShared,
+    private readonly number: number,
+    private readonly onEnd: () => void,
+  ) {
+    const { offer, tls, memory, budget } = shared
+    this.inbox = new Inbox(memory)
+    this.conversation = new NbdConversation([offer], this.inbox, {
+      tls: tls === undefined ? 'off' : 'required',
+      structured: true,
     })
-    socket.on('drain', this.wake)
-    socket.on('end', () => this.end('the client closed its side'))
-    socket.on('error', (error) => options.log.debug('nbd: connection failed', { ...this.facts(), error: error.message }))
-    socket.on('close', () => this.finish())
-    socket.write(this.conversation.greeting())
+    this.share = new InflightShare(budget, () => this.pump())
+    this.handshakeLimit = setTimeout(() => this.complain('chose no export in time'), shared.handshakeMs)
+    const arrived = (): void => this.arrived()
+    this.socket = tls === undefined ? readInPlace(accepted, this.inbox, arrived) : readByCopy(accepted, this.inbox, arrived)
+    this.out = new Outbox(this.socket, memory, (requests, bytes) => this.taken(requests, bytes))
+    this.follow(this.socket)
+    this.socket.write(this.conversation.greeting())
+    this.socket.resume()
+  }
+
+  /** Has chosen the disk. */
+  get isOpen(): boolean {
+    return this.conversation.isOpen
   }
 
   end(reason: string): void {
     if (this.gone) return
-    this.options.log.debug('nbd: connection ended', { ...this.facts(), reason })
+    this.shared.log.debug('nbd: connection ended', { ...this.facts(), reason })
     this.finish()
-    this.options.socket.destroy()
+    this.socket.destroy()
+  }
+
+  complain(reason: string): void {
+    if (this.gone) return
+    this.out.flush()
+    this.shared.misbehaved({ ...this.facts(), reason })
+    this.end(reason)
+  }
+
+  /** To be called now and then while others wait for room: who holds some and did nothing since the last time has to go. */
+  endIfStalled(): void {
+    const stalled = this.progress === this.progressSeen && (this.receivingBytes !== null || this.out.untakenBytes > 0)
+    this.progressSeen = this.progress
+    if (stalled) this.complain('stopped in the middle of a request or an answer while others wait')
+  }
+
+  private follow(socket: Socket): void {
+    socket.on('end', () => this.end('the client closed its side'))
+    socket.on('error', (error) => this.shared.log.debug('nbd: connection failed', { ...this.facts(), error: error.message }))
+    socket.on('close', () => this.finish())
+  }
+
+  private arrived(): void {
+    this.progress++
+    // What comes after a goodbye is for nobody.
+    if (this.leaving) this.inbox.skip(this.inbox.length)
+    else this.pump()
   }
 
   private pump(): void {
-    if (this.pumping) return
+    if (this.pumping || this.gone) return
     this.pumping = true
-    while (!this.gone && !this.leaving && this.hasRoom()) {
+    while (!this.isOver() && this.mayGoOn()) {
       const event = this.conversation.next()
       if (event === null) break
       this.on(event)
     }
     this.pumping = false
-    if (this.gone) return
-    if (this.leaving || this.hasRoom()) this.options.socket.resume()
-    else this.options.socket.pause()
+    if (this.isGone()) return
+    this.out.flush()
+    this.stopped = !this.leaving && !this.mayGoOn()
+    this.readOn(!this.stopped || this.inbox.length < READ_AHEAD_BYTES)
+    this.leaveWhenAnswered()
   }
 
-  /** A negotiation needs none: a client may connect again while the disk is frozen with all it can hold. */
-  private hasRoom(): boolean {
-    const { budget, socket } = this.options
-    if (this.conversation.isOpen && budget.isFull) {
-      budget.wait(this.wake)
-      return false
-    }
-    return !(socket.writableNeedDrain && socket.writableLength > UNTAKEN_BYTES_MAX)
+  private isGone(): boolean {
+    return this.gone
+  }
+
+  private isOver(): boolean {
+    return this.gone || this.leaving
+  }
+
+  private readOn(wanted: boolean): void {
+    if (this.reading === wanted) return
+    this.reading = wanted
+    if (wanted) this.socket.resume()
+    else this.socket.pause()
+  }
+
+  /** A negotiation needs no room: a client may connect again while the disk is frozen with all it can hold. */
+  private mayGoOn(): boolean {
+    if (this.receivingBytes !== null || this.service === null) return true
+    return this.out.untakenBytes <= UNTAKEN_BYTES_MAX && this.share.hasRoom()
   }
 
   private on(event: NbdEvent): void {
-    if (event.kind === 'request') {
-      this.ask(event.request, event.clientCannotFlush)
+    switch (event.kind) {
+      case 'request':
+        this.request(event)
+        break
+      case 'payload':
+        this.share.take(event.bytes)
+        this.receivingBytes = event.bytes
+        break
+      case 'send':
+        this.out.data(event.bytes)
+        break
+      case 'start-tls':
+        this.out.data(event.bytes)
+        this.secure()
+        break
+      case 'open':
+        this.open(event.bytes)
+        break
+      case 'close':
+        this.out.data(event.bytes)
+        if (event.orderly) this.leaving = true
+        else this.complain(event.reason)
+    }
+  }
+
+  private secure(): void {
+    const { tls } = this.shared
+    assert(tls !== undefined, 'TLS begins where it is offered')
+    this.out.flush()
+    this.socket.removeAllListeners('data')
+    const secured = (socket: Socket): void => {
+      if (this.gone) {
+        socket.destroy()
+        return
+      }
+      this.follow(socket)
+      this.socket = readByCopy(socket, this.inbox, () => this.arrived())
+      this.out.redirect(socket)
+      this.conversation.secured()
+    }
+    startTls(this.socket, tls, secured, (reason) => this.complain(`TLS refused: ${reason}`))
+  }
+
+  private open(bytes: Buffer): void {
+    clearTimeout(this.handshakeLimit)
+    this.out.data(bytes)
+    const { handler, extents, memory } = this.shared
+    this.service = new NbdService(this.conversation.replies, {
+      ...{ handler, extents, memory, out: this.out, number: this.number },
+      answered: (bytes, lent) => this.answered(bytes, lent),
+    })
+    this.shared.log.debug('nbd: client connected', this.facts())
+  }
+
+  private request({ request, clientCannotFlush }: Extract<NbdEvent, { readonly kind: 'request' }>): void {
+    assert(this.service !== null, 'requests come to an open export')
+    if (this.receivingBytes === null) this.share.take(heldBytes(request))
+    this.receivingBytes = null
+    this.shared.budget.unanswered++
+    this.service.serve(request, clientCannotFlush)
+  }
+
+  private answered(bytes: number, lent: Buffer | null): void {
+    this.shared.budget.unanswered--
+    if (this.gone) {
+      this.share.release(bytes)
       return
     }
-    this.send(event.bytes)
-    if (event.kind === 'open') {
-      clearTimeout(this.handshakeLimit)
-      this.options.log.debug('nbd: client connected', this.facts())
-    } else if (event.kind === 'close' && event.orderly) {
-      this.leaving = true
-      this.leaveWhenAnswered()
-    } else if (event.kind === 'close') {
-      this.complain(`nbd: client closed for ${event.reason}`)
-    }
+    this.out.ends(bytes, lent)
+    if (this.pumping) return
+    // The last answer waits for nobody; others may be about to be ready as well.
+    if (this.service?.inflight === 0) this.out.flush()
+    else this.out.flushSoon()
+    this.leaveWhenAnswered()
   }
 
-  private ask(request: NbdRequest, clientCannotFlush: boolean): void {
-    const { handler, budget, number } = this.options
-    const asked: DiskRequest = {
-      offset: 0,
-      length: 0,
-      punch: request.kind === 'trim',
-      ...request,
-      fua: request.fua || (clientCannotFlush && request.kind !== 'read'),
-      durable: clientCannotFlush,
-      connection: number,
-    }
-    const bytes = PAYLOAD_KINDS.has(asked.kind) ? asked.length : 0
-    let answered = false
-    this.inflight++
-    budget.take(bytes)
-    handler(asked, (result) => {
-      assert(!answered, 'a disk request is answered once')
-      answered = true
-      this.inflight--
-      if (!this.gone) this.answer(asked, request.cookie, result)
-      budget.release(bytes)
-      this.leaveWhenAnswered()
-    })
-  }
-
-  private answer(asked: DiskRequest, cookie: bigint, { error, data }: DiskReply): void {
-    this.send(replyHeader(cookie, error))
-    if (asked.kind !== 'read' || error !== 0) return
-    assert(data?.length === asked.length, 'a read that went well is answered with what was asked for')
-    this.send(data)
-  }
-
-  private send(bytes: Buffer): void {
-    const { socket } = this.options
-    if (bytes.length === 0) return
-    if (!this.corked) {
-      this.corked = true
-      socket.cork()
-      process.nextTick(() => {
-        this.corked = false
-        socket.uncork()
-      })
-    }
-    socket.write(bytes)
+  private taken(requests: number, bytes: number): void {
+    this.progress++
+    this.share.release(bytes, requests)
+    if (this.stopped) this.pump()
   }
 
   private leaveWhenAnswered(): void {
-    if (this.leaving && this.inflight === 0 && !this.gone) this.options.socket.destroySoon()
-  }
-
-  private complain(text: string): void {
-    this.options.log.warn(text, this.facts())
-    this.end(text)
+    if (!this.leaving || this.gone || (this.service?.inflight ?? 0) > 0) return
+    this.out.flush()
+    this.socket.destroySoon()
   }
 
   private finish(): void {
     if (this.gone) return
     this.gone = true
     clearTimeout(this.handshakeLimit)
-    this.options.budget.forget(this.wake)
-    this.options.onEnd()
+    this.share.close()
+    this.service?.close()
+    if (this.receivingBytes !== null) this.share.release(this.receivingBytes)
+    this.out.close()
+    this.inbox.close()
+    this.onEnd()
   }
 
   private facts(): { readonly exportName: string; readonly connection: number } {
-    return { exportName: this.options.offer.name, connection: this.options.number }
+    return { exportName: this.shared.offer.name, connection: this.number }
   }
 }
+
+/** Only these hold memory while they wait. */
+const heldBytes = ({ kind, length }: { readonly kind: string; readonly length: number }): number =>
+  kind === 'read' || kind === 'write' ? length : 0

@@ -4,7 +4,7 @@ import type { BlockDevice } from '../ports/block-device'
 import type { OpenReplica, StoredReplica } from '../ports/replica-store'
 import type { ReplicaSource } from '../wire/replica-source'
 import type { WorkerVolume } from '../wire/worker-api'
-import { openBlockFile } from './block-file'
+import { openDevice } from './open-device'
 import { systemFiles, type Files } from './replica-files'
 import { imageSize, type ImageSize } from './replica-image'
 import { replicaMetadata, type MetadataStore } from './replica-metadata'
@@ -30,14 +30,7 @@ export const replicaOpener =
   (volume, create) =>
     new Opening(parts, volume).open(create)
 
-export const openReplica: OpenReplica = replicaOpener({
-  files: systemFiles,
-  imageSize,
-  openDevice: (source, sizeBytes, create) => {
-    if (source.kind === 'nbd') throw failure('ENOTSUP', 'replicas at NBD servers')
-    return openBlockFile({ path: source.path, sizeBytes, create })
-  },
-})
+export const openReplica: OpenReplica = replicaOpener({ files: systemFiles, imageSize, openDevice })
 
 class Opening {
   private readonly source: ReplicaSource

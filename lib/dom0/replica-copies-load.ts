@@ -6,12 +6,15 @@ import { codeOf } from './system-error'
 /**
  * Opens records 0..count-1 and hands over each as it was saved last: never less than what a save had resolved for. Slots that
  * were torn by a crash or damaged are mended from those that are whole. Null, with nothing left open, when a record has none.
+ *
+ * `found` answers whether more may be inferred from the record than from an older one. It is written again then: what a killed
+ * worker was saving, or what a flush failed for, may be in the page cache alone.
  */
 export async function loadCopies(
   files: Files,
   layout: RecordLayout,
   count: number,
-  found: (record: StoredRecord) => void,
+  found: (record: StoredRecord) => boolean,
 ): Promise<RecordCopies | null> {
   const gone: string[] = []
   const open = await openAll(layout.paths, async (path) => {
@@ -27,7 +30,6 @@ export async function loadCopies(
       await copies.close()
       return null
     }
-    // What a killed worker was saving may be in the page cache alone, and whoever reads it now relies on it.
     await copies.sync()
     if (gone.length > 0) await files.syncFolderOf(layout.paths[0])
     return copies
@@ -37,7 +39,7 @@ export async function loadCopies(
   }
 }
 
-async function loadChunk(copies: RecordCopies, first: number, count: number, found: (record: StoredRecord) => void) {
+async function loadChunk(copies: RecordCopies, first: number, count: number, found: (record: StoredRecord) => boolean) {
   const chunks = await Promise.all(copies.files.map((file) => readWhole(file, copies.offset(first, 0), copies.offset(count, 0))))
   const mends: Mend[] = []
   for (let number = first; number < first + count; number++) {
@@ -46,8 +48,10 @@ async function loadChunk(copies: RecordCopies, first: number, count: number, fou
     )
     const newest = newestOf(slots.map(({ record }) => record))
     if (newest === null) return false
-    found(newest)
-    for (const { copy, slot, record } of slots) if (record?.seq !== newest.seq) mends.push({ copy, slot, record: newest })
+    const again = found(newest)
+    for (const { copy, slot, record } of slots) {
+      if (record?.seq !== newest.seq || (again && slot === slotOf(newest.seq))) mends.push({ copy, slot, record: newest })
+    }
   }
   await mend(copies, mends)
   return true
@@ -61,12 +65,12 @@ interface Mend {
 
 /** The newest record is in both copies, for good, before the slots that hold its predecessor are written to. */
 async function mend(copies: RecordCopies, mends: readonly Mend[]): Promise<void> {
-  if (mends.length === 0) return
   for (const slotNow of [slotOf, otherSlotOf]) {
-    for (const { copy, slot, record } of mends) {
-      if (slot === slotNow(record.seq)) await copies.files[copy]?.write(copies.offset(record.number, slot), copies.encode(record))
+    const now = mends.filter(({ slot, record }) => slot === slotNow(record.seq))
+    for (const { copy, slot, record } of now) {
+      await copies.files[copy]?.write(copies.offset(record.number, slot), copies.encode(record))
     }
-    await copies.sync()
+    if (now.length > 0) await copies.sync()
   }
 }
 

@@ -51,7 +51,7 @@ class MetadataFiles implements MetadataStore {
     return this.inTurn(async () => {
       if (this.seq === null) await this.loadNow()
       this.seq = (this.seq ?? 0) + 1
-      for (const path of this.paths) await this.replace(path, headText(this.seq, metadata))
+      await this.replaceAll(headText(this.seq, metadata))
     })
   }
 
@@ -63,34 +63,15 @@ class MetadataFiles implements MetadataStore {
   }
 
   private async loadNow(): Promise<HeadCopy | null> {
-    const texts = await this.texts()
-    const newest = newestOf(texts, this.paths)
-    if (newest?.format === HEAD_FORMAT) await this.mend(texts, headText(newest.seq, newest.metadata))
+    const newest = newestOf(await this.texts(), this.paths)
     this.seq = newest?.seq ?? 0
+    // What a killed worker was saving, or what a flush failed for, may be in one copy or in the page cache alone.
+    if (newest?.format === HEAD_FORMAT) await this.replaceAll(headText(newest.seq, newest.metadata))
     return newest
   }
 
   private texts(): Promise<(string | null)[]> {
     return Promise.all(this.paths.map((path) => this.textAt(path)))
-  }
-
-  /** What is relied on from now on is for good: a killed worker may have left it in the page cache, or in one copy alone. */
-  private async mend(texts: readonly (string | null)[], text: string): Promise<void> {
-    for (const [copy, path] of this.paths.entries()) {
-      if (texts[copy] !== text) await this.replace(path, text)
-      else await this.syncFile(path)
-    }
-    await this.files.syncFolderOf(this.paths[0])
-  }
-
-  private async syncFile(path: string): Promise<void> {
-    const file = await this.files.openIfThere(path)
-    if (file === null) throw failure('ENOENT', `${path} went while it was read`)
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
   }
 
   /** Empty when it cannot be read: a damaged one. */
@@ -105,6 +86,10 @@ class MetadataFiles implements MetadataStore {
     } finally {
       await file.close()
     }
+  }
+
+  private async replaceAll(text: string): Promise<void> {
+    for (const path of this.paths) await this.replace(path, text)
   }
 
   /** The new text is on stable storage under this name, or the old one still is. */

@@ -21,7 +21,7 @@ export async function makeRecords(
   return new Records(copies, new Map())
 }
 
-/** Null when one cannot be trusted. Only the payloads to `keep` are answered. */
+/** Null when one cannot be trusted. Only the payloads to `keep` are answered; an older one in place of another does no harm. */
 export async function loadRecords(
   files: Files,
   layout: RecordLayout,
@@ -32,8 +32,10 @@ export async function loadRecords(
   const payloads = new Map<number, Buffer>()
   const copies = await loadCopies(files, layout, count, ({ number, seq, payload }) => {
     if (seq > FIRST_SEQ) seqs.set(number, seq)
+    if (!keep(payload)) return false
     // A copy: what was read around it may go.
-    if (keep(payload)) payloads.set(number, Buffer.from(payload))
+    payloads.set(number, Buffer.from(payload))
+    return true
   })
   return copies === null ? null : { records: new Records(copies, seqs), payloads }
 }
@@ -77,6 +79,7 @@ export class Records {
   }
 
   async close(): Promise<void> {
+    if (this.closed) return
     this.closed = true
     await this.turn
     try {

@@ -87,16 +87,18 @@ const extentsOf = (sizeBytes: number): number => Math.ceil(sizeBytes / EXTENT_BY
 /** No bit is set for a block past the disk's end. */
 function isPageOf(sizeBytes: number, number: number, page: Buffer): boolean {
   if (page.length !== PAGE_BYTES || number >= bitmapPages(sizeBytes)) return false
-  const last = dirtyPage(number, sizeBytes)
-  return last.equals(FULL_PAGE) || page.every((bits, at) => (bits & ~(last[at] ?? 0)) === 0)
+  const blocks = blocksIn(number, sizeBytes)
+  const end = Math.ceil(blocks / 8)
+  const past = (blocks & 7) === 0 ? 0 : (page[end - 1] ?? 0) >> (blocks & 7)
+  return past === 0 && page.subarray(end).equals(CLEAN_PAGE.subarray(end))
 }
 
-const FULL_PAGE = Buffer.alloc(PAGE_BYTES, 0xff)
+const blocksIn = (page: number, sizeBytes: number): number =>
+  Math.min(BLOCKS_PER_PAGE, Math.ceil(sizeBytes / BLOCK_BYTES) - page * BLOCKS_PER_PAGE)
 
 /** Every block of the disk in that page. */
 function dirtyPage(number: number, sizeBytes: number): Buffer {
-  const blocks = Math.ceil(sizeBytes / BLOCK_BYTES) - number * BLOCKS_PER_PAGE
-  if (blocks >= BLOCKS_PER_PAGE) return FULL_PAGE
+  const blocks = blocksIn(number, sizeBytes)
   const page = Buffer.alloc(PAGE_BYTES)
   page.fill(0xff, 0, blocks >>> 3)
   if ((blocks & 7) !== 0) page[blocks >>> 3] = (1 << (blocks & 7)) - 1
@@ -115,7 +117,7 @@ export class TrackingStore {
     const payload = Buffer.alloc(extents.length * EXTENT_NUMBER_BYTES)
     const end = extentsOf(this.sizeBytes)
     for (const [place, extent] of extents.entries()) {
-      assert(extent >= 0 && extent < end, 'a hot extent lies on the disk')
+      assert(Number.isSafeInteger(extent) && extent >= 0 && extent < end, 'a hot extent lies on the disk')
       payload.writeUInt32BE(extent, place * EXTENT_NUMBER_BYTES)
     }
     return this.log.save(new Map([[0, payload]]))

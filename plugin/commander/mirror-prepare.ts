@@ -8,7 +8,7 @@ import { firstReplica, giveUpFirstReplica } from '../../lib/dom0/mirror/first-re
 import { hostId, mirrorIds, poolOfKey } from '../../lib/dom0/mirror/identity'
 import { endOrphan } from '../../lib/dom0/mirror/orphan'
 import { readMirrorRecord, writeMirrorRecord, writeWhole, type MirrorRecord } from '../../lib/dom0/mirror/record'
-import { lookAtReplica } from '../../lib/dom0/mirror/replica-facts'
+import { lookAtReplica, type ReplicaAsFound } from '../../lib/dom0/mirror/replica-facts'
 import { checkDiskAddress, checkLinkAddresses, checkLinkPort } from '../../lib/dom0/mirror/surroundings'
 import { PoolKeyUnusable, readPoolKey } from '../../lib/dom0/pool-keys'
 import { codeOf, textOf } from '../../lib/dom0/system-error'
@@ -25,9 +25,9 @@ import type { WorkerSpec, WorkerVolume } from '../../lib/wire/worker-api'
  */
 export async function prepareSide(options: MirrorOptions, log: Log): Promise<WorkerSpec> {
   const pool = options.pair === null ? null : poolOf(options.pair)
+  const record = recordOf(options)
   const made = occupy(options)
   try {
-    const record = recordOf(options)
     await endOrphan(join(options.folder, 'control.sock'))
     const verdict = await looked(options, record, log)
     const spec = specOf(options, pool, verdict.sizeBytes)
@@ -99,21 +99,28 @@ async function looked(options: MirrorOptions, record: MirrorRecord | null, log: 
   }
   await checkDiskAddress(listen)
   const place = formatReplicaSource(replica)
-  const { path, metadata } = placeOf(options)
   return replicaVerdict({
     ...{ mirror: name, place, volume: mirrorIds(name).volume, create, overwrite, sizeBytesAsked: sizeBytes },
     ...{ alone: pair === null, servedBefore: record?.replica === place },
-    ...(await lookAtReplica(path, metadata ?? path)),
+    ...(await lookAt(options, place)),
   })
 }
 
-/** A device has no file system around it for metadata. */
-function placeOf({ replica, folder }: MirrorOptions): Pick<WorkerVolume, 'path' | 'metadata'> {
-  if (replica.kind === 'nbd') {
-    const reason = 'A replica on another NBD server is not supported here yet.'
-    throw badOption('replica', formatReplicaSource(replica), reason, 'Use file:PATH or dev:PATH.')
+async function lookAt(options: MirrorOptions, place: string): Promise<ReplicaAsFound> {
+  const { path, metadata } = placeOf(options)
+  try {
+    return await lookAtReplica(options.replica, metadata ?? path)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    const todo = 'Name a replica that can be opened here, and that nothing else uses.'
+    throw new Refusal('HOLDFAST_MIRROR_REPLICA', { mirror: options.name, replica: place, reason: `${textOf(error)}.`, todo })
   }
-  return replica.kind === 'file' ? { path: replica.path } : { path: replica.path, metadata: join(folder, 'replica') }
+}
+
+/** A device and another server have no folder for metadata. */
+function placeOf({ replica, folder }: MirrorOptions): Pick<WorkerVolume, 'path' | 'source' | 'metadata'> {
+  if (replica.kind === 'file') return { path: replica.path }
+  return { path: formatReplicaSource(replica), source: replica, metadata: join(folder, 'replica') }
 }
 
 function specOf(options: MirrorOptions, pool: string | null, sizeBytes: number): WorkerSpec {

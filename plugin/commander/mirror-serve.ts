@@ -42,7 +42,7 @@ async function serveSide(options: MirrorOptions): Promise<void> {
     name: 'the worker',
     argv: [beside('holdfast-worker'), folder],
     log,
-    pauseMs: (livedMs) => pause.ended(livedMs),
+    pauseMs: () => pause.ended(),
     // What a killed one left: a client must not find the socket of a disk that the other side serves.
     before: () => 'unix' in listen && rmSync(listen.unix, { force: true }),
   })
@@ -51,7 +51,10 @@ async function serveSide(options: MirrorOptions): Promise<void> {
   try {
     await Promise.all([
       worker.ended.finally(() => over.abort()),
-      attendWorker({ controlSocket: join(folder, 'control.sock'), volume: mirrorIds(name).volume, log, until: over.signal }),
+      attendWorker({
+        ...{ controlSocket: join(folder, 'control.sock'), volume: mirrorIds(name).volume, log },
+        ...{ up: () => pause.up(), isUp: () => pause.isUp, until: over.signal },
+      }),
     ])
   } finally {
     await worker.stop()

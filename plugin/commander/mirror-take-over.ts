@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import { takeOverWords } from '../../lib/core/standalone/take-over-words'
+import { DOM0 } from '../../lib/dom0/mirror/attend'
+import { mirrorIds } from '../../lib/dom0/mirror/identity'
 import type { WorkerApi } from '../../lib/wire/worker-api'
 import { servedMirror, type ServedMirror } from './mirror-ask'
 import { json, type CommandWorld } from './terminal'
 
 /** A side that died a moment ago was heard a moment ago: it is asked about for longer than a worker remembers. */
 const HEARD_LIMIT_MS = 2000
-const SERVED_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 100
 
 export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWorld): void {
@@ -24,14 +25,13 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
         const { name } = mirror.record
         throw new Refusal('HOLDFAST_TAKE_OVER_REFUSED', { mirror: name, rule: answer.why, ...takeOverWords(answer.why) })
       }
-      const served = await untilServed(mirror)
+      // `mirror serve` does so, too, when it next looks.
+      const { volume } = mirrorIds(mirror.record.name)
+      await mirror.ask('attach', { volume, domain: DOM0 })
+      await mirror.ask('activate', { volume, domain: DOM0 })
+      const { name, host, listen } = mirror.record
       if (asJson) terminal.out(json(answer))
-      else
-        terminal.out(
-          `${mirror.record.host} holds ${mirror.record.name} in term ${answer.term}. ${
-            served ? `The disk is served at ${mirror.record.listen}.` : 'The disk is not served yet: holdfast mirror status'
-          }\n`,
-        )
+      else terminal.out(`${host} holds ${name} in term ${answer.term}. The disk is served at ${listen}.\n`)
     })
   mirror
     .command('stop')
@@ -51,14 +51,4 @@ async function takeOver({ ask }: ServedMirror): Promise<WorkerApi['take-over']['
     if (answer.taken || answer.why !== 'holder-alive' || performance.now() > untilMs) return answer
     await sleep(LOOK_EVERY_MS)
   }
-}
-
-async function untilServed({ ask }: ServedMirror): Promise<boolean> {
-  const untilMs = performance.now() + SERVED_LIMIT_MS
-  while (performance.now() < untilMs) {
-    const { volumes } = await ask('status', {})
-    if (volumes.every(({ attachedTo }) => attachedTo !== null)) return true
-    await sleep(LOOK_EVERY_MS)
-  }
-  return false
 }

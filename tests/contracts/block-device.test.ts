@@ -3,24 +3,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openBlockFile } from '../../lib/dom0/block-file'
 import type { BlockDevice } from '../../lib/ports/block-device'
+import { SEED } from '../wire/seeded'
+import { Dice } from '../world/prng'
+import { KEEPERS, type Kept } from './block-keepers'
 
 const MIB = 1024 * 1024
 const SIZE = 16 * MIB
 
-describe.each([
-  [
-    'a file',
-    async (folder: string): Promise<BlockDevice> => openBlockFile({ path: join(folder, 'disk'), sizeBytes: SIZE, create: true }),
-  ],
-])('the contract of a block device, kept by %s', (_name, make) => {
+describe.each(KEEPERS)(`the contract of a block device, kept by $name (HOLDFAST_TEST_SEED=${SEED})`, ({ keep }) => {
   let folder = ''
   let device: BlockDevice
+  let stop: Kept['stop'] = () => undefined
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-block-'))
-    device = await make(folder)
+    const kept = await keep(folder, SIZE)
+    device = kept.device
+    stop = kept.stop
   })
   afterEach(async () => {
     await device.close()
+    await stop()
     rmSync(folder, { recursive: true })
   })
   const read = async (offset: number, length: number): Promise<Buffer> => {
@@ -61,6 +63,47 @@ describe.each([
     expect((await read(1000, length)).equals(Buffer.alloc(length))).toBe(true)
     expect((await read(0, 1000)).equals(Buffer.alloc(1000, 0x77))).toBe(true)
     expect((await read(1000 + length, 5000)).equals(Buffer.alloc(5000, 0x77))).toBe(true)
+  })
+
+  test('changes side by side, at any offset and length, leave what each of them wrote', async () => {
+    const dice = new Dice(SEED)
+    const model = Buffer.alloc(SIZE)
+    for (let round = 0; round < 12; round++) {
+      const changes: Promise<void>[] = []
+      // Neighbours touch, so that they share blocks of any size, but do not overlap.
+      for (let at = dice.below(3000); at < SIZE / 8;) {
+        const length = 1 + dice.below(dice.chance(0.1) ? 300_000 : 3000)
+        const [from, to] = dice.chance(0.3) ? [at - (at % 4096) + 4096, at - (at % 4096) + 8192] : [at, at + length]
+        const fill = dice.chance(0.3) ? 0 : 1 + dice.below(255)
+        model.fill(fill, from, to)
+        changes.push(
+          fill === 0 ? device.zero(from, to - from, dice.chance(0.5)) : device.write(from, Buffer.alloc(to - from, fill)),
+        )
+        at = to + (dice.chance(0.5) ? 0 : dice.below(2000))
+      }
+      await Promise.all(changes)
+    }
+    const found = await read(0, SIZE)
+    expect(found.equals(model)).toBe(true)
+    for (let round = 0; round < 50; round++) {
+      const [at, length] = [dice.below(SIZE / 8), 1 + dice.below(10_000)]
+      expect((await read(at, length)).equals(model.subarray(at, at + length))).toBe(true)
+    }
+  })
+
+  test('nothing at all may be asked for', async () => {
+    await device.write(5, Buffer.alloc(0))
+    await device.read(SIZE, Buffer.alloc(0))
+    await device.zero(7, 0, true)
+    await device.flush()
+  })
+
+  test('a closed one answers nothing, and may be closed again', async () => {
+    await device.close()
+    await expect(device.read(0, Buffer.alloc(512))).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(device.write(0, Buffer.alloc(512))).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(device.flush()).rejects.toMatchObject({ code: 'EBADF' })
+    await device.close()
   })
 
   test('nothing outside is touched', async () => {

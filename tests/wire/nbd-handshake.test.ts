@@ -72,17 +72,37 @@ describe('the NBD negotiation, byte by byte', () => {
 
   test.each([
     ['STARTTLS is against policy', '00000005 00000000', '00000005 80000002 00000000'],
-    ['structured replies are not supported', '00000008 00000000', '00000008 80000001 00000000'],
+    ['EXTENDED_HEADERS are not supported', '0000000b 00000000', '0000000b 80000001 00000000'],
     ['an option nobody knows', '0000abcd 00000003 010203', '0000abcd 80000001 00000000'],
+    ['GO without anything', '00000007 00000000', '00000007 80000003 00000000'],
     ['GO too short to hold a name', '00000007 00000004 00000000', '00000007 80000003 00000000'],
     ['GO whose name is longer than it', '00000007 00000006 00000001 0000', '00000007 80000003 00000000'],
+    ['GO whose name is longer than anything', '00000007 00000006 ffffffff 0000', '00000007 80000003 00000000'],
+    [
+      'GO with a name past what the protocol allows',
+      `00000007 00001007 00001001 ${'61'.repeat(0x1001)} 0000`,
+      '00000007 80000003 00000000',
+    ],
     ['GO with more wishes announced than sent', '00000007 00000008 00000000 0002 0003', '00000007 80000003 00000000'],
+    ['GO with fewer wishes announced than sent', '00000007 0000000a 00000000 0001 0003 0001', '00000007 80000003 00000000'],
     ['an option too large', `0000abcd 00002001 ${'00'.repeat(0x2001)}`, '0000abcd 80000009 00000000'],
   ])('%s, and the talk goes on', (_name, option, answer) => {
     expect(sent(hex('00000003', OPTION, option))).toBe(text(REPLY, answer))
     expect(sent(Buffer.concat([hex('00000003', OPTION, option), GO.subarray(4)]))).toBe(
       text(REPLY, answer, REPLY, '00000007', INFO_EXPORT, REPLY, '00000007', ACK),
     )
+  })
+
+  test.each([
+    ['the longest name', `00000007 00001006 00001000 ${'61'.repeat(0x1000)} 0000`],
+    ['every wish that fits', `00000007 00002000 00000006 6469736b2d30 0ffa ${'0003'.repeat(0xffa)}`],
+  ])('%s is taken', (_name, option) => {
+    expect(events([hex('00000003', OPTION, option)]).map(({ kind }) => kind)).toEqual(['open'])
+  })
+
+  test('a wish is answered once, however often it is repeated', () => {
+    const wish = hex('00000003', OPTION, `00000006 00002000 00000006 6469736b2d30 0ffa ${'0003'.repeat(0xffa)}`)
+    expect(sent(wish).length / 2).toBe(3 * 20 + 12 + 14)
   })
 
   test('ABORT is acknowledged, then the end', () => {
@@ -95,10 +115,16 @@ describe('the NBD negotiation, byte by byte', () => {
     ['flags nobody knows', hex('00000004')],
     ['an option without its magic', hex('00000003', '49484156454f5055', '00000007 00000000')],
     ['a name of megabytes', hex('00000003', OPTION, '00000001 00400000')],
+    ['a name past what the protocol allows', hex('00000003', OPTION, '00000001 00001001', '61'.repeat(0x1001))],
     ['a new option in the oldest dialect', hex('00000000', OPTION, '00000003 00000000')],
     ['endless haggling', Buffer.concat([hex('00000003'), ...Array<Buffer>(257).fill(hex(OPTION, '0000abcd 00000000'))])],
   ])('%s ends the connection', (_name, bytes) => {
     const last = events([bytes, GO]).at(-1)
     expect(last).toMatchObject({ kind: 'close', orderly: false })
+  })
+
+  test('whoever haggles up to the limit is served', () => {
+    const haggling = Array<Buffer>(255).fill(hex(OPTION, '0000abcd 00000000'))
+    expect(events([Buffer.concat([hex('00000003'), ...haggling, GO.subarray(4)])]).at(-1)).toMatchObject({ kind: 'open' })
   })
 })

@@ -11,6 +11,10 @@ export interface Attended {
   readonly controlSocket: string
   readonly volume: VolumeKey
   readonly log: Log
+  /** Told with each look that finds the worker in its role. */
+  readonly up: () => void
+  /** Whether it was told since the worker's start. */
+  readonly isUp: () => boolean
   readonly until: AbortSignal
 }
 
@@ -19,17 +23,17 @@ const LOOK_SOON_MS = 50
 const LOOK_LATER_MS = 500
 const ASK_LIMIT_MS = 2000
 /** Whom the disk serves: no guest of a toolstack, so nothing is paused or destroyed when the claim is lost. */
-const DOM0 = '0'
+export const DOM0 = '0'
 
 /** Serves the disk whenever this side holds the claim, as a daemon does it for a guest that starts. */
-export async function attendWorker({ controlSocket, volume, log, until }: Attended): Promise<void> {
+export async function attendWorker({ controlSocket, volume, log, up, isUp, until }: Attended): Promise<void> {
   const ask = <F extends keyof WorkerApi>(fn: F, body: WorkerApi[F]['ask']): Promise<WorkerApi[F]['answer'] | null> =>
     unlessAway(askSocket<WorkerApi, F>(fn, body, { socket: controlSocket, limitMs: ASK_LIMIT_MS }))
   const serve = async (): Promise<boolean> => {
     try {
-      await ask('attach', { volume, domain: DOM0 })
+      const attached = await ask('attach', { volume, domain: DOM0 })
       await ask('activate', { volume, domain: DOM0 })
-      return true
+      return attached !== null
     } catch (error) {
       if (!(error instanceof DaemonBug)) throw error
       if (error.message !== trouble) log.error('the disk cannot be served yet', { error: error.message })
@@ -45,8 +49,8 @@ export async function attendWorker({ controlSocket, volume, log, until }: Attend
     if (state === 'to-be-served' && (await serve())) continue
     if (state !== said) log.info(SAYS[state], { term: status?.claim?.claim.term ?? null })
     said = state
-    const settled = state !== 'starting' && state !== 'waiting'
-    await sleep(settled ? LOOK_LATER_MS : LOOK_SOON_MS, undefined, { signal: until }).catch(() => undefined)
+    if (state !== 'starting' && state !== 'waiting') up()
+    await sleep(isUp() ? LOOK_LATER_MS : LOOK_SOON_MS, undefined, { signal: until }).catch(() => undefined)
   }
 }
 

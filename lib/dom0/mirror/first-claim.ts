@@ -18,6 +18,8 @@ export interface PairFacts {
 }
 
 const WITNESS_LIMIT_MS = 5000
+/** What OpenSSL calls an answer to a wrong key, or to a pool that the witness has no key of. */
+const KEY_REFUSED = /\bSSL alert\b|bad record mac|unknown psk identity/i
 
 /** Runs `act` with a witness client that is patient enough for an operator. Rejects with Refusal when the witness is silent. */
 async function withWitness<T>(pair: PairFacts, act: (witness: WitnessClient) => Promise<T>): Promise<T> {
@@ -27,7 +29,10 @@ async function withWitness<T>(pair: PairFacts, act: (witness: WitnessClient) => 
     return await act(witness)
   } catch (error) {
     if (!(error instanceof WitnessUnreachable)) throw error
-    throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { address, reason: `${error.message}.` })
+    const [reason = ''] = error.message.split('\n')
+    if (!KEY_REFUSED.test(reason)) throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { address, reason: `${reason}.` })
+    const todo = 'Use the key file that the witness was started with, on both sides.'
+    throw claimRefusal(pair.mirror, `The witness at ${address} does not accept the key.`, todo)
   } finally {
     witness.close()
   }

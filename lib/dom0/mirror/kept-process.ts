@@ -7,8 +7,8 @@ export interface KeptProcessOptions {
   /** A script for this Node, and its arguments. */
   readonly argv: readonly string[]
   readonly log: Log
-  /** Milliseconds to wait before the next start, for a process that lived so long. */
-  readonly pauseMs: (livedMs: number) => number
+  /** Asked when the process has ended: milliseconds to wait before the next start. */
+  readonly pauseMs: () => number
   /** Called before each start. */
   readonly before?: () => void
 }
@@ -55,10 +55,9 @@ class Kept {
     const { name, log, pauseMs, before } = this.options
     while (!this.isTold()) {
       before?.()
-      const bornMs = performance.now()
       const how = await this.life()
       if (how === '0' || this.isTold()) return
-      const waitMs = pauseMs(performance.now() - bornMs)
+      const waitMs = pauseMs()
       log.warn(`${name} ended and is started again`, { how, waitMs })
       await sleep(waitMs, undefined, { signal: this.told.signal }).catch(() => undefined)
     }

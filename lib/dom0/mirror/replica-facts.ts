@@ -1,9 +1,13 @@
-import { readFile, realpath, stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { constants } from 'node:fs'
+import { access, readFile, realpath, stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import type { ReplicaMetadata } from '../../core/domain/volume'
+import type { ReplicaSource } from '../../wire/replica-source'
+import { sizeOfNbd } from '../block-nbd'
+import { openDevice } from '../open-device'
 import { systemFiles } from '../replica-files'
 import { replicaMetadata } from '../replica-metadata'
-import { codeOf } from '../system-error'
+import { codeOf, failure } from '../system-error'
 
 export interface ReplicaAsFound {
   /** Bytes of the image or device; null: there is none. */
@@ -13,31 +17,50 @@ export interface ReplicaAsFound {
   readonly metadata: ReplicaMetadata | null | 'damaged' | 'newer'
 }
 
-/** What is at the place of a replica. Nothing is changed. Rejects with the system's error when it cannot be looked at. */
-export async function lookAtReplica(path: string, metadataPath: string): Promise<ReplicaAsFound> {
-  return { ...(await imageAt(path)), metadata: await metadataAt(metadataPath) }
+/**
+ * What is at the place of a replica, whose files of metadata begin with `metadataBase`. Nothing is changed. Rejects with the
+ * codes of `openDevice` when it will not be usable.
+ */
+export async function lookAtReplica(source: ReplicaSource, metadataBase: string): Promise<ReplicaAsFound> {
+  const found = source.kind === 'file' ? await imageAt(source.path) : await deviceAt(source)
+  return { ...found, metadata: await metadataAt(metadataBase) }
 }
 
-async function imageAt(path: string): Promise<Omit<ReplicaAsFound, 'metadata'>> {
+type Bytes = Omit<ReplicaAsFound, 'metadata'>
+const NONE: Bytes = { sizeBytesFound: null, isBlank: true }
+
+async function imageAt(path: string): Promise<Bytes> {
   try {
     const found = await stat(path)
-    if (found.isBlockDevice()) return { sizeBytesFound: await deviceBytes(path), isBlank: false }
+    if (found.isBlockDevice()) throw failure('EINVAL', 'a block device is written dev:PATH')
+    if (!found.isFile()) throw failure('EINVAL', `${path} is not a file`)
+    await access(path, constants.R_OK | constants.W_OK)
     // What a crash leaves of an image that was being made.
-    if (found.size === 0) return { sizeBytesFound: null, isBlank: true }
-    return { sizeBytesFound: found.size, isBlank: found.blocks === 0 }
+    return found.size === 0 ? NONE : { sizeBytesFound: found.size, isBlank: found.blocks === 0 }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-    return { sizeBytesFound: null, isBlank: true }
+    await access(dirname(path), constants.W_OK | constants.X_OK)
+    return NONE
   }
 }
 
-/** The kernel counts in sectors of 512 bytes, whatever the disk's own are. */
-const deviceBytes = async (path: string): Promise<number> =>
-  512 * Number(await readFile(`/sys/class/block/${basename(await realpath(path))}/size`, 'utf8'))
+/** Opened once: one that is mounted or served by somebody else is of no use. */
+async function deviceAt(source: Exclude<ReplicaSource, { kind: 'file' }>): Promise<Bytes> {
+  const sizeBytesFound = source.kind === 'nbd' ? await sizeOfNbd(source) : await sizeOfDevice(source.path)
+  const device = await openDevice(source, sizeBytesFound, false)
+  await device.close()
+  return { sizeBytesFound, isBlank: false }
+}
 
-async function metadataAt(path: string): Promise<ReplicaAsFound['metadata']> {
+/** The kernel counts in sectors of 512 bytes, whatever the disk's own are. */
+async function sizeOfDevice(path: string): Promise<number> {
+  if (!(await stat(path)).isBlockDevice()) throw failure('ENOTBLK', `${path} is not a block device`)
+  return 512 * Number(await readFile(`/sys/class/block/${basename(await realpath(path))}/size`, 'utf8'))
+}
+
+async function metadataAt(base: string): Promise<ReplicaAsFound['metadata']> {
   try {
-    return (await replicaMetadata(systemFiles, path).load())?.metadata ?? null
+    return (await replicaMetadata(systemFiles, base).load())?.metadata ?? null
   } catch (error) {
     if (codeOf(error) === 'METADATA_DAMAGED') return 'damaged'
     if (codeOf(error) === 'METADATA_NEWER') return 'newer'

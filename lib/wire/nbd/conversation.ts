@@ -1,11 +1,16 @@
 import { assert } from '../../core/domain/assert'
-import { ByteQueue } from '../byte-queue'
-import { greeting, NbdHandshake, type NbdOffer } from './handshake'
-import { NbdRequests, replyHeader, type NbdRequest } from './requests'
+import { greeting, NbdHandshake, type NbdOffer, type NbdPolicy } from './handshake'
+import { Inbox } from './inbox'
+import { NbdReplies, REPLY_BYTES_MAX } from './replies'
+import { NbdRequests, type NbdRequest } from './requests'
 
 export type NbdEvent =
   | { readonly kind: 'send'; readonly bytes: Buffer }
+  /** `bytes` are sent, then the client begins TLS; nothing is understood before `secured()`. */
+  | { readonly kind: 'start-tls'; readonly bytes: Buffer }
   | { readonly kind: 'open'; readonly bytes: Buffer; readonly offer: NbdOffer }
+  /** A write has begun; so many bytes will be held until it is a request. */
+  | { readonly kind: 'payload'; readonly bytes: number }
   /** `clientCannotFlush`: the client never showed that it knows flush or FUA, so an answered write has to be safe by itself. */
   | { readonly kind: 'request'; readonly request: NbdRequest; readonly clientCannotFlush: boolean }
   /**
@@ -14,17 +19,22 @@ export type NbdEvent =
    */
   | { readonly kind: 'close'; readonly bytes: Buffer; readonly orderly: boolean; readonly reason: string }
 
-/** One connection, seen from the server. Feed it bytes, then ask for events until there are none. */
+/** One connection, seen from the server. Put its bytes into the inbox, then ask for events until there are none. */
 export class NbdConversation {
-  private readonly queue = new ByteQueue()
   private readonly handshake: NbdHandshake
   private requests: NbdRequests | null = null
   private clientCannotFlush = false
   private closed = false
+  /** Speaks the dialect agreed on. */
+  replies = new NbdReplies(false)
 
-  constructor(offers: readonly NbdOffer[]) {
+  constructor(
+    offers: readonly NbdOffer[],
+    private readonly inbox = new Inbox(),
+    policy?: NbdPolicy,
+  ) {
     assert(offers.length > 0, 'a socket offers at least one export')
-    this.handshake = new NbdHandshake(offers)
+    this.handshake = new NbdHandshake(offers, policy)
   }
 
   greeting(): Buffer {
@@ -36,8 +46,9 @@ export class NbdConversation {
     return this.requests !== null && !this.closed
   }
 
-  feed(chunk: Buffer): void {
-    if (!this.closed) this.queue.push(chunk)
+  /** TLS stands; the inbox gets what it carries from now on. */
+  secured(): void {
+    this.handshake.secured()
   }
 
   next(): NbdEvent | null {
@@ -46,21 +57,38 @@ export class NbdConversation {
   }
 
   private negotiate(): NbdEvent | null {
-    const step = this.handshake.next(this.queue)
-    if (step === null || step.kind === 'send') return step
-    if (step.kind === 'close') return this.close(step.bytes, step.byClient, step.reason)
-    this.requests = new NbdRequests(step.offer.sizeBytes, step.offer.readOnly)
-    this.clientCannotFlush = step.dialect === 'export-name'
-    return { kind: 'open', bytes: step.bytes, offer: step.offer }
-  }
-
-  private serve(requests: NbdRequests): NbdEvent | null {
-    const step = requests.next(this.queue)
+    const step = this.handshake.next(this.inbox)
     switch (step?.kind) {
       case undefined:
         return null
-      case 'answered':
-        return { kind: 'send', bytes: replyHeader(step.cookie, step.error) }
+      case 'send':
+        return step
+      case 'start-tls':
+        // Whoever is on the wire could have put them there, to be taken for the client's words under TLS.
+        return this.inbox.length > 0 ? this.close(Buffer.alloc(0), false, 'bytes that came before TLS') : step
+      case 'close':
+        return this.close(step.bytes, step.byClient, step.reason)
+      case 'chosen': {
+        const { bytes, offer, structured, blockStatus } = step
+        this.requests = new NbdRequests({ sizeBytes: offer.sizeBytes, readOnly: offer.readOnly, structured, blockStatus })
+        this.replies = new NbdReplies(structured)
+        this.clientCannotFlush = step.dialect === 'export-name'
+        return { kind: 'open', bytes, offer }
+      }
+    }
+  }
+
+  private serve(requests: NbdRequests): NbdEvent | null {
+    const step = requests.next(this.inbox)
+    switch (step?.kind) {
+      case undefined:
+        return null
+      case 'payload':
+        return step
+      case 'answered': {
+        const bytes = Buffer.alloc(REPLY_BYTES_MAX)
+        return { kind: 'send', bytes: bytes.subarray(0, this.replies.putResult(bytes, 0, step.to, step.isRead, step.error)) }
+      }
       case 'disconnect':
         return this.close(Buffer.alloc(0), true, 'disconnected by the client')
       case 'garbage':

@@ -1,31 +1,46 @@
-import type { ByteQueue } from '../byte-queue'
+import { assert } from '../../core/domain/assert'
+import type { Intake } from './inbox'
 import {
   GREETING_MAGIC,
   HANDSHAKE,
   INFO,
+  NAME_BYTES_MAX,
   OPTION,
   OPTION_BYTES_MAX,
   OPTION_MAGIC,
   OPTION_REPLY,
-  OPTION_REPLY_MAGIC,
   OPTIONS_MAX,
-  PAYLOAD_BYTES_MAX,
-  TRANSMISSION,
 } from './numbers'
+import * as options from './options'
+import type { NbdOffer } from './options'
 
-/** One disk offered on a socket. */
-export interface NbdOffer {
-  readonly name: string
-  readonly sizeBytes: number
-  readonly readOnly: boolean
+export type { NbdOffer }
+
+export interface NbdPolicy {
+  /** `required`: nothing of the disks is told before TLS. `off`: there is none. */
+  readonly tls: 'off' | 'required'
+  /** Structured replies and the contexts that need them are offered. */
+  readonly structured: boolean
 }
 
 export type HandshakeStep =
   | { readonly kind: 'send'; readonly bytes: Buffer }
-  /** Requests follow. `dialect` tells old clients, who were never told in words what the export can do, from new ones. */
-  | { readonly kind: 'chosen'; readonly bytes: Buffer; readonly offer: NbdOffer; readonly dialect: 'export-name' | 'go' }
+  /** After `bytes` the client begins TLS. What follows counts from `secured()` on. */
+  | { readonly kind: 'start-tls'; readonly bytes: Buffer }
+  /** Requests follow, on the terms agreed. */
+  | ({ readonly kind: 'chosen'; readonly bytes: Buffer } & NbdTerms)
   /** `bytes`, perhaps empty, are sent before the connection is closed. */
   | { readonly kind: 'close'; readonly bytes: Buffer; readonly reason: string; readonly byClient: boolean }
+
+export interface NbdTerms {
+  readonly offer: NbdOffer
+  /** Tells old clients, who were never told in words what the export can do, from new ones. */
+  readonly dialect: 'export-name' | 'go'
+  /** Reads are answered with structured replies. */
+  readonly structured: boolean
+  /** The client may ask what is allocated. */
+  readonly blockStatus: boolean
+}
 
 const NOTHING = Buffer.alloc(0)
 
@@ -38,16 +53,11 @@ export function greeting(): Buffer {
   return bytes
 }
 
-export function transmissionFlags(offer: NbdOffer): number {
-  const { hasFlags, readOnly, sendFlush, sendFua, sendTrim, sendWriteZeroes, canMultiConn } = TRANSMISSION
-  const always = hasFlags | sendFlush | sendFua | sendTrim | sendWriteZeroes | canMultiConn
-  return offer.readOnly ? always | readOnly : always
-}
-
 /**
  * The server's half of the negotiation:
  *
  *     greeting -> client flags -> option* -> EXPORT_NAME or GO -> chosen
+ *                                   └ STARTTLS -> secured() -> option* ...
  *
  * A socket with one offer accepts any name: tapdisk asks for `tapdisk_client` and a NUL, whatever the disk.
  */
@@ -56,13 +66,28 @@ export class NbdHandshake {
   private option: { readonly code: number; readonly lengthBytes: number } | null = null
   private skipBytes = 0
   private optionsSeen = 0
+  private channel: 'plain' | 'upgrading' | 'secure' = 'plain'
+  private structured = false
+  /** The disk whose allocation the client wants to ask about. */
+  private contextOf: NbdOffer | null = null
 
-  constructor(private readonly offers: readonly NbdOffer[]) {}
+  constructor(
+    private readonly offers: readonly NbdOffer[],
+    private readonly policy: NbdPolicy = { tls: 'off', structured: true },
+  ) {}
+
+  /** TLS stands: what was said before it might have been anybody's. */
+  secured(): void {
+    assert(this.channel === 'upgrading', 'TLS follows the option that asks for it')
+    this.channel = 'secure'
+    this.structured = false
+    this.contextOf = null
+  }
 
   /** The next step that the bytes allow, or null when more are needed. After `chosen` and `close` it must not be called. */
-  next(queue: ByteQueue): HandshakeStep | null {
+  next(queue: Intake): HandshakeStep | null {
     this.skipBytes -= queue.skip(this.skipBytes)
-    if (this.skipBytes > 0) return null
+    if (this.skipBytes > 0 || this.channel === 'upgrading') return null
     if (this.flags === null) {
       const bytes = queue.take(4)
       if (bytes === null) return null
@@ -88,69 +113,104 @@ export class NbdHandshake {
     if (code === OPTION.exportName) return close(`a name of ${lengthBytes} bytes`)
     this.option = null
     this.skipBytes = lengthBytes
-    return { kind: 'send', bytes: optionReply(code, OPTION_REPLY.tooBig) }
+    return reply(code, OPTION_REPLY.tooBig)
   }
 
   private answer(code: number, payload: Buffer, flags: number): HandshakeStep {
     if ((flags & HANDSHAKE.fixedNewstyle) === 0 && code !== OPTION.exportName)
       return close(`option ${code} in the oldest dialect`)
+    if (code === OPTION.abort)
+      return {
+        kind: 'close',
+        bytes: options.optionReply(code, OPTION_REPLY.ack),
+        reason: 'aborted by the client',
+        byClient: true,
+      }
+    if (code === OPTION.startTls) return this.startTls(payload)
+    if (this.policy.tls === 'required' && this.channel !== 'secure')
+      return code === OPTION.exportName ? close('a disk chosen before TLS') : reply(code, OPTION_REPLY.tlsRequired)
+    return this.answerSecure(code, payload, flags)
+  }
+
+  private answerSecure(code: number, payload: Buffer, flags: number): HandshakeStep {
     switch (code) {
       case OPTION.exportName:
-        return this.exportName(payload.toString('utf8'), (flags & HANDSHAKE.noZeroes) !== 0)
-      case OPTION.abort:
-        return { kind: 'close', bytes: optionReply(code, OPTION_REPLY.ack), reason: 'aborted by the client', byClient: true }
+        return this.exportName(payload, (flags & HANDSHAKE.noZeroes) !== 0)
       case OPTION.list:
-        return { kind: 'send', bytes: payload.length === 0 ? this.list() : optionReply(code, OPTION_REPLY.invalid) }
-      case OPTION.startTls:
-        return { kind: 'send', bytes: optionReply(code, OPTION_REPLY.policy) }
+        return payload.length > 0 ? reply(code, OPTION_REPLY.invalid) : this.list()
       case OPTION.info:
       case OPTION.go:
         return this.inform(code, payload)
+      case OPTION.structuredReply:
+        return this.agreeOnStructure(payload)
+      case OPTION.listMetaContext:
+      case OPTION.setMetaContext:
+        return this.contexts(code, payload)
       default:
-        return { kind: 'send', bytes: optionReply(code, OPTION_REPLY.unsupported) }
+        return reply(code, OPTION_REPLY.unsupported)
     }
   }
 
-  private exportName(name: string, noZeroes: boolean): HandshakeStep {
-    const offer = this.find(name)
+  private startTls(payload: Buffer): HandshakeStep {
+    const code = OPTION.startTls
+    if (this.policy.tls === 'off') return reply(code, OPTION_REPLY.policy)
+    if (payload.length > 0 || this.channel === 'secure') return reply(code, OPTION_REPLY.invalid)
+    this.channel = 'upgrading'
+    return { kind: 'start-tls', bytes: options.optionReply(code, OPTION_REPLY.ack) }
+  }
+
+  private agreeOnStructure(payload: Buffer): HandshakeStep {
+    if (!this.policy.structured) return reply(OPTION.structuredReply, OPTION_REPLY.unsupported)
+    if (payload.length > 0) return reply(OPTION.structuredReply, OPTION_REPLY.invalid)
+    this.structured = true
+    return reply(OPTION.structuredReply, OPTION_REPLY.ack)
+  }
+
+  private contexts(code: number, payload: Buffer): HandshakeStep {
+    if (!this.policy.structured) return reply(code, OPTION_REPLY.unsupported)
+    const listed = code === OPTION.listMetaContext
+    const asked = options.parseContexts(payload, listed)
+    if (!listed) this.contextOf = null
+    if (asked === null || !this.structured) return reply(code, OPTION_REPLY.invalid)
+    const offer = this.find(asked.name)
+    if (offer === undefined) return reply(code, OPTION_REPLY.unknownExport)
+    if (!listed && asked.allocation) this.contextOf = offer
+    const facts = asked.allocation ? [options.contextFact(listed)] : []
+    return { kind: 'send', bytes: options.factReplies(code, OPTION_REPLY.metaContext, facts) }
+  }
+
+  private exportName(payload: Buffer, noZeroes: boolean): HandshakeStep {
+    const name = payload.toString('utf8')
+    const offer = payload.length > NAME_BYTES_MAX ? undefined : this.find(name)
     if (offer === undefined) return close(`no export ${JSON.stringify(name.slice(0, 80))}`)
     const bytes = Buffer.alloc(noZeroes ? 10 : 134)
     bytes.writeBigUInt64BE(BigInt(offer.sizeBytes), 0)
-    bytes.writeUInt16BE(transmissionFlags(offer), 8)
-    return { kind: 'chosen', bytes, offer, dialect: 'export-name' }
+    bytes.writeUInt16BE(options.transmissionFlags(offer, this.structured), 8)
+    return this.choose(bytes, offer, 'export-name')
   }
 
-  private list(): Buffer {
-    const servers = this.offers.map(({ name }) => {
-      const text = Buffer.from(name, 'utf8')
-      const length = Buffer.alloc(4)
-      length.writeUInt32BE(text.length, 0)
-      return optionReply(OPTION.list, OPTION_REPLY.server, Buffer.concat([length, text]))
-    })
-    return Buffer.concat([...servers, optionReply(OPTION.list, OPTION_REPLY.ack)])
-  }
-
-  /** INFO and GO: u32 name length, name, u16 count, count times u16 wanted fact. */
-  private inform(code: number, payload: Buffer): HandshakeStep {
-    const invalid: HandshakeStep = { kind: 'send', bytes: optionReply(code, OPTION_REPLY.invalid) }
-    if (payload.length < 6) return invalid
-    const nameBytes = payload.readUInt32BE(0)
-    if (nameBytes > payload.length - 6) return invalid
-    const wanted = payload.subarray(6 + nameBytes)
-    if (wanted.length !== 2 * payload.readUInt16BE(4 + nameBytes)) return invalid
-    const offer = this.find(payload.toString('utf8', 4, 4 + nameBytes))
-    if (offer === undefined) return { kind: 'send', bytes: optionReply(code, OPTION_REPLY.unknownExport) }
-    const facts = [exportFact(offer)]
-    for (let at = 0; at < wanted.length; at += 2) {
-      const fact = wanted.readUInt16BE(at)
-      if (fact === INFO.name) facts.push(nameFact(offer))
-      if (fact === INFO.blockSize) facts.push(blockSizeFact())
+  private list(): HandshakeStep {
+    return {
+      kind: 'send',
+      bytes: options.factReplies(OPTION.list, OPTION_REPLY.server, this.offers.map(options.serverFact)),
     }
-    const bytes = Buffer.concat([
-      ...facts.map((fact) => optionReply(code, OPTION_REPLY.info, fact)),
-      optionReply(code, OPTION_REPLY.ack),
-    ])
-    return code === OPTION.go ? { kind: 'chosen', bytes, offer, dialect: 'go' } : { kind: 'send', bytes }
+  }
+
+  private inform(code: number, payload: Buffer): HandshakeStep {
+    const wish = options.parseWish(payload)
+    if (wish === null) return reply(code, OPTION_REPLY.invalid)
+    const offer = this.find(wish.name)
+    if (offer === undefined) return reply(code, OPTION_REPLY.unknownExport)
+    const facts = [options.exportFact(offer, this.structured)]
+    if (wish.wanted.includes(INFO.name)) facts.push(options.nameFact(offer))
+    if (wish.wanted.includes(INFO.blockSize)) facts.push(options.blockSizeFact())
+    const bytes = options.factReplies(code, OPTION_REPLY.info, facts)
+    return code === OPTION.go ? this.choose(bytes, offer, 'go') : { kind: 'send', bytes }
+  }
+
+  private choose(bytes: Buffer, offer: NbdOffer, dialect: NbdTerms['dialect']): HandshakeStep {
+    const { structured, contextOf } = this
+    return { kind: 'chosen', bytes, offer, dialect, structured, blockStatus: structured && contextOf === offer }
   }
 
   private find(name: string): NbdOffer | undefined {
@@ -158,37 +218,5 @@ export class NbdHandshake {
   }
 }
 
-function optionReply(option: number, type: number, data: Buffer = NOTHING): Buffer {
-  const header = Buffer.alloc(20)
-  header.writeBigUInt64BE(OPTION_REPLY_MAGIC, 0)
-  header.writeUInt32BE(option, 8)
-  header.writeUInt32BE(type, 12)
-  header.writeUInt32BE(data.length, 16)
-  return Buffer.concat([header, data])
-}
-
-function exportFact(offer: NbdOffer): Buffer {
-  const fact = Buffer.alloc(12)
-  fact.writeUInt16BE(INFO.export, 0)
-  fact.writeBigUInt64BE(BigInt(offer.sizeBytes), 2)
-  fact.writeUInt16BE(transmissionFlags(offer), 10)
-  return fact
-}
-
-function nameFact(offer: NbdOffer): Buffer {
-  const number = Buffer.alloc(2)
-  number.writeUInt16BE(INFO.name, 0)
-  return Buffer.concat([number, Buffer.from(offer.name, 'utf8')])
-}
-
-/** Any offset and length is served; 4 KiB is what the replica's file system likes best. */
-function blockSizeFact(): Buffer {
-  const fact = Buffer.alloc(14)
-  fact.writeUInt16BE(INFO.blockSize, 0)
-  fact.writeUInt32BE(1, 2)
-  fact.writeUInt32BE(4096, 6)
-  fact.writeUInt32BE(PAYLOAD_BYTES_MAX, 10)
-  return fact
-}
-
+const reply = (code: number, type: number): HandshakeStep => ({ kind: 'send', bytes: options.optionReply(code, type) })
 const close = (reason: string): HandshakeStep => ({ kind: 'close', bytes: NOTHING, reason, byClient: false })

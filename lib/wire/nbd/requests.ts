@@ -1,111 +1,139 @@
-import type { ByteQueue } from '../byte-queue'
-import { COMMAND, COMMAND_FLAG, NBD_ERROR, PAYLOAD_BYTES_MAX, REPLY_MAGIC, REQUEST_MAGIC, sendableError } from './numbers'
+import type { Inbox } from './inbox'
+import { COMMAND, COMMAND_FLAG, NBD_ERROR, PAYLOAD_BYTES_MAX, REQUEST_MAGIC } from './numbers'
+import type { Slab } from './slab'
 
-interface Asked {
-  /** The client's name of the request; the reply repeats it. */
-  readonly cookie: bigint
+/** What a client calls its request: eight bytes that the reply repeats, as two signed halves. */
+export interface Cookie {
+  readonly cookieHigh: number
+  readonly cookieLow: number
+}
+
+interface Asked extends Cookie {
   /** The flag as sent. */
   readonly fua: boolean
+  /** Bytes; 0 for flush. */
+  readonly offset: number
+  /** Bytes; 0 for flush, else never. */
+  readonly length: number
 }
-/** A request that is well formed and inside the export. Offsets and lengths in bytes; no length is zero. */
+/** A request that is well formed and inside the export. */
 export type NbdRequest =
-  | (Asked & { readonly kind: 'read' | 'trim'; readonly offset: number; readonly length: number })
-  | (Asked & { readonly kind: 'write'; readonly offset: number; readonly length: number; readonly data: Buffer })
-  /** `punch`: the space may be given back. */
-  | (Asked & { readonly kind: 'zero'; readonly offset: number; readonly length: number; readonly punch: boolean })
+  | (Asked & { readonly kind: 'read' })
+  | (Asked & { readonly kind: 'trim' })
   | (Asked & { readonly kind: 'flush' })
+  /** `slab` wants to have the data given back. */
+  | (Asked & { readonly kind: 'write'; readonly data: Buffer; readonly slab: Slab })
+  /** `punch`: the space may be given back. */
+  | (Asked & { readonly kind: 'zero'; readonly punch: boolean })
+  /** What is known of the stretch, or of its beginning when one extent is enough. */
+  | (Asked & { readonly kind: 'status'; readonly one: boolean })
 
 export type RequestStep =
   | { readonly kind: 'request'; readonly request: NbdRequest }
+  /** A write has begun; so much of it will be held until it is here. */
+  | { readonly kind: 'payload'; readonly bytes: number }
   /** Answered by the codec itself: refused, or nothing to do. */
-  | { readonly kind: 'answered'; readonly cookie: bigint; readonly error: number }
+  | { readonly kind: 'answered'; readonly to: Cookie; readonly isRead: boolean; readonly error: number }
   | { readonly kind: 'disconnect' }
   | { readonly kind: 'garbage'; readonly reason: string }
 
-interface Header {
-  readonly flags: number
-  readonly command: number
-  readonly cookie: bigint
-  /** A bigint until it is known to be inside the export. */
-  readonly offset: bigint
-  readonly length: number
+/** What was agreed on for one connection. */
+export interface RequestTerms {
+  readonly sizeBytes: number
+  readonly readOnly: boolean
+  readonly structured: boolean
+  readonly blockStatus: boolean
 }
 
 const HEADER_BYTES = 28
-const COMMANDS: ReadonlySet<number> = new Set(Object.values(COMMAND))
+const TWO_POW_32 = 2 ** 32
 const CHANGING: ReadonlySet<number> = new Set([COMMAND.write, COMMAND.trim, COMMAND.writeZeroes])
+/** FUA says nothing to commands that change nothing, and does no harm. */
+const FLAGS: ReadonlyMap<number, number> = new Map([
+  [COMMAND.read, COMMAND_FLAG.fua | COMMAND_FLAG.dontFragment],
+  [COMMAND.write, COMMAND_FLAG.fua],
+  [COMMAND.flush, COMMAND_FLAG.fua],
+  [COMMAND.trim, COMMAND_FLAG.fua],
+  [COMMAND.writeZeroes, COMMAND_FLAG.fua | COMMAND_FLAG.noHole],
+  [COMMAND.blockStatus, COMMAND_FLAG.fua | COMMAND_FLAG.oneExtent],
+])
 
-/** Requests of one connection after the negotiation. Oversized payloads are skipped, never held. */
+/** Requests of one connection after the negotiation. Payloads of refused writes are skipped, never held. */
 export class NbdRequests {
-  private header: Header | null = null
   private skipBytes = 0
+  /** The header that is looked at lies before its payload, and this one's payload has been announced. */
+  private announced = false
 
-  constructor(
-    private readonly sizeBytes: number,
-    private readonly readOnly: boolean,
-  ) {}
+  constructor(private readonly terms: RequestTerms) {}
 
   /** The next step that the bytes allow, or null when more are needed. After `garbage` it must not be called. */
-  next(queue: ByteQueue): RequestStep | null {
-    this.skipBytes -= queue.skip(this.skipBytes)
-    if (this.skipBytes > 0) return null
-    if (this.header === null) {
-      const bytes = queue.take(HEADER_BYTES)
-      if (bytes === null) return null
-      if (bytes.readUInt32BE(0) !== REQUEST_MAGIC) return { kind: 'garbage', reason: 'a request without its magic number' }
-      this.header = readHeader(bytes)
+  next(inbox: Inbox): RequestStep | null {
+    if (this.skipBytes > 0) {
+      this.skipBytes -= inbox.skip(this.skipBytes)
+      if (this.skipBytes > 0) return null
     }
-    const { command, length, cookie } = this.header
+    if (!inbox.has(HEADER_BYTES)) return null
+    const { bytes, at } = inbox
+    if (bytes.readUInt32BE(at) !== REQUEST_MAGIC) return { kind: 'garbage', reason: 'a request without its magic number' }
+    const command = bytes.readUInt16BE(at + 6)
     if (command === COMMAND.disconnect) return { kind: 'disconnect' }
-    const error = this.objection(this.header)
+    const flags = bytes.readUInt16BE(at + 4)
+    const cookieHigh = bytes.readInt32BE(at + 8)
+    const cookieLow = bytes.readInt32BE(at + 12)
+    // Sizes are exact in a number; of an offset that is not, the rounding stays far past the end.
+    const offset = bytes.readUInt32BE(at + 16) * TWO_POW_32 + bytes.readUInt32BE(at + 20)
+    const length = bytes.readUInt32BE(at + 24)
+    const error = this.objection(command, flags, offset, length)
     if (error !== NBD_ERROR.none || (length === 0 && command !== COMMAND.flush)) {
+      inbox.skip(HEADER_BYTES)
       if (command === COMMAND.write) this.skipBytes = length
-      this.header = null
-      return { kind: 'answered', cookie, error }
+      return { kind: 'answered', to: { cookieHigh, cookieLow }, isRead: command === COMMAND.read, error }
     }
-    const data = command === COMMAND.write ? queue.take(length) : null
-    if (command === COMMAND.write && data === null) return null
-    const request = asRequest(this.header, data)
-    this.header = null
-    return { kind: 'request', request }
+    const fua = (flags & COMMAND_FLAG.fua) !== 0
+    if (command === COMMAND.write) {
+      if (!inbox.has(HEADER_BYTES + length)) return this.announce(length)
+      this.announced = false
+      inbox.skip(HEADER_BYTES)
+      const { data, slab } = inbox.lend(length, HEADER_BYTES + length)
+      return { kind: 'request', request: { kind: 'write', cookieHigh, cookieLow, fua, offset, length, data, slab } }
+    }
+    inbox.skip(HEADER_BYTES)
+    return { kind: 'request', request: withoutData(command, flags, { cookieHigh, cookieLow, fua, offset, length }) }
   }
 
-  private objection({ command, flags, offset, length }: Header): number {
-    if (!COMMANDS.has(command)) return NBD_ERROR.EINVAL
-    const allowed = command === COMMAND.writeZeroes ? COMMAND_FLAG.fua | COMMAND_FLAG.noHole : COMMAND_FLAG.fua
-    if ((flags & ~allowed) !== 0) return NBD_ERROR.EINVAL
+  private announce(bytes: number): RequestStep | null {
+    if (this.announced) return null
+    this.announced = true
+    return { kind: 'payload', bytes }
+  }
+
+  private objection(command: number, flags: number, offset: number, length: number): number {
+    const { sizeBytes, readOnly, structured, blockStatus } = this.terms
+    const known = FLAGS.get(command)
+    if (known === undefined || (flags & ~known) !== 0) return NBD_ERROR.EINVAL
+    if (!structured && (flags & COMMAND_FLAG.dontFragment) !== 0) return NBD_ERROR.EINVAL
     if (command === COMMAND.flush) return NBD_ERROR.none
-    if (this.readOnly && CHANGING.has(command)) return NBD_ERROR.EPERM
+    if (command === COMMAND.blockStatus && (!blockStatus || length === 0)) return NBD_ERROR.EINVAL
+    if (readOnly && CHANGING.has(command)) return NBD_ERROR.EPERM
     if ((command === COMMAND.read || command === COMMAND.write) && length > PAYLOAD_BYTES_MAX) return NBD_ERROR.EINVAL
-    if (offset + BigInt(length) <= BigInt(this.sizeBytes)) return NBD_ERROR.none
+    if (offset + length <= sizeBytes) return NBD_ERROR.none
     return command === COMMAND.write || command === COMMAND.writeZeroes ? NBD_ERROR.ENOSPC : NBD_ERROR.EINVAL
   }
 }
 
-const readHeader = (bytes: Buffer): Header => ({
-  flags: bytes.readUInt16BE(4),
-  command: bytes.readUInt16BE(6),
-  cookie: bytes.readBigUInt64BE(8),
-  offset: bytes.readBigUInt64BE(16),
-  length: bytes.readUInt32BE(24),
-})
-
-function asRequest(header: Header, data: Buffer | null): NbdRequest {
-  const { command, cookie, length, flags } = header
-  const common = { cookie, fua: (flags & COMMAND_FLAG.fua) !== 0 }
-  const offset = Number(header.offset)
-  if (data !== null) return { ...common, kind: 'write', offset, length, data }
-  if (command === COMMAND.flush) return { ...common, kind: 'flush' }
-  if (command === COMMAND.writeZeroes)
-    return { ...common, kind: 'zero', offset, length, punch: (flags & COMMAND_FLAG.noHole) === 0 }
-  return { ...common, kind: command === COMMAND.trim ? 'trim' : 'read', offset, length }
-}
-
-/** What precedes the data of a read that went well, and all of any other reply. */
-export function replyHeader(cookie: bigint, errno: number): Buffer {
-  const bytes = Buffer.allocUnsafe(16)
-  bytes.writeUInt32BE(REPLY_MAGIC, 0)
-  bytes.writeUInt32BE(sendableError(errno), 4)
-  bytes.writeBigUInt64BE(cookie, 8)
-  return bytes
+function withoutData(command: number, flags: number, asked: Asked): NbdRequest {
+  const { cookieHigh, cookieLow, fua, offset, length } = asked
+  const common = { cookieHigh, cookieLow, fua, offset, length }
+  switch (command) {
+    case COMMAND.flush:
+      return { ...common, kind: 'flush', offset: 0, length: 0 }
+    case COMMAND.trim:
+      return { ...common, kind: 'trim' }
+    case COMMAND.writeZeroes:
+      return { ...common, kind: 'zero', punch: (flags & COMMAND_FLAG.noHole) === 0 }
+    case COMMAND.blockStatus:
+      return { ...common, kind: 'status', one: (flags & COMMAND_FLAG.oneExtent) !== 0 }
+    default:
+      return { kind: 'read', cookieHigh, cookieLow, fua, offset, length }
+  }
 }

@@ -32,8 +32,9 @@ test('without root it names each missing package and the one line to run, and st
       'set-up: as root, run: apt-get install --no-install-recommends iproute2 mount qemu-system-x86 qemu-utils util-linux\n',
   )
   expect(setUp('test').stderr).toContain('libnbd-bin')
+  expect(setUp('bench').stderr).toContain(' fio openssl qemu-system-common util-linux\n')
 })
 
 test('an unknown wish changes nothing', () => {
-  expect(setUp('tset')).toEqual({ exit: 2, stdout: '', stderr: 'usage: packaging/setup.sh demo|test\n' })
+  expect(setUp('tset')).toEqual({ exit: 2, stdout: '', stderr: 'usage: packaging/setup.sh demo|test|bench\n' })
 })

@@ -1,17 +1,24 @@
 import { RestartPause } from '../../../lib/core/standalone/restart-pause'
 
-test('a process that lived is started again at once, however often it dies', () => {
+const died = (pause: RestartPause, cameUp: boolean): number => {
+  if (cameUp) pause.up()
+  expect(pause.isUp).toBe(cameUp)
+  return pause.ended()
+}
+const times = (count: number, act: () => number): number[] => Array.from({ length: count }, act)
+
+test('a process that came up is started again at once, however often it dies', () => {
   const pause = new RestartPause()
-  expect(Array.from({ length: 100 }, () => pause.ended(1000))).toEqual(Array.from({ length: 100 }, () => 0))
+  expect(new Set(times(100, () => died(pause, true)))).toEqual(new Set([0]))
 })
 
-test('one that dies at its start twice is not held back, then longer and longer up to 5 s', () => {
+test('one that dies at its start is held back from the third time on, up to 5 s', () => {
   const pause = new RestartPause()
-  expect(Array.from({ length: 10 }, () => pause.ended(999))).toEqual([0, 0, 100, 200, 400, 800, 1600, 3200, 5000, 5000])
+  expect(times(10, () => died(pause, false))).toEqual([0, 0, 100, 200, 400, 800, 1600, 3200, 5000, 5000])
 })
 
 test('one good life makes up for it', () => {
   const pause = new RestartPause()
-  for (let death = 0; death < 9; death += 1) pause.ended(10)
-  expect([pause.ended(5000), pause.ended(10), pause.ended(10), pause.ended(10)]).toEqual([0, 0, 0, 100])
+  times(9, () => died(pause, false))
+  expect([true, false, false, false].map((cameUp) => died(pause, cameUp))).toEqual([0, 0, 0, 100])
 })

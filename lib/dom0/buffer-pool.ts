@@ -1,0 +1,58 @@
+import type { Memory } from '../wire/nbd/slab'
+
+/** Smaller ones are not worth their keeping. */
+const SMALLEST_BITS = 12
+/** Larger ones are made anew each time: a client that sends so much at once waits for its disk anyway. */
+const LARGEST_BITS = 22
+
+/**
+ * Buffers that are used again and again, because the first touch of a page costs more than the bytes on it. Sizes go by powers of
+ * two, a sixty-fourth larger: a row of equal requests is a little longer than its payloads.
+ */
+export class BufferPool implements Memory {
+  private readonly idle = new Map<number, Buffer[]>()
+  private heldBytes = 0
+  private used = false
+
+  constructor(private readonly idleBytesMax: number) {}
+
+  /** Held for later use. */
+  get idleBytes(): number {
+    return this.heldBytes
+  }
+
+  lend(bytes: number): Buffer {
+    this.used = true
+    const size = sizeFor(bytes)
+    const kept = this.idle.get(size)?.pop()
+    if (kept === undefined) return Buffer.allocUnsafeSlow(size)
+    this.heldBytes -= size
+    return kept
+  }
+
+  takeBack(buffer: Buffer): void {
+    const size = buffer.length
+    if (size > sizeFor(2 ** LARGEST_BITS) || this.heldBytes + size > this.idleBytesMax) return
+    const kept = this.idle.get(size)
+    if (kept === undefined) this.idle.set(size, [buffer])
+    else kept.push(buffer)
+    this.heldBytes += size
+  }
+
+  /** Lets go of what it holds if nothing was lent since the last time. */
+  trim(): void {
+    if (!this.used) {
+      this.idle.clear()
+      this.heldBytes = 0
+    }
+    this.used = false
+  }
+}
+
+function sizeFor(bytes: number): number {
+  for (let bits = SMALLEST_BITS; bits <= LARGEST_BITS; bits++) {
+    const size = 2 ** bits + 2 ** (bits - 6)
+    if (bytes <= size) return size
+  }
+  return bytes
+}

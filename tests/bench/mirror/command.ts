@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Option, type Command } from 'commander'
+import packageFile from '../../../package.json'
+import { CannotMeasure } from '../cannot-measure'
+import { fileGate, openGate } from '../gate'
+import { thisMachine } from '../machine'
+import { progress } from '../progress'
+import { holdfast, keepExecutables } from './holdfast-pair'
+import { openPlace, type Place, type PlaceName } from './places'
+import { markdown, plainText } from './print'
+import { Quiet } from './quiet'
+import type { Block, Report } from './report'
+import { ROWS, rowsNamed } from './rows'
+import { measureBlock, stepsOf, type Plan } from './session'
+import { quorum, single, type Aio } from './storage-daemon'
+import type { SubjectKind } from './subject'
+import { sectionsOf } from './tables'
+
+interface MirrorOptions {
+  readonly quick?: true
+  readonly json?: string
+  readonly markdown?: true
+  readonly rows: string
+  readonly place?: PlaceName | 'both'
+  readonly diskFolder?: string
+  readonly tls: 'off' | 'on' | 'both'
+  readonly rounds?: number
+  readonly sizeMib?: number
+  readonly aio: Aio | 'both'
+  readonly memory: boolean
+  readonly seed: number
+  readonly lock?: string
+}
+
+const MIB = 1024 * 1024
+const FULL = { place: 'both', rounds: 3, sizeMib: 1024, warmUpMs: 1000, runMs: 3000 } as const
+const QUICK = { place: 'tmpfs', rounds: 1, sizeMib: 256, warmUpMs: 500, runMs: 1000 } as const
+/** With --lock: long enough for a row, short enough for those who wait. */
+const LOCK_HELD_MS = 90_000
+
+export function registerMirror(program: Command): void {
+  program
+    .command('mirror')
+    .description("Holdfast's mirror beside qemu-storage-daemon's quorum and a single storage daemon, under fio")
+    .option('--quick', 'a short look: one round of one second, in memory only')
+    .option('--json <file>', 'also write every measurement to this file')
+    .option('--markdown', 'print the table as it is kept in the documentation')
+    .option('--rows <names>', `only these: ${ROWS.map(({ name }) => name).join(',')}`, '')
+    .addOption(new Option('--place <where>', 'where the files are').choices(['tmpfs', 'disk', 'both']))
+    .option('--disk-folder <folder>', `a folder on a disk (default: ${tmpdir()})`)
+    .addOption(new Option('--tls <which>', 'the link between the sides').choices(['off', 'on', 'both']).default('both'))
+    .option('--rounds <count>', 'how often each row is measured', wholeNumber)
+    .option('--size-mib <count>', 'size of the disk', wholeNumber)
+    .addOption(
+      new Option('--aio <engine>', "the storage daemons' file I/O").choices(['threads', 'io_uring', 'both']).default('threads'),
+    )
+    .option('--no-memory', 'leave out what the processes need in memory')
+    .option('--seed <number>', 'of offsets and data', wholeNumber, 1)
+    .option('--lock <file>', 'take turns with others on this machine: measure only while holding the flock of this file')
+    .action(async (options: MirrorOptions) => {
+      const report = await benchMirror(options)
+      if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`)
+      process.stdout.write((options.markdown === true ? markdown : plainText)(sectionsOf(report)))
+    })
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new CannotMeasure(`${text} is not a number to measure with.`, 'A whole number above zero is needed.', 'Give one.')
+}
+
+async function benchMirror(options: MirrorOptions): Promise<Report> {
+  const usual = options.quick === true ? QUICK : FULL
+  const rows = rowsNamed(options.rows)
+  const sizeBytes = (options.sizeMib ?? usual.sizeMib) * MIB
+  const where = options.place ?? usual.place
+  const at = new Date().toISOString()
+  const executables = mkdtempSync(join(tmpdir(), 'hf-bench-'))
+  const places: Place[] = []
+  const leaveNothing = (): void => {
+    for (const folder of [executables, ...places.map((place) => place.folder)]) rmSync(folder, { recursive: true, force: true })
+  }
+  // The children end with this process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      leaveNothing()
+      process.exit(INTERRUPTED)
+    })
+  }
+  try {
+    const kinds = subjects(options.aio, executables)
+    for (const name of where === 'both' ? (['tmpfs', 'disk'] as const) : [where]) {
+      places.push(await openPlace(name, (2 * kinds.length + 1) * sizeBytes, options.diskFolder))
+    }
+    const plan: Plan = {
+      ...{ kinds, rows, sizeBytes, rounds: options.rounds ?? usual.rounds, seed: options.seed },
+      ...{ measuresMemory: options.memory, warmUpMs: usual.warmUpMs, runMs: usual.runMs },
+    }
+    const machine = await thisMachine()
+    return {
+      ...{ format: 1, at, version: packageFile.version, machine },
+      options: { sizeBytes, rounds: plan.rounds, seed: plan.seed, warmUpMs: plan.warmUpMs, runMs: plan.runMs },
+      subjects: kinds.map(({ name, text, part }) => ({ name, text, part })),
+      blocks: await measureBlocks(plan, places, options),
+    }
+  } finally {
+    leaveNothing()
+  }
+}
+const INTERRUPTED = 130
+
+const subjects = (aio: MirrorOptions['aio'], executables: string): readonly SubjectKind[] => [
+  // The bundle lies in dist/bench.
+  holdfast(keepExecutables(join(__dirname, '..'), executables)),
+  ...(aio === 'both' ? (['threads', 'io_uring'] as const) : [aio]).flatMap((each) => [quorum('tcp', each), quorum('unix', each)]),
+  single(aio === 'both' ? 'threads' : aio),
+]
+
+async function measureBlocks(plan: Plan, places: readonly Place[], { tls, lock }: MirrorOptions): Promise<readonly Block[]> {
+  const gate = lock === undefined ? openGate : fileGate(lock, LOCK_HELD_MS)
+  const settings = places.flatMap((place) => (tls === 'both' ? [false, true] : [tls === 'on']).map((on) => ({ place, on })))
+  const steps = settings.reduce((total, { place, on }) => total + stepsOf(plan, { place: place.name, tls: on }), 0)
+  const shown = progress(process.stderr, steps)
+  const parts = { gate, progress: shown, quiet: new Quiet() }
+  const blocks: Block[] = []
+  try {
+    for (const { place, on } of settings) blocks.push(await measureBlock(plan, place, on, parts))
+    return blocks
+  } finally {
+    shown.end()
+    await gate.release()
+  }
+}

@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { createConnection, createServer } from 'node:net'
+import { join } from 'node:path'
+import { Child } from '../child'
+import { makeCertificates } from './certificates'
+import { copyTemplate } from './places'
+import type { BenchDisk, Setting, Subject, SubjectKind } from './subject'
+
+export type Aio = 'threads' | 'io_uring'
+type LinkKind = 'tcp' | 'unix'
+
+/** One file behind one daemon: no mirror. */
+export const single = (aio: Aio): SubjectKind => ({
+  name: 'single',
+  text: `one qemu-storage-daemon, one file, no mirror (aio=${aio})`,
+  part: 'floor',
+  unable: () => null,
+  start: async (_setting, disk) => {
+    const image = await copyTemplate(disk, 'single.raw')
+    const socket = join(disk.folder, 's.sock')
+    const daemon = startDaemon('daemon', disk, [...fileNode('disk', image, aio), ...served('disk', unixAddress(socket))])
+    await daemon.until('serving', () => answers({ path: socket }))
+    return { uri: uriOf(socket), processes: [daemon], copies: [image], stop: () => daemon.stop() }
+  },
+})
+
+/** A daemon with a quorum of a file and of an NBD client to a second daemon. Reads come from the first child, the file. */
+export const quorum = (link: LinkKind, aio: Aio): SubjectKind => ({
+  name: `quorum-${link}-${aio}`,
+  text: `qemu-storage-daemon: quorum of a file and a second daemon over ${link === 'tcp' ? 'loopback TCP' : 'a unix socket'} (aio=${aio})`,
+  part: 'peer',
+  unable: () => null,
+  start: (setting, disk) => startQuorum(link, aio, setting, disk),
+})
+
+async function startQuorum(link: LinkKind, aio: Aio, { tls }: Setting, disk: BenchDisk): Promise<Subject> {
+  const { folder } = disk
+  const near = await copyTemplate(disk, 'primary.raw')
+  const far = await copyTemplate(disk, 'secondary.raw')
+  const between = link === 'tcp' ? { host: '127.0.0.1', port: await freePort() } : { path: join(folder, 'l.sock') }
+  const socket = join(folder, 'q.sock')
+  if (tls) await makeCertificates(folder)
+  const credentials = (endpoint: 'server' | 'client'): string[] =>
+    tls ? ['--object', `tls-creds-x509,id=tls,dir=${folder},endpoint=${endpoint},verify-peer=on`] : []
+  const secondary = startDaemon('secondary', disk, [
+    ...credentials('server'),
+    ...fileNode('disk', far, aio),
+    ...served('disk', `${'path' in between ? unixAddress(between.path) : tcpAddress(between)}${tls ? ',tls-creds=tls' : ''}`),
+  ])
+  try {
+    await secondary.until('serving', () => answers(between))
+    const primary = startDaemon('primary', disk, [
+      ...credentials('client'),
+      ...fileNode('near', near, aio),
+      '--blockdev',
+      `driver=nbd,node-name=far,export=disk,${serverOf(between)}${tls ? ',tls-creds=tls,tls-hostname=localhost' : ''}`,
+      '--blockdev',
+      'driver=quorum,node-name=disk,vote-threshold=1,read-pattern=fifo,children.0=near,children.1=far',
+      ...served('disk', unixAddress(socket)),
+    ])
+    const stop = async (): Promise<void> => {
+      await primary.stop()
+      await secondary.stop()
+    }
+    try {
+      await primary.until('serving', () => answers({ path: socket }))
+    } catch (error) {
+      await primary.stop()
+      throw error
+    }
+    return { uri: uriOf(socket), processes: [primary, secondary], copies: [near, far], stop }
+  } catch (error) {
+    await secondary.stop()
+    throw error
+  }
+}
+
+const startDaemon = (name: string, { folder }: BenchDisk, args: readonly string[]): Child =>
+  new Child(name, ['qemu-storage-daemon', ...args], { log: join(folder, `${name}.log`) })
+
+/** The page cache is used, as Holdfast uses it; a flush reaches the disk. */
+const fileNode = (name: string, image: string, aio: Aio): string[] => [
+  '--blockdev',
+  `driver=file,node-name=${name},filename=${image},aio=${aio},cache.direct=off,cache.no-flush=off`,
+]
+
+/**
+ * No iothread: an export in one ends the whole daemon by an assertion when its first client goes (7.2), and fio's clients come
+ * and go.
+ */
+const served = (node: string, address: string): string[] => [
+  '--nbd-server',
+  address,
+  '--export',
+  `type=nbd,id=export,node-name=${node},name=disk,writable=on`,
+]
+
+const unixAddress = (path: string): string => `addr.type=unix,addr.path=${path}`
+const tcpAddress = ({ host, port }: { host: string; port: number }): string =>
+  `addr.type=inet,addr.host=${host},addr.port=${port}`
+const serverOf = (to: { path: string } | { host: string; port: number }): string =>
+  'path' in to ? `server.type=unix,server.path=${to.path}` : `server.type=inet,server.host=${to.host},server.port=${to.port}`
+const uriOf = (socket: string): string => `nbd+unix:///disk?socket=${socket}`
+
+/** True when somebody accepts there, null when not yet. */
+function answers(address: { path: string } | { host: string; port: number }): Promise<true | null> {
+  return new Promise((resolve) => {
+    const socket = createConnection(address)
+    socket.once('error', () => resolve(null))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port on loopback')
+  return address.port
+}
