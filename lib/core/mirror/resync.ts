@@ -30,6 +30,8 @@ export class Resync {
   #unflushed: BlockRun[] = []
   #unflushedBlocks = 0
   #flushing: BlockRun[] | null = null
+  /** Of what an earlier attempt copied, nobody knows whether it was flushed: the last step is a flush of the target in any case. */
+  #flushDue = true
   #blocked = false
   #open = false
   #matching = 1
@@ -45,6 +47,7 @@ export class Resync {
     this.#unflushed = []
     this.#unflushedBlocks = 0
     this.#flushing = null
+    this.#flushDue = true
     this.#cursor = 0
     this.#blocked = false
     this.#matching = 1
@@ -63,7 +66,7 @@ export class Resync {
     const { dirty } = this.replica
     if (dirty.count === 0) {
       if (this.#running.size > 0 || this.#flushing !== null) return { step: 'wait' }
-      return this.#unflushed.length > 0 ? { step: 'flush' } : { step: 'complete' }
+      return this.#flushDue || this.#unflushed.length > 0 ? { step: 'flush' } : { step: 'complete' }
     }
     if (this.#running.size >= COPIES_MAX) return { step: 'wait' }
     const wanted = this.#nextWanted()
@@ -94,6 +97,7 @@ export class Resync {
 
   /** The target is being flushed. */
   flushing(): void {
+    this.#flushDue = false
     this.#flushing = this.#unflushed
     this.#unflushed = []
     this.#unflushedBlocks = 0
@@ -110,6 +114,7 @@ export class Resync {
   unflushed(): void {
     const runs = must(this.#flushing, 'a flush was under way')
     this.#flushing = null
+    this.#flushDue = true
     this.#unflushed = [...runs, ...this.#unflushed]
   }
 

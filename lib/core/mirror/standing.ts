@@ -106,20 +106,21 @@ export class Standing {
     return true
   }
 
+  /**
+   * A replica that is not listed, and was proposed since, may be listed by the time this is heard: it goes on to bind. So one that
+   * was lost and is back before the witness stored its loss stays a member.
+   */
   claimed(members: Members): void {
     this.#listed = members
     for (const side of SIDES) {
       const replica = this.replicas[side]
+      assert(!members[side] || replica.state !== 'resyncing', 'the claim lists only what was proposed')
       if (members[side]) {
         if (replica.state === 'joining') this.#joined(side)
         else if (replica.state === 'absent') replica.become('out')
-      } else if (replica.state === 'out') {
+      } else if (replica.state === 'out' && !this.#proposed[side]) {
         replica.become('absent')
         this.#note(side, 'replica-left-claim', 'claim-before-lone-acknowledgement', replica.lastError)
-      } else if (replica.state === 'member') {
-        // It was lost, and came back before the witness stored that: it has everything, and joins again.
-        replica.become('resyncing')
-        this.needs.resyncBegins(side)
       }
     }
   }
@@ -138,19 +139,28 @@ export class Standing {
 
   /** Two members are equal again in every block. */
   compared(): void {
-    for (const side of SIDES) if (this.replicas[side].presence !== null) this.#mark(side, { bits: 'none' })
+    for (const side of SIDES) {
+      const { presence, generations } = this.replicas[side]
+      if (presence === null) continue
+      // A crash between the claim that lists both and this mark leaves one that believes it is alone.
+      if (generations.bitmap === '') this.#mark(side, { bits: 'none' })
+      else this.#mark(side, { generations: inStep(generations), bits: 'none' }, () => this.needs.joined())
+    }
   }
 
   /** Back to a known clean state: admits, begins resyncs, parts histories, proposes. */
   upkeep(): void {
     this.#part()
-    for (const side of SIDES) this.#consider(side)
+    // Those that count first: the others are judged by them.
+    for (const side of SIDES) if (this.#mayConsider(side) && this.replicas[side].state === 'out') this.#considerListed(side)
     this.#part()
+    for (const side of SIDES) if (this.#mayConsider(side)) this.#considerAbsent(side)
     this.#propose()
   }
 
   #alone(): Side | null {
-    const side = SIDES.find((one) => this.#listed[one] && !this.#listed[otherSide(one)])
+    const mayBeListed = (side: Side): boolean => this.#listed[side] || this.#proposed[side]
+    const side = SIDES.find((one) => this.#listed[one] && !mayBeListed(otherSide(one)))
     return side !== undefined && this.replicas[side].state === 'member' ? side : null
   }
 
@@ -162,12 +172,9 @@ export class Standing {
     this.#mark(alone, { state: 'up-to-date', generations, bits: 'keep' })
   }
 
-  #consider(side: Side): void {
-    const replica = this.replicas[side]
-    const other = this.replicas[otherSide(side)]
-    if (replica.presence === null || replica.usable || replica.refused !== null || replica.marks + other.marks > 0) return
-    if (replica.state === 'out') this.#considerListed(side)
-    else if (other.state === 'member' && this.mayAnswer && !this.#listed[side]) this.#considerAbsent(side)
+  #mayConsider(side: Side): boolean {
+    const { presence, usable, refused, marks } = this.replicas[side]
+    return presence !== null && !usable && refused === null && marks + this.replicas[otherSide(side)].marks === 0
   }
 
   /** The claim lists it, so it has every acknowledged write, unless its machine lost them. */
@@ -194,6 +201,8 @@ export class Standing {
 
   #considerAbsent(side: Side): void {
     const source = this.replicas[otherSide(side)]
+    if (this.replicas[side].state !== 'absent' || source.state !== 'member' || this.#listed[side]) return
+    if (!this.mayAnswer || !this.#tracked) return
     const { rule, strategy } = compareHistories(source.history, this.replicas[side].history)
     const { allowed, wholeDisk } = STRATEGIES[strategy]
     if (!allowed) this.#refuse(side, rule)
@@ -225,7 +234,10 @@ export class Standing {
     replica.become('member')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
     this.#note(side, 'replica-present', rule, '')
-    if (replica.dirty.count > 0) this.needs.resyncBegins(side)
+    const believesAlone = [replica, other].some(({ generations, state }) => state === 'member' && generations.bitmap !== '')
+    if (other.state === 'member' && (replica.dirty.count > 0 || believesAlone)) this.needs.resyncBegins(side)
+    // Its resync stopped when this one could not be read.
+    if (other.state === 'resyncing') this.needs.resyncBegins(otherSide(side))
     this.needs.catchUp(side)
   }
 
@@ -252,6 +264,7 @@ export class Standing {
     const source = otherSide(side)
     this.replicas[side].become('member')
     this.#note(side, 'replica-joined-claim', 'resync-complete', '')
+    if (this.replicas[source].presence === null) return
     this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
   }
 
@@ -271,17 +284,16 @@ export class Standing {
 
   /**
    * What the claim should list: whoever has every write, or will have had it by then. One that is out is wished away only while
-   * another can serve; the last one is waited for.
+   * another can serve; while none can, whoever comes first decides.
    */
   #propose(): void {
-    const someMember = this.reader !== undefined
+    if (this.reader === undefined) return
     const wished = (side: Side): boolean => {
-      const { state, lastIncarnation, lastError } = this.replicas[side]
-      const awaited = this.#patient && lastIncarnation === '' && lastError === '' && this.replicas[side].presence === null
-      return state === 'member' || state === 'joining' || (state === 'out' && (!someMember || awaited))
+      const { state, lastIncarnation, lastError, presence } = this.replicas[side]
+      const awaited = this.#patient && lastIncarnation === '' && lastError === '' && presence === null
+      return state === 'member' || state === 'joining' || (state === 'out' && awaited)
     }
     const members = { local: wished('local'), peer: wished('peer') }
-    if (!members.local && !members.peer) return
     const reference = this.#proposed
     if (members.local === reference.local && members.peer === reference.peer) return
     this.#proposed = members
