@@ -27,7 +27,7 @@ export class Schedule {
   /** At once, unless it is dead or stands still. */
   to(life: Life, act: () => void): void {
     if (!life.alive) return
-    if (life.stalledUntil > this.now) this.after(life.stalledUntil - this.now, act, life)
+    if (life.stalledUntil > this.now) this.#push({ at: life.stalledUntil, order: this.#order++, act, life })
     else act()
   }
 

@@ -6,10 +6,14 @@ import type { Fault } from './plan'
 import { Standby } from './standby'
 import type { World } from './world'
 
+/** A disk is replaced only when nothing else went wrong for so long: whoever lost anything is known by then. */
+const CALM_MS = 800
+
 /** Draws trouble, and ends it after a while. */
 export class Faults {
   #over = false
   readonly #total: number
+  #lastAt = 0
   #forced = false
   #unprotected = 0
 
@@ -60,7 +64,11 @@ export class Faults {
     const { world } = this
     const { dice, lanes, witness } = world
     const [primary, secondary] = this.#sides()
+    // A disk is gone, and the claim does not say so yet: another fault would be the second one.
+    if (world.judge.copies.listsStranger) return
     world.probe(`fault: ${fault}`)
+    const calmForMs = world.schedule.now - this.#lastAt
+    this.#lastAt = world.schedule.now
     switch (fault) {
       case 'lane-cut': {
         const lane = dice.below(lanes.lanes.length)
@@ -129,7 +137,7 @@ export class Faults {
         this.#full(dice.chance(0.5) ? primary : secondary)
         break
       case 'disk-replaced':
-        this.#replace(dice.chance(0.5) ? primary : secondary)
+        if (calmForMs > CALM_MS) this.#replace(dice.chance(0.5) ? primary : secondary)
         break
       case 'stop':
         world.vm.stop('there')
@@ -218,11 +226,16 @@ export class Faults {
   #replace(host: Host): void {
     const { judge } = this.world
     const primary = this.#sides()[0].worker?.primary
-    if (primary?.holderIsQuiet !== true || judge.listed.length < 2 || !host.other.powered) return
+    if (primary?.holderIsQuiet !== true || judge.listed.length < 2 || !this.#isWell(host.other)) return
     this.world.probe('disk replaced')
     host.store.replace()
     judge.copies.mayCopyAll(host.name)
     judge.damaged(host.name, 'device', true)
+  }
+
+  #isWell({ powered, worker, store }: Host): boolean {
+    if (!powered || worker === null || worker.life.stalledUntil > this.world.schedule.now) return false
+    return store.disk.trouble === 'none' && !store.disk.hangs && !store.notes.full && this.world.lanes.isUp
   }
 
   /** The VM is not protected for a while; only one that is mirrored nowhere. */

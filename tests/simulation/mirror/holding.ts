@@ -14,6 +14,7 @@ const ASK_AGAIN_MS = 100
 /** Carries the holder's wishes to the witness and the answers back. */
 export class Holding {
   readonly holder: Holder
+  #ended = false
 
   constructor(
     private readonly worker: Worker,
@@ -24,7 +25,13 @@ export class Holding {
     this.holder = new Holder(worker.host.uuid, stored, leaseFromMs)
   }
 
+  /** After this nothing is renewed, changed or told any more. */
+  end(): void {
+    this.#ended = true
+  }
+
   apply(event: HolderEvent): void {
+    if (this.#ended) return
     for (const effect of this.holder.apply(event)) this.#run(effect)
   }
 

@@ -21,6 +21,11 @@ export class CopyJudge {
     this.#fresh.add(host)
   }
 
+  /** The claim lists a replica that has lost everything. */
+  get listsStranger(): boolean {
+    return this.world.judge.listed.some((host) => this.#fresh.has(host))
+  }
+
   joined(host: HostName): void {
     this.#fresh.delete(host)
   }

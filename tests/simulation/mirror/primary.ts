@@ -35,6 +35,8 @@ export class Primary {
   #idleTold = true
   #stopping = false
   readonly #term: number
+  /** Of this mirror, which numbers its requests from one: not of the process, which may serve a second time. */
+  readonly #incarnation: string
 
   constructor(
     private readonly worker: Worker,
@@ -45,6 +47,7 @@ export class Primary {
     const hosts = must(stored.claim.upToDate[VOLUME], 'the claim lists the volume')
     const listed = { local: hosts.includes(host.uuid), peer: hosts.includes(host.other.uuid) }
     this.#term = stored.claim.term
+    this.#incarnation = worker.nextOpening()
     this.#mirror = new Mirror({
       ...{ sizeBytes: world.plan.sizeBytes, listed, tracked: world.tracked, newGeneration: () => world.newGeneration() },
       hotExtentsMax: world.plan.hotExtents,
@@ -129,6 +132,7 @@ export class Primary {
 
   stop(stopped: () => void): void {
     this.#stopping = true
+    this.#holding.end()
     this.#link?.close('the primary stops')
     this.#local.close(stopped)
   }
@@ -224,7 +228,7 @@ export class Primary {
       again()
       return
     }
-    world.hello(this.worker, { incarnation: this.worker.incarnation, term: this.#term }, {
+    world.hello(this.worker, { incarnation: this.#incarnation, term: this.#term }, {
       isWanted: () => this.#link === null && !this.#stopping,
       events: { frame: (message) => this.#frame(message), down: (reason) => this.#down(reason) },
       joined: (end) => {

@@ -31,6 +31,7 @@ export class Seat {
   #ready: (() => void)[] = []
   #quiet: (() => void)[] = []
   #failed = ''
+  readonly #era: number
 
   private constructor(
     private readonly world: World,
@@ -41,6 +42,7 @@ export class Seat {
     private cacheLost: boolean,
     private readonly onFailed: (error: string) => void,
   ) {
+    this.#era = store.era
     const { trackingLost } = store.notes
     const { state, generations, hot, pages } = noted
     const tracking = trackingLost ? 'lost' : { hot, pages }
@@ -229,7 +231,8 @@ export class Seat {
 
   #save(change: (noted: Noted) => Noted, then: () => void, failed?: () => void): void {
     this.#saves++
-    this.store.notes.save(this.life, change, (error) => {
+    const saveIn = this.#isReplaced ? this.#nowhere : this.store.notes.save.bind(this.store.notes)
+    saveIn(this.life, change, (error) => {
       this.#saves--
       if (error === '') then()
       else this.fail(error)
@@ -244,7 +247,8 @@ export class Seat {
     const { request } = asked
     const performed: Done = (error, data) => this.#performed(id, asked, error, data)
     const { disk } = this.store
-    if (request.kind === 'read' || request.kind === 'hash') {
+    if (this.#isReplaced) this.world.schedule.after(0, () => performed('EIO'), this.life)
+    else if (request.kind === 'read' || request.kind === 'hash') {
       const { first, count } = cellRange(request)
       disk.ask({ kind: 'read', first, count }, this.life, (error, cells) => {
         if (cells === undefined) performed(error)
@@ -260,6 +264,13 @@ export class Seat {
       })
     }
   }
+
+  get #isReplaced(): boolean {
+    return this.store.era !== this.#era
+  }
+
+  readonly #nowhere = (life: Life, _: unknown, done: (error: string) => void): void =>
+    this.world.schedule.after(0, () => done('EIO'), life)
 
   #performed(id: number, asked: Asked, error: string, data?: Buffer): void {
     this.#onDisk.delete(id)

@@ -9,6 +9,8 @@ import type { Plan } from './plan'
 export class Store {
   readonly disk: Disk
   readonly notes: Notes
+  /** Grows with each replacement. */
+  era = 0
   #made = 0
 
   constructor(
@@ -30,7 +32,9 @@ export class Store {
     }
   }
 
+  /** Whoever has the old one open gets errors. */
   replace(): void {
+    this.era++
     this.disk.replace()
     this.notes.replace()
   }
