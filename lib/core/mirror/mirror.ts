@@ -46,6 +46,8 @@ export class Mirror {
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
   #leaseValid = true
+  /** The guest has asked for nothing since it was last said to be idle. */
+  #quiet = false
   /** Operations that may be answered now that something about the replicas has changed. */
   #standingChanged = true
   #out: MirrorEffect[] = []
@@ -58,6 +60,7 @@ export class Mirror {
       out: (effect) => this.#out.push(effect),
       mark: (side, mark, then) => this.#mark(side, mark, then),
       catchUp: (side) => this.#catchUp(side),
+      markUnderWay: (side) => this.#markUnderWay(side),
       resyncBegins: (side) => this.#copies.begins(side),
       joined: () => this.#settling.missed(),
     })
@@ -86,6 +89,7 @@ export class Mirror {
     this.#out = []
     switch (event.on) {
       case 'request':
+        this.#quiet = false
         if (this.#leaseValid) this.#accept(event.id, event.request)
         else this.#heldRequests.push({ id: event.id, request: event.request })
         break
@@ -116,7 +120,7 @@ export class Mirror {
         this.#copies.allow(event.bytes)
         break
       case 'idle':
-        if (this.#settling.hasUnsettled) this.#ownFlush()
+        this.#quiet = true
         break
       case 'start-is-over':
         this.#standing.startIsOver()
@@ -149,7 +153,8 @@ export class Mirror {
     }
     if (op.request.kind === 'flush') this.#beginSettling(op)
     else this.#settling.changed(op.request.offset, op.request.length)
-    for (const side of SIDES) {
+    // The way to the peer is the longer one.
+    for (const side of ['peer', 'local'] as const) {
       const replica = this.replicas[side]
       if (replica.usable) this.#issue(op, side)
       else if (op.request.kind !== 'flush') replica.dirty.mark(op.request.offset, op.request.length)
@@ -244,6 +249,10 @@ export class Mirror {
 
   #markLacking({ request, job }: Operation, side: Side): void {
     if (isChange(request) && job === null) this.replicas[side].dirty.mark(request.offset, request.length)
+  }
+
+  #markUnderWay(side: Side): void {
+    for (const op of this.#flights.running) if (!isDone(op, side) && op.issue[side] === 0) this.#markLacking(op, side)
   }
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
@@ -344,8 +353,15 @@ export class Mirror {
     }
     if (!this.#leaseValid) return
     this.#retryReads()
-    if (this.#settling.isPressing && SIDES.every((side) => this.replicas[side].usable)) this.#ownFlush()
+    this.#settle()
     this.#copies.advance()
+  }
+
+  /** A flush of our own settles only what both replicas have. */
+  #settle(): void {
+    if (!SIDES.every((side) => this.replicas[side].usable)) return
+    const isQuiet = this.#quiet && this.#flights.running.length === 0
+    if (this.#settling.isPressing || (isQuiet && this.#settling.hasUnsettled)) this.#ownFlush()
   }
 
   #resume(): void {

@@ -18,6 +18,8 @@ export interface StandingNeeds {
   readonly mark: (side: Side, mark: Mark, then: () => void) => void
   /** The replica can be asked again: it gets whatever is under way. */
   readonly catchUp: (side: Side) => void
+  /** Changes that this replica was not asked for are marked as lacking there. */
+  readonly markUnderWay: (side: Side) => void
   readonly resyncBegins: (side: Side) => void
   /** Both replicas are members again. */
   readonly joined: () => void
@@ -222,6 +224,7 @@ export class Standing {
     // What this one noted the other one to lack; what that misses from now on is marked as it happens.
     if (other.lastIncarnation === '' && other.state !== 'member') {
       other.dirty.clearAll()
+      this.needs.markUnderWay(otherSide(side))
       if (replica.bits !== null) other.dirty.merge(replica.bits)
     }
     if (replica.bits !== null) replica.dirty.merge(replica.bits)
@@ -265,6 +268,11 @@ export class Standing {
     this.replicas[side].become('member')
     this.#note(side, 'replica-joined-claim', 'resync-complete', '')
     if (this.replicas[source].presence === null) return
+    if (this.replicas[side].dirty.count > 0) {
+      // The source failed and came back meanwhile: what it noted is compared before it is forgotten.
+      this.needs.resyncBegins(side)
+      return
+    }
     this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
   }
 

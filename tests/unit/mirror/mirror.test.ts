@@ -78,7 +78,7 @@ describe('a write', () => {
   test('is answered when both replicas have it', () => {
     const mirror = pair()
     const asked = mirror.apply({ on: 'request', id: 1, request: write(0, 'abc') })
-    expect(names(asked)).toEqual(['local write', 'peer write'])
+    expect(names(asked)).toEqual(['peer write', 'local write'])
     expect(names(mirror.apply({ on: 'done', side: 'local', op: issue(asked, 'local'), error: '' }))).toEqual([])
     expect(names(mirror.apply({ on: 'done', side: 'peer', op: issue(asked, 'peer'), error: '' }))).toEqual(['reply 1'])
   })
