@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { Worker } from '../lib/daemon/worker/worker'
 import type { WorkerParts } from '../lib/daemon/worker/parts'
 import { serveApi } from '../lib/dom0/api-server'
+import type { NbdListen } from '../lib/dom0/nbd-listen'
 import { blockDigests } from '../lib/dom0/block-digests'
 import { createNbdExport } from '../lib/dom0/nbd-export'
 import { newGeneration } from '../lib/dom0/new-generation'
+import { serverCertificates } from '../lib/dom0/nbd-certificates'
 import { noWitness } from '../lib/dom0/no-witness'
 import { openReplica } from '../lib/dom0/open-replica'
 import { connectPeer } from '../lib/dom0/peer-link/connect'
@@ -18,7 +20,7 @@ import { timelineFile } from '../lib/dom0/timeline-file'
 import { connectWitness } from '../lib/dom0/witness-client'
 import { xl } from '../lib/dom0/xl'
 import { WORKER_ASKS } from '../lib/wire/ask-shapes'
-import type { WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
+import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
 
 /** `holdfast-worker FOLDER`: everything else is in FOLDER/spec.json. Ends 0 when told to stop, 75 when it is to be started again. */
 const RESTART = 75
@@ -45,8 +47,8 @@ async function main(folder: string): Promise<void> {
         exportName: volume,
         listen: { unix: join(folder, `${volume}.sock`) },
       }
-      const path = listen.unix
-      return Object.assign(await createNbdExport({ path, exportName, sizeBytes, handler, log }), { socket: path })
+      const served = await createNbdExport({ listen: nbdListen(listen), exportName, sizeBytes, handler, log })
+      return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
     dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
     listenPeer: (listen) => listenPeer({ ...listen, secret, log }),
@@ -83,6 +85,12 @@ async function main(folder: string): Promise<void> {
     log,
   })
   await worker.start()
+}
+
+function nbdListen(listen: DiskListen): NbdListen {
+  if ('unix' in listen) return listen
+  const { host, port, certificates } = listen.tcp
+  return { tcp: { host, port, ...(certificates === null ? {} : { tls: serverCertificates(certificates) }) } }
 }
 
 const [folder] = process.argv.slice(2)

@@ -43,7 +43,10 @@ export interface DiskExportAt {
   readonly listen: DiskListen
 }
 
-export type DiskListen = { readonly unix: string }
+/** `certificates`: the folder with those of a disk that is served with TLS; null: without, on a loopback address. */
+export type DiskListen =
+  | { readonly unix: string }
+  | { readonly tcp: { readonly host: string; readonly port: number; readonly certificates: string | null } }
 
 export interface Attachment {
   readonly domain: string

@@ -4,10 +4,13 @@ import type { Command } from 'commander'
 import { RestartPause } from '../../lib/core/standalone/restart-pause'
 import { attendWorker } from '../../lib/dom0/mirror/attend'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
+import { KeptFront } from '../../lib/dom0/mirror/kept-front'
 import { keepProcess } from '../../lib/dom0/mirror/kept-process'
 import { processLog } from '../../lib/dom0/process-log'
+import type { Log } from '../../lib/ports/log'
 import { mirrorOptions, type MirrorArguments, type MirrorOptions } from '../../lib/wire/mirror-options'
 import { prepareSide } from './mirror-prepare'
+import { behindFront } from './mirror-spec'
 
 export function registerMirrorServe(mirror: Command): void {
   mirror
@@ -16,8 +19,8 @@ export function registerMirrorServe(mirror: Command): void {
     .requiredOption('--name <name>', 'the name of the mirror, the same on both sides')
     .requiredOption('--host <name>', 'the name of this side')
     .requiredOption('--folder <dir>', 'state of this side: specification, control socket, timeline; not for the replica')
-    .requiredOption('--replica <place>', 'file:PATH or dev:PATH')
-    .requiredOption('--listen <address>', 'where the disk is served: unix:PATH')
+    .requiredOption('--replica <place>', 'file:PATH, dev:PATH, nbd:unix:PATH[:NAME] or nbd:tcp:HOST:PORT[:NAME]')
+    .requiredOption('--listen <address>', 'where the disk is served: unix:PATH or tcp:HOST:PORT')
     .requiredOption('--witness <host:port>', 'the third vote; "none" for a mirror of one')
     .option('--size <bytes>', 'size of a new replica: 10G, 512M, or bytes')
     .option('--link <host:port,...>', 'addresses of this side for its peer, one for each link')
@@ -25,26 +28,38 @@ export function registerMirrorServe(mirror: Command): void {
     .option('--key <file>', 'the key that both sides and the witness share')
     .option('--create', 'once, on one side: begin the mirror with what its replica holds')
     .option('--overwrite', 'once: give up what is there, the other side fills it')
+    .option('--front', 'keep the connections of clients that cannot reconnect while the worker is started again')
+    .option('--tls <folder>', 'serve over TCP with ca-cert.pem, server-cert.pem and server-key.pem of this folder')
     .option('--plain', 'no encryption between the sides; on loopback addresses only, to measure')
     .action(async (given: MirrorArguments) => {
-      const { folder, key } = given
-      const whole = { ...given, folder: resolve(folder), ...(key === undefined ? {} : { key: resolve(key) }) }
-      await serveSide(mirrorOptions(whole))
+      await serveSide(mirrorOptions({ ...given, ...wholePaths(given) }))
     })
 }
+
+const wholePaths = ({ folder, key, tls }: MirrorArguments): Partial<MirrorArguments> => ({
+  folder: resolve(folder),
+  ...(key === undefined ? {} : { key: resolve(key) }),
+  ...(tls === undefined ? {} : { tls: resolve(tls) }),
+})
 
 async function serveSide(options: MirrorOptions): Promise<void> {
   const { name, folder, listen } = options
   const log = processLog(`mirror ${name}`)
+  const executable = beside('holdfast-worker')
+  const frontPause = new RestartPause()
+  const front = options.front && 'unix' in listen ? keptFront(options, listen.unix, frontPause, log) : null
   await prepareSide(options, log)
+  if ('unix' in listen) rmSync(listen.unix, { force: true })
   const pause = new RestartPause()
   const worker = keepProcess({
     name: 'the worker',
-    argv: [beside('holdfast-worker'), folder],
+    argv: [executable, folder],
     log,
     pauseMs: () => pause.ended(),
     // What a killed one left: a client must not find the socket of a disk that the other side serves.
-    before: () => 'unix' in listen && rmSync(listen.unix, { force: true }),
+    before: () => {
+      if (front === null && 'unix' in listen) rmSync(listen.unix, { force: true })
+    },
   })
   const over = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void worker.stop())
@@ -53,13 +68,24 @@ async function serveSide(options: MirrorOptions): Promise<void> {
       worker.ended.finally(() => over.abort()),
       attendWorker({
         ...{ controlSocket: join(folder, 'control.sock'), volume: mirrorIds(name).volume, log },
-        ...{ up: () => pause.up(), isUp: () => pause.isUp, until: over.signal },
+        seen: (role) => {
+          pause.up()
+          frontPause.up()
+          front?.wanted(role !== 'secondary')
+        },
+        ...{ isUp: () => pause.isUp, until: over.signal },
       }),
     ])
   } finally {
+    await front?.stop()
     await worker.stop()
   }
   log.info('the mirror is no longer served here')
+}
+
+function keptFront(options: MirrorOptions, listen: string, pause: RestartPause, log: Log): KeptFront {
+  const argv = [beside('holdfast-front'), '--listen', listen, '--to', behindFront(options), '--export', options.name]
+  return new KeptFront(listen, () => ({ name: 'the front', argv, log, pauseMs: () => pause.ended() }))
 }
 
 /** Another executable of the same build: beside this one, or where a checkout has it. */

@@ -6,7 +6,11 @@ import { MirrorSide, ownProcess, type OwnProcess } from './mirror-side'
 import { eventually } from './worker-host'
 
 const ROOT = join(__dirname, '..', '..')
-const EXECUTABLES = { holdfast: 'holdfast.ts', 'holdfast-worker': 'vm-worker.ts', 'holdfast-witness': 'holdfast-witness.ts' }
+const EXECUTABLES = {
+  holdfast: 'holdfast.ts',
+  'holdfast-worker': 'vm-worker.ts',
+  'holdfast-witness': 'holdfast-witness.ts',
+}
 
 /** Two machines, as far as `holdfast mirror serve` can tell, and a witness: every process real, every address its own. */
 export class MirrorPair {
@@ -23,11 +27,7 @@ export class MirrorPair {
   private witnessProcess: OwnProcess | null = null
 
   constructor(readonly size = '24M') {
-    for (const [name, entry] of Object.entries(EXECUTABLES)) {
-      const entryPoints = [join(ROOT, 'plugin', entry)]
-      const outfile = join(this.bin, name)
-      buildSync({ entryPoints, bundle: true, platform: 'node', target: 'node20', outfile, logLevel: 'error' })
-    }
+    for (const [name, entry] of Object.entries(EXECUTABLES)) this.build(name, entry)
     this.holdfast = join(this.bin, 'holdfast')
     writeFileSync(this.keyFile, '42'.repeat(32), { mode: 0o600 })
     this.a = this.side('a')
@@ -37,11 +37,23 @@ export class MirrorPair {
   /** Both sides serve, the first with --create, and both replicas are up-to-date. */
   static async mirrored(size?: string): Promise<MirrorPair> {
     const pair = new MirrorPair(size)
-    await pair.startWitness()
-    pair.b.start()
-    pair.a.start('--create')
-    await pair.untilMirrored(pair.a)
+    await pair.begin()
     return pair
+  }
+
+  /** `more`: arguments for both sides. */
+  async begin(...more: string[]): Promise<void> {
+    await this.startWitness()
+    this.b.start(...more)
+    this.a.start('--create', ...more)
+    await this.untilMirrored(this.a)
+  }
+
+  /** Makes an executable of plugin/`entry`, beside the others. */
+  build(name: string, entry: string): void {
+    const entryPoints = [join(ROOT, 'plugin', entry)]
+    const outfile = join(this.bin, name)
+    buildSync({ entryPoints, bundle: true, platform: 'node', target: 'node20', outfile, logLevel: 'error' })
   }
 
   /** A machine with a folder, an image and a log of its own. */

@@ -1,4 +1,6 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Authority } from './certificates'
 import { DiskWriter } from './disk-writer'
 import { MirrorPair } from './mirror-pair'
 import { gone, type MirrorSide } from './mirror-side'
@@ -180,4 +182,26 @@ test('fio writes and verifies through the primary while the other side comes and
   expect(await working).toMatchObject({ status: 0, output: expect.stringContaining('err= 0') as string })
   await pair.untilMirrored(pair.a)
   pair.expectSameBytes()
+})
+
+test('a disk on TCP is served to clients with a certificate, and to nobody else', async () => {
+  pair = new MirrorPair()
+  const authority = new Authority(join(pair.folder, 'authority'))
+  const [server, client] = [authority.server(), authority.client()]
+  const { name, folder, image } = pair.a
+  const alone = ['--name', 'scratch', '--host', name, '--folder', folder, '--replica', `file:${image}`, '--witness', 'none']
+  const start = (tls: string): string[] => [...alone, '--size', '8M', '--listen', `tcp:${pair.net}.30:10809`, '--tls', tls]
+  expect(await pair.a.pairRun(['serve', ...start(client), '--create'])).toMatchObject({
+    status: 2,
+    err: expect.stringMatching(/--tls[^]*server-cert\.pem[^]*as for QEMU/) as string,
+  })
+  pair.a.startAs([...start(server), '--create'])
+  await pair.a.until('the disk is served', ({ volumes }) => volumes[0]?.attachedTo === '0')
+  const place = `driver=nbd,server.type=inet,server.host=${pair.net}.30,server.port=10809,export=scratch`
+  const read = (options: string, ...more: string[]) =>
+    run('qemu-io', ...more, '--image-opts', `${place}${options}`, '-c', 'write -P 5 0 64k', '-c', 'read -P 5 0 64k')
+  const credentials = `tls-creds-x509,id=known,endpoint=client,dir=${client},verify-peer=yes`
+  const known = await read(',tls-creds=known,tls-hostname=disk.example', '--object', credentials)
+  expect(known).toMatchObject({ status: 0, output: expect.stringContaining('read 65536/65536') as string })
+  expect((await read('')).status).not.toBe(0)
 })

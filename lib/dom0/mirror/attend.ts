@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { Log } from '../../ports/log'
-import type { WorkerApi, WorkerStatus } from '../../wire/worker-api'
+import type { WorkerApi, WorkerRole, WorkerStatus } from '../../wire/worker-api'
 import { DaemonBug } from '../api-exchange'
 import { askSocket } from '../daemon-client'
 import { codeOf } from '../system-error'
@@ -12,8 +12,8 @@ export interface Attended {
   readonly volume: VolumeKey
   readonly log: Log
   /** Told with each look that finds the worker in its role. */
-  readonly up: () => void
-  /** Whether it was told since the worker's start. */
+  readonly seen: (role: WorkerRole) => void
+  /** Whether it was since the worker's start. */
   readonly isUp: () => boolean
   readonly until: AbortSignal
 }
@@ -26,7 +26,7 @@ const ASK_LIMIT_MS = 2000
 export const DOM0 = '0'
 
 /** Serves the disk whenever this side holds the claim, as a daemon does it for a guest that starts. */
-export async function attendWorker({ controlSocket, volume, log, up, isUp, until }: Attended): Promise<void> {
+export async function attendWorker({ controlSocket, volume, log, seen, isUp, until }: Attended): Promise<void> {
   const ask = <F extends keyof WorkerApi>(fn: F, body: WorkerApi[F]['ask']): Promise<WorkerApi[F]['answer'] | null> =>
     unlessAway(askSocket<WorkerApi, F>(fn, body, { socket: controlSocket, limitMs: ASK_LIMIT_MS }))
   const serve = async (): Promise<boolean> => {
@@ -49,12 +49,12 @@ export async function attendWorker({ controlSocket, volume, log, up, isUp, until
     if (state === 'to-be-served' && (await serve())) continue
     if (state !== said) log.info(SAYS[state], { term: status?.claim?.claim.term ?? null })
     said = state
-    if (state !== 'starting' && state !== 'waiting') up()
+    if (state === 'secondary' || state === 'primary' || state === 'solo') seen(state)
     await sleep(isUp() ? LOOK_LATER_MS : LOOK_SOON_MS, undefined, { signal: until }).catch(() => undefined)
   }
 }
 
-type State = 'starting' | 'waiting' | 'to-be-served' | 'secondary' | 'primary' | 'solo'
+type State = 'starting' | 'waiting' | 'to-be-served' | WorkerRole
 
 const SAYS: Readonly<Record<State, string>> = {
   starting: 'the worker starts',

@@ -5,9 +5,9 @@ import type { ReplicaMetadata } from '../../core/domain/volume'
 import type { ReplicaSource } from '../../wire/replica-source'
 import { sizeOfNbd } from '../block-nbd'
 import { openDevice } from '../open-device'
-import { systemFiles } from '../replica-files'
 import { replicaMetadata } from '../replica-metadata'
 import { codeOf, failure } from '../system-error'
+import { lookingFiles } from './looking-files'
 
 export interface ReplicaAsFound {
   /** Bytes of the image or device; null: there is none. */
@@ -60,7 +60,7 @@ async function sizeOfDevice(path: string): Promise<number> {
 
 async function metadataAt(base: string): Promise<ReplicaAsFound['metadata']> {
   try {
-    return (await replicaMetadata(systemFiles, base).load())?.metadata ?? null
+    return (await replicaMetadata(lookingFiles, base).load())?.metadata ?? null
   } catch (error) {
     if (codeOf(error) === 'METADATA_DAMAGED') return 'damaged'
     if (codeOf(error) === 'METADATA_NEWER') return 'newer'

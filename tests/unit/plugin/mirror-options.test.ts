@@ -22,6 +22,7 @@ test('one side of a pair', () => {
     folder: '/var/lib/holdfast/orders',
     replica: { kind: 'file', path: '/srv/orders.img' },
     listen: { unix: '/run/orders.sock' },
+    certificates: null,
     sizeBytes: 10 * 2 ** 30,
     pair: {
       link: { addresses: ['10.0.0.1', '10.1.0.1'], port: 7801 },
@@ -86,6 +87,8 @@ const WRONG: readonly [change: Partial<MirrorArguments>, option: string, reason:
   [{ plain: true }, 'link', /10\.0\.0\.1 is not an address of the loopback/],
   [{ plain: true, link: '127.0.0.1:7801' }, 'peer', /10\.0\.0\.2 is not an address of the loopback/],
   [{ create: true, overwrite: true }, 'create', /keeps what is there/],
+  [{ listen: 'tcp:10.0.0.1:10809' }, 'listen', /Without TLS/],
+  [{ tls: '/etc/holdfast/tls' }, 'tls', /unix socket needs no TLS/],
   [{ front: true, listen: 'tcp:127.0.0.1:10809' }, 'listen', /front serves a unix socket/],
 ]
 
