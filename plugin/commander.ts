@@ -8,6 +8,7 @@ import { registerProtect } from './commander/protect'
 import { registerStatus } from './commander/status'
 import { registerTimeline } from './commander/timeline'
 import { registerUnprotect } from './commander/unprotect'
+import { registerVerify } from './commander/verify'
 import { registerVersion } from './commander/version'
 import { PRODUCT_VERSION } from './product-version'
 import type { Terminal } from './commander/terminal'
@@ -35,6 +36,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerPlan,
     registerProtect,
     registerUnprotect,
+    registerVerify,
     registerTimeline,
     registerMirror,
     registerVersion,

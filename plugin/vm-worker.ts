@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { Worker } from '../lib/daemon/worker/worker'
 import type { WorkerParts } from '../lib/daemon/worker/parts'
 import { serveApi } from '../lib/dom0/api-server'
-import { serverCertificates } from '../lib/dom0/nbd-certificates'
-import { createNbdExport } from '../lib/dom0/nbd-export'
 import type { NbdListen } from '../lib/dom0/nbd-listen'
+import { blockDigests } from '../lib/dom0/block-digests'
+import { createNbdExport } from '../lib/dom0/nbd-export'
+import { newGeneration } from '../lib/dom0/new-generation'
+import { serverCertificates } from '../lib/dom0/nbd-certificates'
 import { noWitness } from '../lib/dom0/no-witness'
 import { openReplica } from '../lib/dom0/open-replica'
 import { connectPeer } from '../lib/dom0/peer-link/connect'
@@ -51,6 +53,10 @@ async function main(folder: string): Promise<void> {
     dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
     listenPeer: (listen) => listenPeer({ ...listen, secret, log }),
     incarnation: randomUUID(),
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    newGeneration,
+    digest: blockDigests,
+    pace: spec.resync ?? {},
     newLinkId: () => Date.now() * 1000 + randomInt(1000),
     restart: (reason) => {
       log.warn('restarting', { reason })

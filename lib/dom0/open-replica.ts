@@ -105,7 +105,8 @@ class Opening {
       if (this.source.kind === 'file') await this.parts.files.syncFolderOf(this.source.path)
       const replica = randomUUID()
       const store = await makeTracking(this.trackingFiles(replica), sizeBytes, 'clean')
-      const metadata = { volume: key, replica, sizeBytes, term: 0, state: 'inconsistent', generations: NO_GENERATIONS } as const
+      const generations = NO_GENERATIONS
+      const metadata = { volume: key, replica, sizeBytes, term: 0, state: 'inconsistent', generations, boot: '' } as const
       await this.heads.save(metadata)
       return new KeptReplica(device, metadata, { hot: [], pages: new Map() }, this.heads, store)
     })

@@ -4,7 +4,7 @@ import type { Ask } from './daemon-client'
 import { failureResponse, readPluginCall, successResponse } from './plugin-xml'
 
 /** What `xe host-call-plugin plugin=holdfast fn=...` offers; docs/reference/plugin.md describes each. */
-export const PLUGIN_FUNCTIONS = ['version', 'protect', 'unprotect', 'status', 'plan', 'timeline'] as const
+export const PLUGIN_FUNCTIONS = ['version', 'protect', 'unprotect', 'verify', 'status', 'plan', 'timeline'] as const
 type PluginFunction = (typeof PLUGIN_FUNCTIONS)[number]
 
 /** xapi waits for a plug-in without a limit of its own, so ours is hard. Argument `timeout` sets another one, in seconds. */
@@ -35,7 +35,11 @@ function answerTo(fn: PluginFunction, args: ReadonlyMap<string, string>, ask: As
   const { timeout, ...given } = Object.fromEntries(args)
   const empty = Object.keys(given).find((name) => given[name] === '')
   if (empty !== undefined) throw misunderstood(`Argument "${empty.slice(0, 80)}" is empty.`)
-  const body = { ...given, ...(given['limit'] === undefined ? {} : { limit: wholeOf(given['limit'], 'limit') }) }
+  const body = {
+    ...given,
+    ...(given['limit'] === undefined ? {} : { limit: wholeOf(given['limit'], 'limit') }),
+    ...(given['repair'] === undefined ? {} : { repair: truthOf(given['repair'], 'repair') }),
+  }
   if (!fits(DAEMON_ASKS, fn, body)) throw misunderstood(misfit(DAEMON_ASKS[fn], body))
   return ask(fn, body, limitSeconds(timeout) * 1000)
 }
@@ -43,6 +47,11 @@ function answerTo(fn: PluginFunction, args: ReadonlyMap<string, string>, ask: As
 function wholeOf(text: string, name: string): number {
   if (!/^\d{1,9}$/.test(text)) throw misunderstood(`Argument "${name}" must be a whole number of at least 0.`)
   return Number(text)
+}
+
+function truthOf(text: string, name: string): boolean {
+  if (text !== 'true' && text !== 'false') throw misunderstood(`Argument "${name}" must be true or false.`)
+  return text === 'true'
 }
 
 function limitSeconds(timeout: string | undefined): number {

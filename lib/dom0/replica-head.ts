@@ -48,11 +48,12 @@ function fieldsOf(text: string): Readonly<Record<string, unknown>> | null {
 }
 
 function asMetadata(fields: Readonly<Record<string, unknown>>, generations: Generations | null): ReplicaMetadata | null {
-  const { volume, replica, sizeBytes, term, state } = fields
+  const { volume, replica, sizeBytes, term, state, boot = '' } = fields
   if (typeof volume !== 'string' || !isUuid(volume) || typeof replica !== 'string') return null
   if (!isCount(sizeBytes) || !isCount(term) || generations === null) return null
   if (state !== 'up-to-date' && state !== 'inconsistent' && state !== 'outdated') return null
-  return { volume: volumeKey(volume), replica, sizeBytes, term, state, generations }
+  if (typeof boot !== 'string') return null
+  return { volume: volumeKey(volume), replica, sizeBytes, term, state, generations, boot }
 }
 
 /** Null when an identifier is not one, or there are too many. */

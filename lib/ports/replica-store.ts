@@ -24,7 +24,7 @@ export interface StoredReplica {
   close(): Promise<void>
 }
 
-export type HeadChange = Partial<Pick<ReplicaMetadata, 'term' | 'state' | 'generations'>>
+export type HeadChange = Partial<Pick<ReplicaMetadata, 'term' | 'state' | 'generations' | 'boot'>>
 
 /** Which parts of a replica may differ from the peer's. */
 export interface Tracking {

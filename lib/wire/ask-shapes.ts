@@ -32,10 +32,11 @@ export type AskShapes<Api extends ApiTable<Api>> = { readonly [F in keyof Api]: 
 
 export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   version: {},
-  status: { vm: 'text?' },
+  status: { vm: 'text?', here: 'truth?' },
   plan: { vm: 'text', level: 'text' },
   protect: { vm: 'text', level: 'text' },
   unprotect: { vm: 'text' },
+  verify: { vm: 'text', repair: 'truth?' },
   timeline: { vm: 'text?', limit: 'whole?' },
   hook: { hook: 'text', vm: 'text?', host: 'text?', reason: 'text' },
   'sr-create': { uuid: 'text', configuration: 'pairs' },
@@ -68,6 +69,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   unprotect: {},
   'set-peer': { peer: 'object-or-null' },
   'take-over': { reason: 'text' },
+  verify: { repair: 'truth' },
   stop: {},
 }
 

@@ -16,10 +16,13 @@ export interface Rejection {
 
 export interface DaemonApi {
   version: { ask: Record<string, never>; answer: VersionReport }
-  status: { ask: { vm?: string }; answer: StatusReport }
+  /** Of one VM, the disks are as the host that holds its claim reports them, unless `here`: then as this host knows them. */
+  status: { ask: { vm?: string; here?: boolean }; answer: StatusReport }
   plan: { ask: { vm: string; level: string }; answer: PlanReport }
   protect: { ask: { vm: string; level: string }; answer: ProtectReport }
   unprotect: { ask: { vm: string }; answer: UnprotectReport }
+  /** Begins to compare both replicas of every disk of the VM; `status` tells how far it is and what it found. */
+  verify: { ask: { vm: string; repair?: boolean }; answer: { vm: VmUuid } }
   timeline: { ask: { vm?: string; limit?: number }; answer: { entries: TimelineEntry[] } }
   /** From an /etc/xapi.d hook. */
   hook: { ask: { hook: string; vm?: string; host?: string; reason: string }; answer: { goOn: boolean; text: string } }
@@ -60,7 +63,7 @@ export type DaemonFunction = keyof DaemonApi
 
 /** What the daemons of a pool may ask one another. */
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
-  ...(['version', 'protect', 'unprotect', 'timeline'] as const),
+  ...(['version', 'status', 'protect', 'unprotect', 'verify', 'timeline'] as const),
   ...(['peer-catalogue', 'peer-secondary', 'peer-release'] as const),
 ]
 
@@ -125,6 +128,8 @@ export interface DiskStatus {
   readonly upToDate: readonly string[]
   /** Null when no resync runs. */
   readonly resync: ResyncProgress | null
+  /** The last comparison of its replicas, running or over; null when there was none. */
+  readonly verify: VerifyReport | null
 }
 
 export interface ResyncProgress {
@@ -134,6 +139,26 @@ export interface ResyncProgress {
   readonly bytesPerSecond: number
   /** Seconds; null until a rate is known. */
   readonly etaSeconds: number | null
+}
+
+/** A comparison of both replicas of a disk. */
+export interface VerifyReport {
+  readonly state: 'running' | 'done' | 'stopped'
+  /** Why it stopped; empty otherwise. */
+  readonly why: string
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  /** Seconds; null until a rate is known, and after the end. */
+  readonly etaSeconds: number | null
+  /** In whole blocks of 64 KiB. */
+  readonly differingBytes: number
+  /** In disk order, in bytes; at most a hundred. */
+  readonly ranges: readonly { readonly offset: number; readonly length: number }[]
+  /** What differed was copied from the side that the guest reads. */
+  readonly repaired: boolean
+  /** Since it began. */
+  readonly seconds: number
 }
 
 export interface PlanStep {

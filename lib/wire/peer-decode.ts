@@ -1,8 +1,10 @@
+import { PAGE_BYTES } from '../core/domain/blocks'
 import { ByteQueue } from './byte-queue'
 import { isPositioned, type Envelope, type WireFrame } from './peer-envelope'
 import { decodeHeader, PEER_HEADER_BYTES, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
-import { asHello, asRefuse, asReplicaNews, asWelcome, fieldsOf, isOtherProtocol } from './peer-text'
+import { asHello, asRefuse, asWelcome, fieldsOf, isOtherProtocol } from './peer-text'
+import { asHint, asMark, asPresence } from './peer-replica-text'
 
 /** `protocol`: a hello or welcome of another protocol; `garbage`: anything else that is no frame. */
 export type PeerFault = { readonly fault: 'protocol' | 'garbage'; readonly reason: string }
@@ -45,8 +47,11 @@ function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
     case TYPE.hello:
     case TYPE.welcome:
     case TYPE.refuse:
-    case TYPE.replica:
       return textFrameOf(header.type, payload)
+    case TYPE.mark:
+    case TYPE.hint:
+    case TYPE.present:
+      return replicaFrameOf(header, payload)
     case TYPE.write:
       return { type: 'write', seq, volume, offset, data: payload, term, fua }
     case TYPE.zero:
@@ -55,10 +60,18 @@ function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
       return { type: 'flush', seq, volume, term }
     case TYPE.read:
       return { type: 'read', seq, volume, offset, length, term }
+    case TYPE.hash:
+      return { type: 'hash', seq, volume, offset, length, term }
     case TYPE.done:
-      return { type: 'done', seq, error: payload.toString('utf8') }
+      return { type: 'done', seq, volume, error: payload.toString('utf8') }
     case TYPE.data:
-      return { type: 'data', seq, data: payload }
+      return { type: 'data', seq, volume, data: payload }
+    case TYPE.bits:
+      return payload.length === PAGE_BYTES
+        ? { type: 'bits', volume, page: offset, data: payload }
+        : garbage(`a page of ${payload.length} bytes`)
+    case TYPE.gone:
+      return { type: 'gone', volume, error: payload.toString('utf8') }
     case TYPE.ping:
       return { type: 'ping', id: seq, term, guestActive: (header.flags & FLAG.guestActive) !== 0 }
     case TYPE.pong:
@@ -86,10 +99,21 @@ function textFrameOf(type: number, payload: Buffer): WireFrame | PeerFault {
     const welcome = asWelcome(fields)
     return welcome === null ? garbage('a welcome of no known shape') : { type: 'welcome', welcome }
   }
-  if (type === TYPE.refuse) {
-    const refuse = asRefuse(fields)
-    return refuse === null ? garbage('a refusal of no known shape') : { type: 'refuse', refuse }
+  const refuse = asRefuse(fields)
+  return refuse === null ? garbage('a refusal of no known shape') : { type: 'refuse', refuse }
+}
+
+function replicaFrameOf({ type, seq, volume, term }: PeerHeader, payload: Buffer): WireFrame | PeerFault {
+  const fields = fieldsOf(payload)
+  if (fields === null) return garbage(`a frame of type ${type} without its JSON`)
+  if (type === TYPE.mark) {
+    const mark = asMark(fields)
+    return mark === null ? garbage('a mark of no known shape') : { type: 'mark', seq, volume, mark, term }
   }
-  const news = asReplicaNews(fields)
-  return news === null ? garbage('news of a replica of no known shape') : { type: 'replica', ...news }
+  if (type === TYPE.hint) {
+    const hint = asHint(fields)
+    return hint === null ? garbage('a hint of no known shape') : { type: 'hint', volume, hint, term }
+  }
+  const presence = asPresence(fields)
+  return presence === null ? garbage('a presence of no known shape') : { type: 'present', volume, presence }
 }

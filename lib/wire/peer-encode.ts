@@ -24,18 +24,25 @@ function payloadOf(frame: WireFrame): Buffer {
       return text(frame.welcome)
     case 'refuse':
       return text(frame.refuse)
-    case 'replica':
-      return text({ volume: frame.volume, usable: frame.usable, error: frame.error })
+    case 'mark':
+      return text(frame.mark)
+    case 'hint':
+      return text(frame.hint)
+    case 'present':
+      return text(frame.presence)
     case 'write':
     case 'data':
+    case 'bits':
       return frame.data
     case 'done':
+    case 'gone':
       return Buffer.from(frame.error, 'utf8')
     case 'bye':
       return Buffer.from(frame.reason, 'utf8')
     case 'zero':
     case 'flush':
     case 'read':
+    case 'hash':
     case 'ping':
     case 'pong':
     case 'link-ping':
@@ -52,12 +59,21 @@ function numbersOf(frame: WireFrame): Partial<Pick<PeerHeader, 'volume' | 'seq' 
       return { seq: frame.seq, volume: frame.volume, offset: frame.offset, term: frame.term }
     case 'zero':
     case 'read':
+    case 'hash':
       return { seq: frame.seq, volume: frame.volume, offset: frame.offset, length: frame.length, term: frame.term }
     case 'flush':
+    case 'mark':
       return { seq: frame.seq, volume: frame.volume, term: frame.term }
+    case 'hint':
+      return { volume: frame.volume, term: frame.term }
     case 'done':
     case 'data':
-      return { seq: frame.seq }
+      return { seq: frame.seq, volume: frame.volume }
+    case 'bits':
+      return { volume: frame.volume, offset: frame.page }
+    case 'present':
+    case 'gone':
+      return { volume: frame.volume }
     case 'ping':
       return { seq: frame.id, term: frame.term }
     case 'pong':
@@ -65,7 +81,6 @@ function numbersOf(frame: WireFrame): Partial<Pick<PeerHeader, 'volume' | 'seq' 
     case 'hello':
     case 'welcome':
     case 'refuse':
-    case 'replica':
     case 'link-ping':
     case 'link-ack':
     case 'bye':

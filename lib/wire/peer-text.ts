@@ -1,17 +1,9 @@
-import type { Hello, PeerFrame, PeerRefusal, Welcome } from './peer'
+import { PEER_PROTOCOL, type Hello, type PeerFrame, type PeerRefusal, type Welcome } from './peer'
 
 /** Checks what came as JSON. Each returns null for anything that is not exactly of its shape; further fields are dropped. */
 
 const REFUSALS: ReadonlySet<string> = new Set<PeerRefusal>(['TERM', 'SIZE', 'VOLUMES', 'VM', 'PROTOCOL'])
-const STATES: ReadonlySet<string> = new Set<Welcome['volumes'][number]['state']>([
-  'up-to-date',
-  'inconsistent',
-  'outdated',
-  'failed',
-])
-
 export type Refuse = Extract<PeerFrame, { type: 'refuse' }>['refuse']
-export type ReplicaNews = Omit<Extract<PeerFrame, { type: 'replica' }>, 'type'>
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -27,35 +19,26 @@ export function fieldsOf(bytes: Buffer): Fields | null {
 }
 
 /** Also true of hellos and welcomes that are of no shape known here: a later protocol says so in the same place. */
-export const isOtherProtocol = (fields: Fields): boolean => isCount(fields['protocol']) && fields['protocol'] !== 1
+export const isOtherProtocol = (fields: Fields): boolean => isCount(fields['protocol']) && fields['protocol'] !== PEER_PROTOCOL
 
 export function asHello(fields: Fields): Hello | null {
-  const { pool, vm, host, term, linkId } = fields
+  const { pool, vm, host, incarnation, term, linkId } = fields
   const volumes = listOf(fields['volumes'], ({ key, sizeBytes }) =>
     isText(key) && isCount(sizeBytes) ? { key, sizeBytes } : null,
   )
-  if (fields['protocol'] !== 1 || volumes === null) return null
-  if (!isText(pool) || !isText(vm) || !isText(host) || !isCount(term) || !isCount(linkId)) return null
-  return { protocol: 1, pool, vm, host, term, linkId, volumes }
+  if (fields['protocol'] !== PEER_PROTOCOL || volumes === null) return null
+  if (!isText(pool) || !isText(vm) || !isText(host) || !isText(incarnation) || !isCount(term) || !isCount(linkId)) return null
+  return { protocol: PEER_PROTOCOL, pool, vm, host, incarnation, term, linkId, volumes }
 }
 
 export function asWelcome(fields: Fields): Welcome | null {
-  const { host, incarnation } = fields
-  const volumes = listOf(fields['volumes'], ({ key, state, replica }) =>
-    isText(key) && isState(state) && isText(replica) ? { key, state, replica } : null,
-  )
-  if (fields['protocol'] !== 1 || !isText(host) || !isText(incarnation) || volumes === null) return null
-  return { protocol: 1, host, incarnation, volumes }
+  const { host } = fields
+  return fields['protocol'] === PEER_PROTOCOL && isText(host) ? { protocol: PEER_PROTOCOL, host } : null
 }
 
 export function asRefuse(fields: Fields): Refuse | null {
   const { code, text, term } = fields
   return isRefusal(code) && isText(text) && isCount(term) ? { code, text, term } : null
-}
-
-export function asReplicaNews(fields: Fields): ReplicaNews | null {
-  const { volume, usable, error } = fields
-  return isCount(volume) && typeof usable === 'boolean' && isText(error) ? { volume, usable, error } : null
 }
 
 function listOf<T>(value: unknown, read: (fields: Fields) => T | null): T[] | null {
@@ -68,4 +51,3 @@ const isObject = (value: unknown): value is Fields => typeof value === 'object' 
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
 const isRefusal = (value: unknown): value is PeerRefusal => isText(value) && REFUSALS.has(value)
-const isState = (value: unknown): value is Welcome['volumes'][number]['state'] => isText(value) && STATES.has(value)

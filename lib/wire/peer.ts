@@ -1,6 +1,8 @@
+import type { Hint, Mark, Presence } from '../core/domain/replica-request'
+
 /**
- * Worker to worker. `volume` is the index into the list of volume keys agreed in hello/welcome; `seq` is chosen by the asker and
- * answered once by `done` or `data`. Every connection begins with hello (primary) and welcome or refuse (secondary).
+ * Worker to worker. `volume` is the index into the list of volume keys agreed in hello/welcome; `seq` is chosen by the asker,
+ * grows with each request of one volume, and is answered once by `done` or `data`. Every connection begins with hello (primary) and welcome or refuse (secondary).
  */
 export type PeerFrame =
   | { readonly type: 'hello'; readonly hello: Hello }
@@ -34,23 +36,42 @@ export type PeerFrame =
       readonly length: number
       readonly term: number
     }
+  /** Answered by the digests of the range's blocks. */
+  | {
+      readonly type: 'hash'
+      readonly seq: number
+      readonly volume: number
+      readonly offset: number
+      readonly length: number
+      readonly term: number
+    }
+  | { readonly type: 'mark'; readonly seq: number; readonly volume: number; readonly mark: Mark; readonly term: number }
+  /** Not answered. */
+  | { readonly type: 'hint'; readonly volume: number; readonly hint: Hint; readonly term: number }
   | {
       readonly type: 'done'
       readonly seq: number
+      readonly volume: number
       /** empty: no error; else the system's code, `EIO`, or `TERM` */ readonly error: string
     }
-  | { readonly type: 'data'; readonly seq: number; readonly data: Buffer }
+  | { readonly type: 'data'; readonly seq: number; readonly volume: number; readonly data: Buffer }
   | { readonly type: 'ping'; readonly id: number; readonly term: number; readonly guestActive: boolean }
   /** Also a promise: this side will not take the claim within leaseMs of sending this. */
   | { readonly type: 'pong'; readonly id: number }
-  /** The replica of one volume failed or came back on the secondary. */
-  | { readonly type: 'replica'; readonly volume: number; readonly usable: boolean; readonly error: string }
+  /** A page of a replica's dirty bitmap (see replica-format). The pages in use come before `present`. */
+  | { readonly type: 'bits'; readonly volume: number; readonly page: number; readonly data: Buffer }
+  /** The secondary's replica of one volume can be used: said of each one after the welcome, and again when one comes back. */
+  | { readonly type: 'present'; readonly volume: number; readonly presence: Presence }
+  /** It failed. */
+  | { readonly type: 'gone'; readonly volume: number; readonly error: string }
 
 export interface Hello {
-  readonly protocol: 1
+  readonly protocol: typeof PEER_PROTOCOL
   readonly pool: string
   readonly vm: string
   readonly host: string
+  /** Names the primary's process: a new one numbers its requests anew and has forgotten what was under way. */
+  readonly incarnation: string
   readonly term: number
   /** Same for every connection of one link; a higher one supersedes the older ones. */
   readonly linkId: number
@@ -58,16 +79,11 @@ export interface Hello {
 }
 
 export interface Welcome {
-  readonly protocol: 1
+  readonly protocol: typeof PEER_PROTOCOL
   readonly host: string
-  /** A new text each time the machine (and so its cache of unflushed writes) or the worker may have been lost. */
-  readonly incarnation: string
-  readonly volumes: readonly {
-    readonly key: string
-    readonly state: 'up-to-date' | 'inconsistent' | 'outdated' | 'failed'
-    /** Names the replica's contents: a new or replaced disk has a new one. */
-    readonly replica: string
-  }[]
 }
+
+/** 2: replicas tell their history and what they may lack. */
+export const PEER_PROTOCOL = 2
 
 export type PeerRefusal = 'TERM' | 'SIZE' | 'VOLUMES' | 'VM' | 'PROTOCOL'

@@ -1,6 +1,6 @@
 import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
-import type { ResyncProgress } from './daemon-api'
+import type { ResyncProgress, VerifyReport } from './daemon-api'
 import type { ReplicaSource } from './replica-source'
 
 /**
@@ -25,8 +25,17 @@ export interface WorkerSpec {
   readonly peer: PeerAddress | null
   /** Whom the disks serve, so that a restarted worker serves them again at the same sockets. Kept by the worker. */
   readonly attached: Readonly<Record<VolumeKey, Attachment>>
+  /** How much a resync yields to the guest. */
+  readonly resync?: ResyncSettings
   /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */
   readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
+}
+
+export interface ResyncSettings {
+  /** While the guest's requests take longer on average, resyncs slow down. Milliseconds. */
+  readonly guestLatencyMs?: number
+  readonly bytesPerSecondMin?: number
+  readonly bytesPerSecondMax?: number
 }
 
 export interface DiskExportAt {
@@ -78,6 +87,8 @@ export interface WorkerApi {
   'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
   /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
   'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | { taken: false; why: string } }
+  /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
+  verify: { ask: { repair: boolean }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
 }
 
@@ -101,5 +112,9 @@ export interface WorkerVolumeStatus {
   readonly key: VolumeKey
   readonly localReplica: 'up-to-date' | 'inconsistent' | 'failed'
   readonly resync: ResyncProgress | null
+  /** The last one, running or not, since this worker started. */
+  readonly verify: VerifyReport | null
+  /** Rule by which a replica's bytes are left alone, because its history contradicts the other one's; null when none is. */
+  readonly refused: string | null
   readonly attachedTo: string | null
 }

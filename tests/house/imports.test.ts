@@ -39,7 +39,7 @@ describe('imports point one way', () => {
     ])
   })
   test('core/domain imports nothing', () => expect(strays('lib/core/domain', ['lib/core/domain'], false)).toEqual([]))
-  test.each(['membership', 'witness', 'policy', 'failover', 'mirror', 'checkpoint'])(
+  test.each(['membership', 'witness', 'policy', 'failover', 'mirror', 'replica', 'checkpoint'])(
     'core/%s imports domain and itself',
     (concept) => expect(strays(`lib/core/${concept}`, ['lib/core/domain', `lib/core/${concept}`], false)).toEqual([]),
   )

@@ -95,7 +95,7 @@ describe('a link over three addresses', () => {
     await bothUp()
     for (const seq of numbers(200)) {
       primary.link?.send(write(seq))
-      secondary.link?.send({ type: 'done', seq, error: '' })
+      secondary.link?.send({ type: 'done', seq, volume: 0, error: '' })
     }
     await until(
       () => secondary.frames.length >= 200 && primary.frames.length >= 200,
@@ -118,7 +118,7 @@ describe('a link over three addresses', () => {
     const count = 1500
     for (const seq of numbers(count)) {
       primary.link?.send(write(seq))
-      secondary.link?.send({ type: 'done', seq, error: '' })
+      secondary.link?.send({ type: 'done', seq, volume: 0, error: '' })
       if (seq === 300) await relay(0)[fault]()
       if (seq === 900) {
         await until(

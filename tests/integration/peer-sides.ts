@@ -1,24 +1,23 @@
 import type { PeerLink, PeerLinkEvents } from '../../lib/ports/peer-link'
-import type { Hello, PeerFrame, Welcome } from '../../lib/wire/peer'
+import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../lib/wire/peer'
 
 export const POOL = '3b0c6c2e-5d1c-4f0e-9a37-0c7a3d1f2b10'
 export const KEY = Buffer.alloc(32, 0x5c)
 
 export const HELLO: Hello = {
-  protocol: 1,
+  protocol: PEER_PROTOCOL,
   pool: POOL,
   vm: '0d3f2a8e-93a2-47c4-b1f0-5f1f0cb1a001',
   host: '0d3f2a8e-93a2-47c4-b1f0-5f1f0cb1a002',
+  incarnation: 'a process',
   term: 4,
   linkId: 10,
   volumes: [{ key: '0d3f2a8e-93a2-47c4-b1f0-5f1f0cb1a003', sizeBytes: 1 << 30 }],
 }
 
 export const WELCOME: Welcome = {
-  protocol: 1,
+  protocol: PEER_PROTOCOL,
   host: '0d3f2a8e-93a2-47c4-b1f0-5f1f0cb1a004',
-  incarnation: 'boot-1',
-  volumes: [{ key: '0d3f2a8e-93a2-47c4-b1f0-5f1f0cb1a003', state: 'up-to-date', replica: 'r1' }],
 }
 
 /** What one side of a link saw. */

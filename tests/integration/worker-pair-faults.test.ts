@@ -34,8 +34,8 @@ test('seed 11: the local replica fails under writes: the peer serves; repaired, 
   for (const writer of writers) writer.check(readFileSync(pair.a.image))
   pair.expectSameBytes()
   const local = pair.a.acts('resync-started').filter(({ evidence }) => evidence['replica'] === pair.a.uuid)
-  expect(local.map(({ rule }) => rule)).toContain('dirty-blocks')
-  expect(local.map(({ rule }) => rule)).not.toContain('whole-disk')
+  expect(local.map(({ rule }) => rule)).toContain('i-tracked-peer')
+  expect(local.map(({ rule }) => rule)).not.toContain('peer-is-new')
 })
 
 test("seed 13: the peer's replica fails: the primary goes on alone, and resyncs it when it is back", async () => {

@@ -1,3 +1,4 @@
+import { PEER_PROTOCOL } from '../../lib/wire/peer'
 import { connect, type NetConnectOpts } from 'node:net'
 import { join } from 'node:path'
 import { connectPeer } from '../../lib/dom0/peer-link'
@@ -47,7 +48,16 @@ test('seed 31: garbage on every socket, and a peer without the key: clear words,
     const log = new QuietLog()
     const stranger = connectPeer({
       ...{ addresses, port, secret: { pool: POOL, key: Buffer.alloc(32, 1) }, log },
-      hello: { protocol: 1, pool: POOL, vm: pair.vm, host: pair.a.uuid, term: 9, linkId: 9e15, volumes: [] },
+      hello: {
+        protocol: PEER_PROTOCOL,
+        pool: POOL,
+        vm: pair.vm,
+        host: pair.a.uuid,
+        incarnation: 'i',
+        term: 9,
+        linkId: 9e15,
+        volumes: [],
+      },
       onRefused: () => log.warn('refused by name'),
       events: { up: () => log.warn('up'), frame: () => undefined, down: () => undefined },
     })

@@ -1,3 +1,4 @@
+import { PEER_PROTOCOL } from '../../lib/wire/peer'
 import { readFileSync } from 'node:fs'
 import { connectPeer } from '../../lib/dom0/peer-link'
 import type { Refuse } from '../../lib/ports/peer-connect'
@@ -131,10 +132,11 @@ async function refusalOf({ term, sizeBytes }: { term: number; sizeBytes: number 
     const endpoint = connectPeer({
       ...{ addresses: addresses.slice(0, 1), port, secret: { pool: POOL, key: KEY_OF_BENCH }, log: new QuietLog() },
       hello: {
-        protocol: 1,
+        protocol: PEER_PROTOCOL,
         pool: POOL,
         vm: pair.vm,
         host: pair.b.uuid,
+        incarnation: 'i',
         term,
         linkId: 9e15,
         volumes: [{ key: pair.volume, sizeBytes }],

@@ -1,4 +1,5 @@
 import { PeerDecoder, type PeerFault } from '../../lib/wire/peer-decode'
+import { PEER_PROTOCOL } from '../../lib/wire/peer'
 import type { Envelope, WireFrame } from '../../lib/wire/peer-envelope'
 
 /** Every envelope, up to the first fault, that these pieces hold. */
@@ -23,16 +24,20 @@ export const envelope = (frame: WireFrame, position: number, resume = false): En
   frame,
 })
 
+const HISTORY = { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210'] }
+const PRESENCE = { identity: 'r', incarnation: 'i-1', state: 'outdated', generations: HISTORY, cacheKept: true } as const
+
 /** One of each type, with the numbers at their ends. */
 export const EVERY_FRAME: readonly Envelope[] = [
   envelope(
     {
       type: 'hello',
       hello: {
-        protocol: 1,
+        protocol: PEER_PROTOCOL,
         pool: 'p',
         vm: 'v',
         host: 'h',
+        incarnation: 'i',
         term: 3,
         linkId: 2 ** 50,
         volumes: [{ key: 'k', sizeBytes: 2 ** 45 }],
@@ -44,7 +49,7 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope(
     {
       type: 'welcome',
-      welcome: { protocol: 1, host: 'g', incarnation: 'i', volumes: [{ key: 'k', state: 'outdated', replica: 'r' }] },
+      welcome: { protocol: PEER_PROTOCOL, host: 'g' },
     },
     0,
   ),
@@ -58,12 +63,22 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope({ type: 'zero', seq: 9, volume: 1, offset: 0, length: 1, punch: false, term: 3, fua: true }, 4),
   envelope({ type: 'flush', seq: 10, volume: 0, term: 3 }, 5),
   envelope({ type: 'read', seq: 11, volume: 0, offset: 512, length: 65536, term: 3 }, 6),
-  envelope({ type: 'done', seq: 7, error: '' }, 7),
-  envelope({ type: 'done', seq: 7, error: 'EIO' }, 8),
-  envelope({ type: 'data', seq: 11, data: Buffer.alloc(300, 0x61) }, 9),
+  envelope({ type: 'done', seq: 7, volume: 3, error: '' }, 7),
+  envelope({ type: 'done', seq: 7, volume: 0xffff, error: 'EIO' }, 8),
+  envelope({ type: 'data', seq: 11, volume: 1, data: Buffer.alloc(300, 0x61) }, 9),
   envelope({ type: 'ping', id: 2 ** 53 - 1, term: 3, guestActive: true }, 10),
   envelope({ type: 'pong', id: 1 }, 11),
-  envelope({ type: 'replica', volume: 1, usable: false, error: 'EIO' }, Number.MAX_SAFE_INTEGER),
+  envelope({ type: 'hash', seq: 12, volume: 1, offset: 65536, length: 131072, term: 3 }, 12),
+  envelope({ type: 'mark', seq: 13, volume: 1, mark: { bits: 'all' }, term: 3 }, 13),
+  envelope(
+    { type: 'mark', seq: 14, volume: 1, mark: { bits: 'none', state: 'inconsistent', generations: HISTORY }, term: 3 },
+    14,
+  ),
+  envelope({ type: 'hint', volume: 1, hint: { kind: 'settled', before: 99 }, term: 3 }, 15),
+  envelope({ type: 'hint', volume: 1, hint: { kind: 'clean', runs: [{ first: 0, last: 7 }] }, term: 3 }, 16),
+  envelope({ type: 'bits', volume: 1, page: 1023, data: Buffer.alloc(4096, 0x81) }, 17),
+  envelope({ type: 'present', volume: 1, presence: PRESENCE }, 18),
+  envelope({ type: 'gone', volume: 1, error: 'EIO' }, Number.MAX_SAFE_INTEGER),
   envelope({ type: 'link-ping' }, 0),
   envelope({ type: 'link-ack' }, 0),
   envelope({ type: 'bye', reason: 'the worker stops' }, 0),

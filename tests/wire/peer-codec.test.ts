@@ -1,3 +1,4 @@
+import { PEER_PROTOCOL } from '../../lib/wire/peer'
 import { encodeEnvelope } from '../../lib/wire/peer-encode'
 import { hex } from './nbd-bytes'
 import { decoded, envelope, EVERY_FRAME } from './peer-bytes'
@@ -17,15 +18,9 @@ const WRITE = frame(
   Buffer.from('guest data').toString('hex'),
 )
 const ZEROES = '0000000000000000 0000000000000000 0000000000000000 00000000'
-const text = (type: string, value: unknown): Buffer => {
+const text = (type: string, value: unknown, position = '0000000000000000'): Buffer => {
   const payload = Buffer.from(JSON.stringify(value))
-  return frame(
-    `${type} 00 0000`,
-    payload.length.toString(16).padStart(8, '0'),
-    '0000000000000000',
-    ZEROES,
-    payload.toString('hex'),
-  )
+  return frame(`${type} 00 0000`, payload.length.toString(16).padStart(8, '0'), position, ZEROES, payload.toString('hex'))
 }
 
 describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
@@ -62,7 +57,7 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
 
   test('the payload is the very buffer of the frame', () => {
     const data = Buffer.alloc(1 << 20)
-    expect(encodeEnvelope(envelope({ type: 'data', seq: 1, data }, 1))[1]).toBe(data)
+    expect(encodeEnvelope(envelope({ type: 'data', seq: 1, volume: 0, data }, 1))[1]).toBe(data)
   })
 
   test('every frame comes back, in one piece, at every split, byte by byte and in random pieces', () => {
@@ -86,21 +81,25 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
     ['a hello with a position', frame('01 00 0000', '00000002', '0000000000000001', ZEROES, '7b7d')],
     ['a hello that is no JSON', frame('01 00 0000', '00000002', '0000000000000000', ZEROES, '7b7b')],
     ['a hello that is a list', text('01', [])],
-    ['a hello without fields', text('01', { protocol: 1 })],
+    ['a hello without fields', text('01', { protocol: PEER_PROTOCOL })],
     ['a hello whose volume has a negative size', text('01', { ...helloFields(), volumes: [{ key: 'k', sizeBytes: -1 }] })],
     ['a hello whose term is a text', text('01', { ...helloFields(), term: '3' })],
-    [
-      'a welcome in a state nobody knows',
-      text('02', { protocol: 1, host: 'h', incarnation: 'i', volumes: [{ key: 'k', state: 'fine', replica: 'r' }] }),
-    ],
+    ['a welcome of nobody', text('02', { protocol: PEER_PROTOCOL })],
+    ['a presence in a state nobody knows', replica('11', { ...presence(), state: 'fine' })],
+    ['a generation that is none', replica('11', { ...presence(), generations: { current: 'x', bitmap: '', history: [] } })],
+    ['a mark without its bits', replica('0e', {})],
+    ['a hint nobody knows', replica('0f', { kind: 'cheer up' })],
+    ['a run that ends before it begins', replica('0f', { kind: 'clean', runs: [{ first: 2, last: 1 }] })],
+    ['a page that is too short', frame('10 00 0001', '00000001', '0000000000000001', ZEROES, '00')],
     ['a refusal for a reason nobody knows', text('03', { code: 'MOOD', text: '', term: 1 })],
-    ['null for news of a replica', text('0c', null)],
+    ['null for a presence', replica('11', null)],
+    ['the type that protocol 1 had for news of a replica', replica('0c', {})],
   ])('%s is garbage', (_name, bytes) => {
     expect(decoded([bytes])).toMatchObject([{ fault: 'garbage' }])
   })
 
   test.each(['01', '02'])('another protocol is told from garbage (type %s)', (type) => {
-    expect(decoded([text(type, { protocol: 2, something: 'else' })])).toMatchObject([{ fault: 'protocol' }])
+    expect(decoded([text(type, { protocol: 1, something: 'else' })])).toMatchObject([{ fault: 'protocol' }])
   })
 
   test('damage ends in a fault or in other values, never in an exception', () => {
@@ -117,6 +116,15 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
   })
 })
 
+function replica(type: string, value: unknown): Buffer {
+  return text(type, value, '0000000000000001')
+}
+
+function presence(): Record<string, unknown> {
+  const generations = { current: '', bitmap: '', history: [] }
+  return { identity: 'r', incarnation: 'i', state: 'up-to-date', generations, cacheKept: true }
+}
+
 function helloFields(): Record<string, unknown> {
-  return { protocol: 1, pool: 'p', vm: 'v', host: 'h', term: 3, linkId: 1, volumes: [] }
+  return { protocol: PEER_PROTOCOL, incarnation: 'i', pool: 'p', vm: 'v', host: 'h', term: 3, linkId: 1, volumes: [] }
 }

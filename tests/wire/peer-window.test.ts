@@ -2,7 +2,7 @@ import type { PeerFrame } from '../../lib/wire/peer'
 import { ReceiveWindow, SendWindow } from '../../lib/wire/peer-window'
 import { SEED, seeded } from './seeded'
 
-const frame = (seq: number): PeerFrame => ({ type: 'data', seq, data: Buffer.alloc(seq % 7) })
+const frame = (seq: number): PeerFrame => ({ type: 'data', seq, volume: 0, data: Buffer.alloc(seq % 7) })
 
 describe(`what a link remembers (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('sent frames are kept until they are confirmed', () => {

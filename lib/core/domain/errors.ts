@@ -60,6 +60,11 @@ export const REFUSALS = {
     why: 'No claim exists for it.',
     todo: 'Nothing needs to be done.',
   },
+  HOLDFAST_NOT_REDUNDANT: {
+    what: 'The replicas of VM {vm} cannot be compared.',
+    why: 'Only one of them can be used now: {reason}.',
+    todo: 'Wait until holdfast status calls the VM protected, then repeat.',
+  },
   HOLDFAST_CLAIM_HELD_ELSEWHERE: {
     what: 'VM {vm} cannot start or attach its disks on host {host}.',
     why: 'Host {holder} holds its claim (term {term}).',

@@ -50,4 +50,9 @@ export interface ReplicaMetadata {
   readonly term: number
   readonly state: 'up-to-date' | 'inconsistent' | 'outdated'
   readonly generations: Generations
+  /**
+   * Name of the machine's start under which it was last known to lack nothing; '' for none. Under another one, what its machine
+   * had cached may be gone.
+   */
+  readonly boot: string
 }

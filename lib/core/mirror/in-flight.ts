@@ -1,70 +1,72 @@
+import { isChange } from '../domain/replica-request'
 import type { Side } from './events'
-import type { Operation } from './operation'
+import { BIT, type Operation } from './operation'
 import { RangeQueue } from './range-queue'
 
-/** Changes, flushes and copies that run or wait for their range, and what was asked of which replica for each. */
+/** Operations under way, and what was asked of which replica for each. */
 export class InFlight {
-  readonly #queue = new RangeQueue()
-  readonly #operations = new Map<number, Operation>()
-  readonly #waiting = new Set<number>()
-  /** Issue number -> what was asked of which side. A replica that went down has none. */
-  readonly #issues = new Map<number, { op: Operation; side: Side }>()
+  readonly #queue = new RangeQueue<Operation>()
+  readonly #issues = new Map<number, Operation>()
+  /** Grows with each thing asked of a replica. */
+  #lastIssue = 0
 
-  has(id: number): boolean {
-    return this.#operations.has(id)
+  /** Changes, flushes and copies that do not wait for their range. */
+  get running(): readonly Operation[] {
+    return this.#queue.running
   }
 
-  all(): Operation[] {
-    return [...this.#operations.values()]
-  }
-
-  /** Those that do not wait for their range. */
-  running(): Operation[] {
-    return this.all().filter(({ id }) => !this.#waiting.has(id))
+  get lastIssue(): number {
+    return this.#lastIssue
   }
 
   /** True when the operation may run at once. */
   enter(op: Operation): boolean {
-    this.#operations.set(op.id, op)
-    const free = this.#queue.enter(op.id, op.request.offset, op.request.length)
-    if (!free) this.#waiting.add(op.id)
-    return free
+    return this.#queue.enter(op)
   }
 
   /** The operation is over, or given up. Answers those that may run now. */
-  leave(op: Operation): Operation[] {
-    this.#operations.delete(op.id)
-    this.#waiting.delete(op.id)
-    for (const [side, issue] of op.pending) {
-      this.#issues.delete(issue)
-      op.pending.delete(side)
+  leave(op: Operation): readonly Operation[] {
+    for (const side of ['local', 'peer'] as const) {
+      if (op.issue[side] !== 0) this.#issues.delete(op.issue[side])
+      op.issue[side] = 0
     }
-    const freed = this.#queue.leave(op.id).map((id) => this.#operations.get(id))
-    return freed
-      .filter((next) => next !== undefined)
-      .map((next) => {
-        this.#waiting.delete(next.id)
-        return next
-      })
+    return this.#queue.leave(op)
   }
 
-  asked(op: Operation, side: Side, issue: number): void {
-    op.pending.set(side, issue)
-    this.#issues.set(issue, { op, side })
+  /** Number of what is asked of this side now. */
+  asked(op: Operation, side: Side): number {
+    const issue = ++this.#lastIssue
+    op.issue[side] = issue
+    this.#issues.set(issue, op)
+    return issue
   }
 
   /** Undefined for an answer that nobody waits for any more. */
-  answered(issue: number): { readonly op: Operation; readonly side: Side } | undefined {
-    const asked = this.#issues.get(issue)
-    this.#issues.delete(issue)
-    asked?.op.pending.delete(asked.side)
-    return asked
+  answered(issue: number): Operation | undefined {
+    const op = this.#issues.get(issue)
+    if (op !== undefined) this.#issues.delete(issue)
+    return op
   }
 
   /** What this replica still owed an answer for; it will give none. */
   lost(side: Side): Operation[] {
-    const owed = [...this.#issues].filter(([, asked]) => asked.side === side)
-    for (const [issue] of owed) this.answered(issue)
-    return owed.map(([, { op }]) => op)
+    const owed = [...this.#issues].filter(([issue, op]) => op.issue[side] === issue)
+    for (const [issue, op] of owed) {
+      this.#issues.delete(issue)
+      op.issue[side] = 0
+    }
+    return owed.map(([, op]) => op)
+  }
+
+  /** Every change numbered below this has been answered by all it was asked of. */
+  get answeredBefore(): number {
+    let before = this.#lastIssue + 1
+    for (const op of this.running) {
+      if (!isChange(op.request) && op.job === null) continue
+      for (const side of ['local', 'peer'] as const) if (op.issue[side] !== 0) before = Math.min(before, op.issue[side])
+    }
+    return before
   }
 }
+
+export const isDone = (op: Operation, side: Side): boolean => (op.done & BIT[side]) !== 0

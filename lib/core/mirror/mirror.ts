@@ -3,80 +3,141 @@
  * replica that the claim lists has it (N1). A replica that fails is taken out of the claim first, and only then is a change
  * acknowledged without it. While the lease is not valid, nothing starts and nothing is answered: the guest waits (N2).
  *
- * Must never: answer a change that a binding replica lacks; read from a replica that is not a member.
+ * Must never: answer a change that a binding replica lacks; read from a replica that is not a member, or what the other member
+ * may not have.
  */
 import { assert } from '../domain/assert'
-import { CopyRun } from './copy-run'
-import type { GuestRequest, Members, MirrorEffect, MirrorEvent, Side } from './events'
-import { SIDES, otherSide } from './events'
-import { InFlight } from './in-flight'
-import type { Operation } from './operation'
-import { mayAnswer, operation } from './operation'
-import { Replica } from './replica'
-import { wishedMembers } from './wish'
+import { HOT_EXTENTS_MAX } from '../domain/blocks'
+import { blocksOf } from '../domain/dirty-bitmap'
+import { isChange, type GuestRequest, type Mark, type ReplicaRequest } from '../domain/replica-request'
+import { BackgroundCopies } from './background'
+import { advanceCopy, beginCopy, type CopyEnd, type CopyJob } from './copying'
+import type { Members, MirrorEffect, MirrorEvent, Side } from './events'
+import { otherSide, SIDES } from './events'
+import { InFlight, isDone } from './in-flight'
+import { BIT, isPending, operation, type Operation } from './operation'
+import type { Replica } from './replica'
+import { Settling } from './settling'
+import { Standing } from './standing'
+
+export interface MirrorOptions {
+  readonly sizeBytes: number
+  /** What the stored claim says at the start. A listed replica binds at once, before it was ever seen. */
+  readonly listed: Members
+  /** See the event of that name. */
+  readonly tracked: boolean
+  /** A random name for a history that begins, 16 hex digits. */
+  readonly newGeneration: () => string
+  /**
+   * Until `start-is-over`, a listed replica that was never met is waited for before it is taken out of the claim: a primary that
+   * was only restarted finds its peer in a moment, with all that was acknowledged.
+   */
+  readonly patient?: boolean
+  /** How many extents each replica's activity log holds; HOT_EXTENTS_MAX if left out. */
+  readonly hotExtentsMax?: number
+}
 
 export class Mirror {
-  readonly replicas: Readonly<Record<Side, Replica>>
+  readonly #standing: Standing
+  readonly #copies: BackgroundCopies
   readonly #flights = new InFlight()
+  readonly #settling: Settling<Operation>
   #parkedReads: Operation[] = []
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
-  readonly #copies: Readonly<Record<Side, CopyRun>>
-  readonly #returned = new Set<Side>()
-  #listed: Members
-  #proposed: Members
   #leaseValid = true
-  #nextId = 1
+  /** The guest has asked for nothing since it was last said to be idle. */
+  #quiet = false
+  /** Operations that may be answered now that something about the replicas has changed. */
+  #standingChanged = true
   #out: MirrorEffect[] = []
-  #lastError: Record<Side, string> = { local: '', peer: '' }
 
-  /** `listed`: what the stored claim says at the start. A listed replica binds at once, before it was ever seen. */
-  constructor(
-    readonly sizeBytes: number,
-    listed: Members,
-  ) {
-    assert(listed.local || listed.peer, 'a claim lists at least one replica')
-    this.#listed = listed
-    this.#proposed = listed
-    this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
-    this.#copies = { local: new CopyRun(this.replicas.local), peer: new CopyRun(this.replicas.peer) }
-    for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
+  constructor(options: MirrorOptions) {
+    const { newGeneration, hotExtentsMax = HOT_EXTENTS_MAX } = options
+    this.#settling = new Settling(hotExtentsMax)
+    this.#standing = new Standing(options, {
+      newGeneration,
+      out: (effect) => this.#out.push(effect),
+      mark: (side, mark, then) => this.#mark(side, mark, then),
+      catchUp: (side) => this.#catchUp(side),
+      markUnderWay: (side) => this.#markUnderWay(side),
+      resyncBegins: (side) => this.#copies.begins(side),
+      joined: () => this.#settling.missed(),
+    })
+    this.#copies = new BackgroundCopies(this.#standing, {
+      out: (effect) => this.#out.push(effect),
+      run: (op) => this.#enter(op),
+      flush: () => this.#ownFlush(),
+    })
   }
 
-  /** Requests that wait for the lease, a replica or the claim. */
+  get replicas(): Readonly<Record<Side, Replica>> {
+    return this.#standing.replicas
+  }
+
+  /** Requests wait for the lease, a replica or the claim. */
   get stalled(): boolean {
-    return !this.#leaseValid || !SIDES.some((side) => this.replicas[side].state === 'member')
+    return !this.#leaseValid || this.#standing.reader === undefined || !this.#standing.mayAnswer
+  }
+
+  /** Blocks of a verify that are compared, and of all; null when none runs. */
+  get verifying(): { readonly done: number; readonly of: number } | null {
+    return this.#copies.verifying
   }
 
   apply(event: MirrorEvent): readonly MirrorEffect[] {
     this.#out = []
     switch (event.on) {
       case 'request':
+        this.#quiet = false
         if (this.#leaseValid) this.#accept(event.id, event.request)
         else this.#heldRequests.push({ id: event.id, request: event.request })
         break
       case 'done':
-        this.#done(event.op, event.error, event.data)
+        this.#done(event.side, event.op, event.error, event.data)
         break
       case 'replica-up':
-        this.#up(event.side, event.identity, event.incarnation, event.sound)
+        if (this.replicas[event.side].usable) this.#fail(event.side, 'replaced')
+        this.#standing.up(event.side, event.presence, event.bits)
+        this.#standingChanged = true
         break
       case 'replica-down':
         this.#fail(event.side, event.error)
         break
       case 'claimed':
-        this.#claimed(event.members)
+        this.#standing.claimed(event.members)
+        this.#standingChanged = true
+        break
+      case 'tracked':
+        this.#standing.track(event.tracked)
+        this.#standingChanged = true
         break
       case 'lease':
         this.#leaseValid = event.valid
+        this.#standingChanged = true
+        break
+      case 'allow':
+        this.#copies.allow(event.bytes)
+        break
+      case 'idle':
+        this.#quiet = true
+        break
+      case 'start-is-over':
+        this.#standing.startIsOver()
+        this.#standingChanged = true
+        break
+      case 'verify':
+        this.#copies.verify(event.repair)
         break
     }
     this.#upkeep()
     return this.#out
   }
 
+  // --- a request's way in -------------------------------------------------------------------------------------------------
+
   #accept(id: number, request: GuestRequest): void {
-    const op = operation(this.#nextId++, request, id)
+    const op = operation(request, id)
     if (request.kind === 'read') this.#read(op)
     else this.#enter(op)
   }
@@ -86,303 +147,236 @@ export class Mirror {
   }
 
   #start(op: Operation): void {
-    const copy = this.#copyOf(op)
-    if (copy !== undefined) {
-      this.#readForCopy(op, copy)
+    if (op.job?.kind === 'copy') {
+      this.#startCopy(op, op.job)
       return
     }
-    for (const side of SIDES) {
+    if (op.request.kind === 'flush') this.#beginSettling(op)
+    else this.#settling.changed(op.request.offset, op.request.length)
+    // The way to the peer is the longer one.
+    for (const side of ['peer', 'local'] as const) {
       const replica = this.replicas[side]
       if (replica.usable) this.#issue(op, side)
       else if (op.request.kind !== 'flush') replica.dirty.mark(op.request.offset, op.request.length)
     }
   }
 
-  #issue(op: Operation, side: Side, request: GuestRequest = op.request): void {
-    const issue = this.#nextId++
-    this.#flights.asked(op, side, issue)
-    const replica = this.replicas[side]
-    if (request.kind === 'flush') op.flushing.set(side, replica.takeUnflushed())
-    else if (request.kind !== 'read') replica.cached(request.offset, request.length)
-    this.#out.push({ do: 'io', side, op: issue, request: this.#hardened(side, request) })
+  #issue(op: Operation, side: Side, request: ReplicaRequest = op.request): void {
+    op.asked |= BIT[side]
+    this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: this.#hardened(side, request) })
   }
 
   /** A lone peer replica is on another machine's cache: its crash must not lose what the guest believes only unflushed. */
-  #hardened(side: Side, request: GuestRequest): GuestRequest {
-    if (side === 'local' || (request.kind !== 'write' && request.kind !== 'zero') || request.fua) return request
+  #hardened(side: Side, request: ReplicaRequest): ReplicaRequest {
+    if (side === 'local' || !isChange(request) || request.fua) return request
     return this.replicas.local.binding ? request : { ...request, fua: true }
   }
 
+  /** What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. */
   #read(op: Operation): void {
-    const side = SIDES.find((s) => this.replicas[s].state === 'member')
-    if (side === undefined) this.#parkedReads.push(op)
-    else this.#issue(op, side)
+    const side = this.#standing.reader
+    if (side === undefined) {
+      this.#parkedReads.push(op)
+      return
+    }
+    const { offset, length } = op.request
+    const other = this.replicas[otherSide(side)]
+    if (other.state === 'member' && other.dirty.touches(offset, length)) {
+      this.#copies.want(otherSide(side), blocksOf(offset, length))
+      this.#parkedReads.push(op)
+    } else this.#issue(op, side)
   }
 
-  #copyOf(op: Operation): Side | undefined {
-    return SIDES.find((side) => this.#copies[side].operation === op.id)
-  }
+  // --- answers of the replicas --------------------------------------------------------------------------------------------
 
-  #done(issue: number, error: string, data: Buffer | undefined): void {
-    const asked = this.#flights.answered(issue)
-    if (asked === undefined) return
-    const { op, side } = asked
+  #done(side: Side, issue: number, error: string, data: Buffer | undefined): void {
+    const op = this.#flights.answered(issue)
+    if (op === undefined) return
+    op.issue[side] = 0
     if (error !== '') {
       this.#failed(op, side, error)
       return
     }
-    op.done.add(side)
-    op.flushing.delete(side)
-    // A flush may have overtaken it since it was issued.
-    if (op.request.kind === 'write' || op.request.kind === 'zero')
-      this.replicas[side].cached(op.request.offset, op.request.length)
-    if (this.#copyOf(op) !== undefined) this.#copied(op, side, data)
+    op.done |= BIT[side]
+    if (op.job !== null) this.#jobDone(op, side, data)
     else if (op.request.kind === 'read') this.#reply(op, data)
+    else this.#answer(op)
+  }
+
+  #jobDone(op: Operation, side: Side, data: Buffer | undefined): void {
+    const { job } = op
+    if (job?.kind === 'mark') {
+      job.then()
+      this.#standingChanged = true
+    } else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
   }
 
   #failed(op: Operation, side: Side, error: string): void {
-    const copy = this.#copyOf(op)
+    const { job, request } = op
     const other = this.replicas[otherSide(side)]
     const replaceable = other.state === 'member' || other.state === 'out'
-    if (this.replicas[side].state !== 'member' || replaceable) {
-      this.#distrustFlush(op, side)
+    if (this.replicas[side].state !== 'member' || replaceable || job?.kind === 'mark') {
       this.#markLacking(op, side)
       this.#fail(side, error)
-      if (op.request.kind === 'read' && copy === undefined) this.#read(op)
+      if (request.kind === 'read' && job === null) this.#parkedReads.push(op)
       return
     }
     // The last replica: its error is the disk's error, as on any unmirrored disk.
-    if (copy !== undefined) this.#endCopy(op, copy, 'source-unreadable')
+    if (job !== null) this.#endCopy(op, job, 'source-unreadable')
     else {
       op.error = error
-      if (op.request.kind === 'read') this.#reply(op, undefined)
-      // The other replica may have taken what this one refused.
-      else this.#markLacking(op, otherSide(side))
+      if (request.kind === 'read') this.#reply(op, undefined)
+      else {
+        // The other replica may have taken what this one refused.
+        this.#markLacking(op, otherSide(side))
+        this.#answer(op)
+      }
     }
   }
 
   #fail(side: Side, error: string): void {
-    const replica = this.replicas[side]
-    this.#lastError[side] = error
-    this.#returned.delete(side)
-    if (!replica.usable) {
-      const other = otherSide(side)
-      if (replica.identity === '' && this.#returned.delete(other)) this.#admit(other, 'only-copy')
-      return
-    }
+    const wasUsed = this.#standing.down(side, error)
+    this.#standingChanged = true
+    if (!wasUsed) return
     for (const op of this.#flights.lost(side)) {
-      this.#distrustFlush(op, side)
       this.#markLacking(op, side)
-      if (op.request.kind === 'read' && this.#copyOf(op) === undefined) this.#parkedReads.push(op)
+      if (op.request.kind === 'read' && op.job === null) this.#parkedReads.push(op)
     }
-    // A device that failed may have dropped what it had only cached.
-    if (side === 'local') {
-      replica.distrust()
-      replica.missedWrites = true
-    }
-    const bound = replica.binding
-    replica.become(bound ? 'out' : 'absent')
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
-    for (const op of this.#flights.all()) this.#abandonCopy(op)
-    this.#out.push({
-      do: 'note',
-      act: bound ? 'replica-failed' : 'resync-interrupted',
-      rule: 'io-failed-or-peer-lost',
-      side,
-      error,
-    })
+    for (const op of [...this.#flights.running]) if (op.job?.kind === 'copy') this.#endCopy(op, op.job, 'abandoned')
+    this.#copies.abandoned()
   }
 
-  #distrustFlush(op: Operation, side: Side): void {
-    this.replicas[side].distrust(op.flushing.get(side) ?? [])
-    op.flushing.delete(side)
+  #markLacking({ request, job }: Operation, side: Side): void {
+    if (isChange(request) && job === null) this.replicas[side].dirty.mark(request.offset, request.length)
   }
 
-  #markLacking(op: Operation, side: Side): void {
-    if (op.request.kind === 'write' || op.request.kind === 'zero')
-      this.replicas[side].dirty.mark(op.request.offset, op.request.length)
-  }
-
-  #up(side: Side, identity: string, incarnation: string, sound: boolean): void {
-    const replica = this.replicas[side]
-    if (replica.usable) this.#fail(side, 'replaced')
-    const firstMet = replica.identity === ''
-    const sameContents = replica.identity === identity && identity !== ''
-    const sameMachine = replica.incarnation === incarnation
-    replica.contentsKnown = sameContents
-    replica.identity = identity
-    replica.incarnation = incarnation
-    if (!sameContents) replica.dirty.markAll()
-    else if (!sameMachine) replica.distrust()
-    if (replica.state === 'out') {
-      const other = this.replicas[otherSide(side)]
-      const seamless = sameContents && sameMachine && sound && !replica.missedWrites
-      replica.missedWrites = !seamless
-      if (!seamless && (other.state === 'member' || (side === 'peer' && this.#firstUp(other)))) {
-        this.#returned.add(side)
-        return
-      }
-      this.#admit(side, seamless ? 'never-missed-a-write' : firstMet ? 'opened' : 'only-copy')
-    } else {
-      this.#beginResync(side)
-    }
-  }
-
-  /** A replica that the claim lists is back: whatever it was not asked, or did not answer, it is asked again. */
-  #admit(side: Side, rule: string): void {
-    const replica = this.replicas[side]
-    replica.become('member')
-    replica.missedWrites = false
-    replica.dirty.clearAll()
-    this.#out.push({ do: 'note', act: 'replica-present', rule, side, error: '' })
-    this.#catchUp(side)
+  #markUnderWay(side: Side): void {
+    for (const op of this.#flights.running) if (!isDone(op, side) && op.issue[side] === 0) this.#markLacking(op, side)
   }
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
   #catchUp(side: Side): void {
-    for (const op of this.#flights.running()) {
-      if (this.#copyOf(op) === undefined && !op.done.has(side) && !op.pending.has(side)) this.#issue(op, side)
+    for (const op of this.#flights.running) {
+      if (op.job === null && !isDone(op, side) && op.issue[side] === 0) this.#issue(op, side)
     }
   }
 
-  /** At the start the local replica may open a moment after the peer answers: wait for it rather than prefer the peer. */
-  #firstUp(local: Replica): boolean {
-    return local.state === 'out' && local.identity === '' && this.#lastError.local === ''
-  }
+  // --- a request's way out ------------------------------------------------------------------------------------------------
 
-  #claimed(members: Members): void {
-    this.#listed = members
+  /**
+   * A change may be answered when every replica that the claim lists, or may list, has it, and no replica that still works is
+   * on its way: then a replica that joins later has it too. A listed replica that is out holds every answer back, even of what
+   * it has confirmed: its machine may have lost its cache since.
+   */
+  #mayAnswer(op: Operation): boolean {
+    if (isPending(op)) return false
+    if (op.error !== '') return true
+    if (op.done === 0 || !this.#standing.mayAnswer) return false
     for (const side of SIDES) {
       const replica = this.replicas[side]
-      if (members[side]) {
-        if (replica.state === 'joining') {
-          replica.become('member')
-          this.#out.push({ do: 'note', act: 'replica-joined-claim', rule: 'resync-complete', side, error: '' })
-        } else if (replica.state === 'absent') replica.become('out')
-      } else if (replica.state === 'out') {
-        replica.become('absent')
-        replica.missedWrites = false
-        this.#out.push({
-          do: 'note',
-          act: 'replica-left-claim',
-          rule: 'claim-before-lone-acknowledgement',
-          side,
-          error: this.#lastError[side],
-        })
-        if (this.#returned.delete(side)) this.#beginResync(side)
-      } else if (replica.state === 'member') {
-        this.#beginResync(side)
-      }
+      if (replica.state === 'out' || (replica.binding && !isDone(op, side))) return false
     }
+    return true
+  }
+
+  #answer(op: Operation): void {
+    if (!this.#leaseValid || !this.#mayAnswer(op)) return
+    if (op.request.kind === 'flush') this.#flushed(op)
+    this.#reply(op, undefined)
+    this.#forget(op)
   }
 
   #reply(op: Operation, data: Buffer | undefined): void {
     if (op.guest === null) return
-    const reply: MirrorEffect = { do: 'reply', id: op.guest, error: op.error, ...(data === undefined ? {} : { data }) }
+    const { guest: id, error } = op
+    const free = op.done === op.asked
+    const reply: MirrorEffect = data === undefined ? { do: 'reply', id, error, free } : { do: 'reply', id, error, free, data }
     if (this.#leaseValid) this.#out.push(reply)
     else this.#heldReplies.push(reply)
-  }
-
-  // --- resync -----------------------------------------------------------------------------------------------------------
-
-  #beginResync(side: Side): void {
-    const replica = this.replicas[side]
-    replica.become('resyncing')
-    this.#copies[side].restart()
-    const rule = replica.contentsKnown ? 'dirty-blocks' : 'whole-disk'
-    this.#out.push({ do: 'note', act: 'resync-started', rule, side, error: '' })
-  }
-
-  #readForCopy(op: Operation, target: Side): void {
-    const source = otherSide(target)
-    if (this.replicas[target].state !== 'resyncing' || this.replicas[source].state !== 'member') {
-      this.#abandonCopy(op)
-      return
-    }
-    this.#issue(op, source, { kind: 'read', offset: op.request.offset, length: op.request.length })
-  }
-
-  #copied(op: Operation, side: Side, data: Buffer | undefined): void {
-    const target = this.#copyOf(op)
-    assert(target !== undefined, 'a copy has a target')
-    if (side !== target) {
-      assert(data !== undefined, 'a read brings data')
-      const { offset, length } = op.request
-      this.#issue(op, target, { kind: 'write', offset, length, data, fua: false })
-      return
-    }
-    this.replicas[target].cached(op.request.offset, op.request.length)
-    this.#copies[target].finished(op.request.offset, op.request.length)
-    this.#endCopy(op, target, '')
-  }
-
-  #abandonCopy(op: Operation): void {
-    const target = this.#copyOf(op)
-    if (target !== undefined) this.#endCopy(op, target, 'abandoned')
-  }
-
-  #endCopy(op: Operation, target: Side, why: string): void {
-    this.#copies[target].ended(why)
-    this.#forget(op)
   }
 
   #forget(op: Operation): void {
     for (const next of this.#flights.leave(op)) this.#start(next)
   }
 
+  // --- our own work ---------------------------------------------------------------------------------------------------------
+
+  #mark(side: Side, mark: Mark, then: () => void): void {
+    const op = operation({ kind: 'mark', offset: 0, length: 0, mark }, null, { kind: 'mark', side, then })
+    this.#issue(op, side)
+  }
+
+  #ownFlush(): Operation {
+    const op = operation({ kind: 'flush', offset: 0, length: 0 }, null)
+    this.#enter(op)
+    return op
+  }
+
+  #beginSettling(flush: Operation): void {
+    if (!this.#settling.begins(flush, this.#flights.answeredBefore, flush.guest === null)) return
+    for (const { request, job } of this.#flights.running)
+      if (isChange(request) || job?.kind === 'copy') this.#settling.changed(request.offset, request.length)
+  }
+
+  #flushed(op: Operation): void {
+    const onBoth = SIDES.every((side) => isDone(op, side) && this.replicas[side].usable)
+    const before = this.#settling.ended(op, onBoth)
+    if (before !== null) for (const side of SIDES) this.#out.push({ do: 'hint', side, hint: { kind: 'settled', before } })
+    this.#copies.flushed(op, onBoth)
+  }
+
+  #startCopy(op: Operation, job: CopyJob): void {
+    const source = this.replicas[otherSide(job.target)].state
+    const target = this.replicas[job.target].state
+    if (source !== 'member' || (target !== 'resyncing' && target !== 'member')) this.#endCopy(op, job, 'abandoned')
+    else {
+      this.#settling.changed(op.request.offset, op.request.length)
+      beginCopy(op, job, (...ask) => this.#issue(...ask))
+    }
+  }
+
+  #endCopy(op: Operation, job: CopyJob, end: CopyEnd): void {
+    job.ended(end)
+    this.#forget(op)
+  }
+
   // --- after every event, back to a known clean state ---------------------------------------------------------------------
 
   #upkeep(): void {
-    if (this.#leaseValid) {
-      this.#out.push(...this.#heldReplies)
-      this.#heldReplies = []
-      const held = this.#heldRequests
-      this.#heldRequests = []
-      for (const { id, request } of held) this.#accept(id, request)
-      this.#answer()
-      const parked = this.#parkedReads
-      this.#parkedReads = []
-      for (const op of parked) this.#read(op)
-      for (const side of SIDES) this.#advanceResync(side)
+    // Each round may let something go that changes what the next one finds; none undoes what another did.
+    for (let rounds = 0; this.#standingChanged; rounds++) {
+      assert(rounds < 100, 'upkeep comes to an end')
+      this.#standingChanged = false
+      this.#standing.upkeep()
+      if (this.#leaseValid) this.#resume()
     }
-    this.#propose()
+    if (!this.#leaseValid) return
+    this.#retryReads()
+    this.#settle()
+    this.#copies.advance()
   }
 
-  #answer(): void {
-    for (const op of this.#flights.running()) {
-      if (this.#copyOf(op) !== undefined || !this.#flights.has(op.id) || !mayAnswer(op, this.replicas)) continue
-      this.#reply(op, undefined)
-      this.#forget(op)
-    }
+  /** A flush of our own settles only what both replicas have. */
+  #settle(): void {
+    if (!SIDES.every((side) => this.replicas[side].usable)) return
+    const isQuiet = this.#quiet && this.#flights.running.length === 0
+    if (this.#settling.isPressing || (isQuiet && this.#settling.hasUnsettled)) this.#ownFlush()
   }
 
-  #advanceResync(target: Side): void {
-    const replica = this.replicas[target]
-    const copy = this.#copies[target]
-    if (replica.state !== 'resyncing' || this.replicas[otherSide(target)].state !== 'member') return
-    const step = copy.next(this.#flights)
-    if (step.step === 'copy') {
-      const op = operation(this.#nextId++, { kind: 'read', offset: step.offset, length: step.length }, null)
-      copy.began(op.id)
-      this.#enter(op)
-    } else if (step.step === 'flush') {
-      const op = operation(this.#nextId++, { kind: 'flush', offset: 0, length: 0 }, null)
-      copy.flushing(op.id)
-      this.#enter(op)
-    } else if (step.step === 'join') {
-      replica.become('joining')
-      this.#catchUp(target)
-    }
+  #resume(): void {
+    this.#out.push(...this.#heldReplies)
+    this.#heldReplies = []
+    const held = this.#heldRequests
+    this.#heldRequests = []
+    for (const { id, request } of held) this.#accept(id, request)
+    for (const op of [...this.#flights.running]) if (op.job === null) this.#answer(op)
   }
 
-  #propose(): void {
-    const members = wishedMembers(this.replicas)
-    if (members === null) return
-    const reference = this.#proposed
-    if (members.local === reference.local && members.peer === reference.peer) return
-    this.#proposed = members
-    const leaving = SIDES.find((side) => this.#listed[side] && !members[side])
-    const rule = leaving === undefined ? 'resync-complete' : `${leaving}-replica-lost`
-    this.#out.push({ do: 'propose', members, rule, error: leaving === undefined ? '' : this.#lastError[leaving] })
+  #retryReads(): void {
+    if (this.#parkedReads.length === 0) return
+    const parked = this.#parkedReads
+    this.#parkedReads = []
+    for (const op of parked) this.#read(op)
   }
 }

@@ -1,41 +1,40 @@
-import type { GuestRequest, Side } from './events'
-import { SIDES } from './events'
-import type { Replica } from './replica'
+import type { ReplicaRequest } from '../domain/replica-request'
+import type { CopyJob } from './copying'
+import type { Side } from './events'
 
-/** A request on its way through both replicas. */
+/** A request on its way through the replicas. */
 export interface Operation {
-  readonly id: number
-  readonly request: GuestRequest
-  /** The guest's request to answer; null for our own flushes and copies. */
+  readonly request: ReplicaRequest
+  /** The guest's request to answer; null for our own. */
   readonly guest: number | null
-  readonly done: Set<Side>
-  /** Issue numbers not answered yet, by side. */
-  readonly pending: Map<Side, number>
-  /** What this flush makes durable, by side. */
-  readonly flushing: Map<Side, Set<number>>
+  /** What follows when a replica has done it; null for a guest's request and for flushes of our own. */
+  readonly job: CopyJob | MarkJob | null
+  /** Sides that were asked, and sides that have done it. */
+  asked: number
+  done: number
+  /** Number of what was asked of each side and is not answered; 0 when nothing is. */
+  readonly issue: Record<Side, number>
   /** Set when the last replica failed: the guest gets this error. */
   error: string
 }
 
-export const operation = (id: number, request: GuestRequest, guest: number | null): Operation => ({
-  id,
+export interface MarkJob {
+  readonly kind: 'mark'
+  readonly side: Side
+  readonly then: () => void
+}
+
+/** Sides as bits, for `done`. */
+export const BIT: Readonly<Record<Side, number>> = { local: 1, peer: 2 }
+
+export const operation = (request: ReplicaRequest, guest: number | null, job: CopyJob | MarkJob | null = null): Operation => ({
   request,
   guest,
-  done: new Set(),
-  pending: new Map(),
-  flushing: new Map(),
+  job,
+  asked: 0,
+  done: 0,
+  issue: { local: 0, peer: 0 },
   error: '',
 })
 
-/**
- * A change may be answered when every replica that the claim lists, or may list, has it, and no replica that still works is
- * on its way: then a replica that joins later has it too. A listed replica that is out holds every answer back, even of what it
- * has confirmed: its machine may have lost its cache since.
- */
-export function mayAnswer(op: Operation, replicas: Readonly<Record<Side, Replica>>): boolean {
-  if (op.error !== '') return op.pending.size === 0
-  if (op.pending.size > 0) return false
-  return (
-    op.done.size > 0 && SIDES.every((side) => replicas[side].state !== 'out' && (op.done.has(side) || !replicas[side].binding))
-  )
-}
+export const isPending = ({ issue }: Operation): boolean => issue.local !== 0 || issue.peer !== 0

@@ -1,47 +1,54 @@
-interface Waiting {
-  readonly id: number
-  readonly offset: number
-  readonly end: number
+/** A stretch of the disk, in bytes. One of no length overlaps nothing. */
+export interface Ranged {
+  readonly request: { readonly offset: number; readonly length: number }
 }
 
-/**
- * Keeps overlapping writes apart: an operation runs only when no earlier one that touches the same bytes is still running or
- * waiting. So both replicas see overlapping writes in one order, whatever the disks and links do.
- */
-export class RangeQueue {
-  /** In order of arrival; running and waiting together. */
-  readonly #entries: Waiting[] = []
-  readonly #running = new Set<number>()
+const NONE: readonly never[] = []
 
-  get size(): number {
-    return this.#entries.length
+/**
+ * Keeps overlapping changes apart: an operation runs only when no earlier one that touches the same bytes is still running or
+ * waiting. So both replicas see overlapping changes in one order, whatever the disks and links do.
+ */
+export class RangeQueue<T extends Ranged> {
+  readonly #running: T[] = []
+  /** In order of arrival. */
+  readonly #waiting: T[] = []
+
+  get running(): readonly T[] {
+    return this.#running
   }
 
   /** True when the operation may run at once. */
-  enter(id: number, offset: number, length: number): boolean {
-    const entry = { id, offset, end: offset + length }
-    const free = !this.#entries.some((other) => overlap(other, entry))
-    this.#entries.push(entry)
-    if (free) this.#running.add(id)
+  enter(item: T): boolean {
+    const free = !meets(item, this.#running) && !meets(item, this.#waiting)
+    ;(free ? this.#running : this.#waiting).push(item)
     return free
   }
 
-  /** Ids that may run now that `id` is over, oldest first. */
-  leave(id: number): number[] {
-    const index = this.#entries.findIndex((entry) => entry.id === id)
-    const gone = this.#entries[index]
-    if (gone === undefined) return []
-    this.#entries.splice(index, 1)
-    this.#running.delete(id)
-    const freed: number[] = []
-    for (const [at, entry] of this.#entries.entries()) {
-      if (this.#running.has(entry.id) || !overlap(entry, gone)) continue
-      if (this.#entries.slice(0, at).some((earlier) => overlap(earlier, entry))) continue
-      this.#running.add(entry.id)
-      freed.push(entry.id)
+  /** Those that may run now that `item` is over, oldest first. */
+  leave(item: T): readonly T[] {
+    const at = this.#running.indexOf(item)
+    const last = this.#running.pop()
+    if (last !== item && last !== undefined) this.#running[at] = last
+    if (this.#waiting.length === 0) return NONE
+    const freed: T[] = []
+    const still: T[] = []
+    for (const next of this.#waiting) {
+      if (meets(next, this.#running) || meets(next, still)) still.push(next)
+      else {
+        this.#running.push(next)
+        freed.push(next)
+      }
     }
+    this.#waiting.splice(0, this.#waiting.length, ...still)
     return freed
   }
 }
 
-const overlap = (a: Waiting, b: Waiting): boolean => a.offset < b.end && b.offset < a.end
+function meets(item: Ranged, others: readonly Ranged[]): boolean {
+  const { offset, length } = item.request
+  for (const { request } of others) {
+    if (request.offset < offset + length && offset < request.offset + request.length) return true
+  }
+  return false
+}

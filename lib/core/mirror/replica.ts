@@ -1,13 +1,17 @@
 import { assert } from '../domain/assert'
-import { BLOCK_BYTES, DirtyBitmap } from './dirty-bitmap'
+import { DirtyBitmap } from '../domain/dirty-bitmap'
+import type { Presence } from '../domain/replica-request'
+import type { Generations } from '../domain/volume'
+import type { History, Verdict } from './handshake'
 
 /**
- * One replica in the eyes of the mirror.
+ * A replica as the mirror sees it:
  *
- *     absent ──up──> resyncing ──nothing dirty──> joining ──claim lists it──> member
- *       ^               │ fails                      │ fails                     │ fails
- *       └───────────────┘                            v                          v
- *       └────────────claim no longer lists it────── out <────────────────────────┘
+ *       listed at the start ─────────────────────────────────────────> out ──────── back ────────> member
+ *     absent ── comes ──> resyncing ── all copied ──> joining ── claim lists it ──> member            │
+ *       ^      fails │                                   │ fails                      │ fails         │
+ *       │<───────────┘                                   v                            v               │
+ *       └──────────claim no longer lists it─────────── out <──────────────────────────┴───────────────┘
  *
  * member, joining and out bind: no write may be acknowledged that they lack, because the stored claim lists them or may list
  * them. resyncing replicas get every write too, but only from joining on do they count.
@@ -24,16 +28,21 @@ const ALLOWED: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
 
 export class Replica {
   #state: ReplicaState = 'absent'
-  /** Blocks it lacks, relative to what the guest was told is written. */
+  /** Blocks it lacks, or, of a member, in which it may hold what was never acknowledged. */
   readonly dirty: DirtyBitmap
-  /** Blocks written to it since a flush was last asked for: lost if its machine loses power. */
-  unflushed = new Set<number>()
-  identity = ''
-  incarnation = ''
-  /** It is the replica that was written before it went away, so `dirty` tells all that it lacks. */
-  contentsKnown = false
-  /** It was away in a way that may have cost it writes: only a resync makes it whole, however often it reconnects. */
-  missedWrites = false
+  /** Null while it cannot be used. */
+  presence: Presence | null = null
+  /** What its own notes say may differ; null once that is part of `dirty`. */
+  bits: DirtyBitmap | null = null
+  /** The process that held it when it was used last. */
+  lastIncarnation = ''
+  /** As its last mark has made it. */
+  history: History = { state: 'inconsistent', generations: { current: '', bitmap: '', history: [] } }
+  /** Marks on their way to it. */
+  marks = 0
+  /** Why its bytes and those of the other one may not be mixed; null when they may. */
+  refused: Verdict | { readonly rule: string } | null = null
+  lastError = ''
 
   constructor(sizeBytes: number) {
     this.dirty = new DirtyBitmap(sizeBytes)
@@ -49,6 +58,10 @@ export class Replica {
     this.#state = next
   }
 
+  get generations(): Generations {
+    return this.history.generations
+  }
+
   /** Gets reads, writes and flushes. */
   get usable(): boolean {
     return this.#state === 'resyncing' || this.#state === 'joining' || this.#state === 'member'
@@ -57,26 +70,5 @@ export class Replica {
   /** The stored claim lists it, or may. */
   get binding(): boolean {
     return this.#state === 'member' || this.#state === 'joining' || this.#state === 'out'
-  }
-
-  /** A write has reached it, but perhaps only its cache. */
-  cached(offset: number, length: number): void {
-    const last = Math.floor((offset + length - 1) / BLOCK_BYTES)
-    for (let block = Math.floor(offset / BLOCK_BYTES); block <= last; block++) this.unflushed.add(block)
-  }
-
-  /** Takes the set that a flush is about to make durable. */
-  takeUnflushed(): Set<number> {
-    const taken = this.unflushed
-    this.unflushed = new Set()
-    return taken
-  }
-
-  /** Its cache may be gone: what was not flushed is lacking. */
-  distrust(blocks: Iterable<number> = this.unflushed): void {
-    for (const block of blocks) {
-      const { offset, length } = this.dirty.range(block)
-      this.dirty.mark(offset, length)
-    }
   }
 }

@@ -18,10 +18,12 @@ import { hostNameOf } from './names'
 import type { HostParts } from './parts'
 import { Protection } from './protection'
 import { peerHandlers } from './secondary-duty'
+import { ResyncTasks } from './resync-tasks'
 import { statusReport } from './status'
 import { storageHandlers } from './storage'
 import { timelineReport } from './timeline-report'
 import { Upkeep } from './upkeep'
+import { verify } from './verify'
 
 export type DaemonHandlers = { readonly [F in keyof DaemonApi]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
 
@@ -37,6 +39,7 @@ export class HostDaemon {
   readonly #failover: FailoverDriver
   readonly #election: CoordinatorClaim
   readonly #database: DatabaseSync
+  readonly #tasks: ResyncTasks
   readonly #timers: NodeJS.Timeout[] = []
   #heartbeats: { close(): void } | null = null
   readonly handlers: DaemonHandlers
@@ -50,15 +53,17 @@ export class HostDaemon {
     const mover = new DiskMover(parts)
     this.#database = new DatabaseSync(parts, catalogue, () => this.#election.held)
     const database = this.#database
+    this.#tasks = new ResyncTasks(parts, fleet)
     const protection = new Protection({ parts, catalogue, fleet, mover, database, suspected: () => this.#suspected() })
     this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, isAlive: (host) => this.#state(host) === 'alive' })
     const peers = (): ReturnType<HeartbeatWatch['report']> => this.#watch.report()
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
-      status: ({ vm }) => statusReport({ parts, catalogue, fleet, mover, peers }, vm),
+      status: (ask) => statusReport({ parts, catalogue, fleet, mover, peers }, ask),
       plan: (ask) => protection.plan(ask),
       protect: (ask) => protection.protect(ask),
       unprotect: (ask) => protection.unprotect(ask),
+      verify: (ask) => verify(parts, fleet, ask),
       timeline: (ask) => timelineReport(parts, ask, (host) => this.#state(host) === 'alive'),
       hook: (ask) => hookVerdict(parts, catalogue, ask),
       ...storageHandlers(parts, catalogue, fleet),
@@ -88,6 +93,7 @@ export class HostDaemon {
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()
       void this.#database.turn()
+      void this.#tasks.turn()
     })
     this.#every(COORDINATOR_EVERY_MS, () => void this.#election.keep(this.#role().coordinator && parts.xapi.reachable))
     for (const host of this.#peers()) void this.#catalogue.reconcile(host)

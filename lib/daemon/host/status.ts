@@ -4,7 +4,7 @@ import type { InventoryVm } from '../../core/domain/inventory'
 import { isLevel, type Level } from '../../core/domain/level'
 import { LEVEL_KEY } from '../../core/policy/protection'
 import type { PeerReport } from '../../core/membership/heartbeat'
-import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../wire/daemon-api'
+import type { DaemonApi, DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
@@ -21,14 +21,17 @@ export interface StatusNeeds {
   readonly peers: () => readonly PeerReport[]
 }
 
+const HOLDER_LIMIT_MS = 1500
+
 interface Health {
   readonly health: VmHealth
   readonly reason: string
 }
 
 /** What the operator reads. Resync progress and degradation are the primary worker's word; elsewhere the claim's. */
-export async function statusReport(needs: StatusNeeds, wanted: string | undefined): Promise<StatusReport> {
+export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status']['ask']): Promise<StatusReport> {
   const { parts } = needs
+  const wanted = ask.vm
   const inventory = inventoryNow(parts)
   const vms = wanted === undefined ? inventory.vms : inventory.vms.filter(({ uuid }) => uuid === wanted)
   if (wanted !== undefined && vms.length === 0) throw new Refusal('HOLDFAST_UNKNOWN_VM', { vm: wanted.slice(0, 80) })
@@ -36,7 +39,26 @@ export async function statusReport(needs: StatusNeeds, wanted: string | undefine
     host: parts.host,
     hosts: hostsOf(needs),
     witness: { address: parts.config.witness, reachable: parts.witness.reachable },
-    vms: await Promise.all(vms.map((vm) => vmStatus(needs, vm))),
+    vms: await Promise.all(
+      vms.map(async (vm) => {
+        const status = await vmStatus(needs, vm)
+        return wanted === undefined || ask.here === true ? status : seenByHolder(needs, status)
+      }),
+    ),
+  }
+}
+
+/** Only the primary's worker knows how far a resync or a comparison is. */
+async function seenByHolder({ parts, peers }: StatusNeeds, status: VmStatus): Promise<VmStatus> {
+  const holder = peers().find(({ host, state }) => state === 'alive' && hostNameOf(parts, host) === status.holder)
+  if (holder === undefined) return status
+  try {
+    const { vms } = await parts.askPeer(holder.host, 'status', { vm: status.vm, here: true }, HOLDER_LIMIT_MS)
+    return { ...status, disks: vms[0]?.disks ?? status.disks }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    parts.log.debug('the holder does not tell its status', { vm: status.vm, why: error.message })
+    return status
   }
 }
 
@@ -84,9 +106,11 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
       const record = catalogue.find(location)
       if (record === undefined) return []
       const hosts = stored?.claim.upToDate[record.key] ?? record.homes
-      const resync = worker?.volumes.find(({ key }) => key === record.key)?.resync ?? null
+      const seen = worker?.volumes.find(({ key }) => key === record.key)
+      const resync = seen?.resync ?? null
       const named = resync === null ? null : { ...resync, target: name(resync.target as HostUuid) }
-      return [{ volume: record.key, device: userdevice, sizeBytes, upToDate: hosts.map(name), resync: named }]
+      const upToDate = hosts.map(name)
+      return [{ volume: record.key, device: userdevice, sizeBytes, upToDate, resync: named, verify: seen?.verify ?? null }]
     }),
   }
 }

@@ -1,44 +1,58 @@
 import { must } from '../../core/domain/assert'
-import { BLOCK_BYTES } from '../../core/mirror/dirty-bitmap'
-import type { GuestRequest, Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror/events'
+import { BLOCK_BYTES } from '../../core/domain/blocks'
+import type { GuestRequest, Hint, Presence, ReplicaRequest } from '../../core/domain/replica-request'
+import type { DirtyBitmap } from '../../core/domain/dirty-bitmap'
+import type { Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror/events'
 import { SIDES } from '../../core/mirror/events'
 import { Mirror } from '../../core/mirror/mirror'
+import { Pace, PACE } from '../../core/mirror/pace'
 import type { DiskExport, DiskReply, DiskRequest } from '../../ports/disk-export'
-import type { StoredReplica } from '../../ports/replica-store'
 import type { ResyncProgress } from '../../wire/daemon-api'
-import type { PeerFrame } from '../../wire/peer'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
+import { allOf, guestRequests } from './guest-requests'
+import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
+import { TICK_MS } from './parts'
 import { ResyncMeter } from './resync-meter'
+import { VerifyRun } from './verify-run'
 
 /** What a disk asks of the worker around it. */
 export interface DiskNeeds {
-  /** Null while the peer is not connected. */
-  readonly sendPeer: (frame: PeerFrame) => void
-  readonly nextSeq: (disk: Disk, op: number) => number
-  readonly term: () => number
+  readonly askPeer: (disk: Disk, op: number, request: ReplicaRequest) => void
+  readonly hintPeer: (disk: Disk, hint: Hint) => void
   /** Called before anything is started or answered: a process that stood still may hold a lease that is over. */
   readonly checkLease: () => void
   readonly propose: (volume: WorkerVolume, members: Members) => void
-  readonly note: (volume: WorkerVolume, effect: Extract<MirrorEffect, { do: 'note' }>) => void
+  readonly note: (volume: WorkerVolume, note: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>) => void
   readonly hostOf: (side: Side) => string
 }
 
-/** How often a failed local replica is tried again. */
-const PROBE_EVERY_MS = 2000
 /** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
 const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
+const IDLE_AFTER_MS = 1000
+/** A peer that lives answers within some 100 ms; while it is waited for, so is the guest. */
+const START_MS = 500
+
+interface Asked {
+  readonly reply: (reply: DiskReply) => void
+  readonly atMs: number
+}
 
 /** One disk on its primary: the mirror machine, the local replica, the NBD export, and the way to the peer. */
 export class Disk {
   readonly #mirror: Mirror
-  #local: StoredReplica | null = null
+  readonly #local: LocalReplica
+  readonly #pace: Pace
   #export: (DiskExport & { readonly socket: string }) | null = null
-  readonly #replies = new Map<number, (reply: DiskReply) => void>()
+  readonly #asked = new Map<number, Asked>()
+  readonly #events: MirrorEvent[] = []
+  #applying = false
   #nextRequest = 1
-  #failedAtMs: number | null = null
-  #probing = false
+  #busyAtMs: number
+  #idle = true
+  #startOverAtMs: number
   #meter: { side: Side; meter: ResyncMeter } | null = null
+  #verify: VerifyRun | null = null
   attachedTo: string | null = null
   active = false
 
@@ -47,34 +61,20 @@ export class Disk {
     /** Index in hello's list. */
     readonly index: number,
     listed: Members,
+    tracked: boolean,
     private readonly parts: WorkerParts,
     private readonly needs: DiskNeeds,
   ) {
-    this.#mirror = new Mirror(volume.sizeBytes, listed)
-  }
-
-  apply(event: MirrorEvent): void {
-    for (const effect of this.#mirror.apply(event)) this.#run(effect)
-  }
-
-  /** Opens the local replica; one that cannot be opened is a failed one, and the peer's serves if the claim lists it. */
-  async openLocal(): Promise<void> {
-    try {
-      this.#local = await this.parts.openReplica(this.volume, false)
-    } catch (error) {
-      this.#localFailed(errorCode(error))
-      return
-    }
-    this.apply(this.#localUp(this.#local))
-  }
-
-  #localUp(replica: StoredReplica): MirrorEvent {
-    return { on: 'replica-up', side: 'local', identity: replica.metadata.replica, incarnation: 'this-process', sound: true }
-  }
-
-  #localFailed(error: string): void {
-    this.#failedAtMs = this.parts.clock.nowMs()
-    this.apply({ on: 'replica-down', side: 'local', error })
+    const { sizeBytes } = volume
+    this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration, patient: true })
+    this.#pace = new Pace({ ...PACE, ...parts.pace })
+    this.#busyAtMs = parts.clock.nowMs()
+    this.#startOverAtMs = this.#busyAtMs + START_MS
+    this.#local = new LocalReplica(volume, parts, {
+      up: (seat, incarnation) => this.replicaUp('local', seat.presence(incarnation), seat.bits()),
+      failed: (error) => this.replicaDown('local', error),
+      isListed: () => this.#mirror.replicas.local.binding,
+    })
   }
 
   get replicas(): Mirror['replicas'] {
@@ -83,6 +83,10 @@ export class Disk {
 
   get stalled(): boolean {
     return this.#mirror.stalled
+  }
+
+  openLocal(): Promise<void> {
+    return this.#local.open()
   }
 
   /** The export, made when first asked for. */
@@ -104,121 +108,152 @@ export class Disk {
 
   async close(): Promise<void> {
     await this.detach()
-    await this.#local?.close()
-    this.#local = null
+    await this.#local.close()
   }
 
-  #request(request: DiskRequest, reply: (reply: DiskReply) => void): void {
-    this.needs.checkLease()
-    const id = this.#nextRequest++
-    this.#replies.set(id, reply)
-    this.apply({ on: 'request', id, request: guestRequest(request) })
+  async saveTerm(term: number): Promise<void> {
+    await this.#local.seat?.saveTerm(term)
+  }
+
+  // --- what happens to the disk -------------------------------------------------------------------------------------------
+
+  replicaUp(side: Side, presence: Presence, bits: DirtyBitmap): void {
+    this.#apply({ on: 'replica-up', side, presence, bits })
+  }
+
+  replicaDown(side: Side, error: string): void {
+    this.#apply({ on: 'replica-down', side, error })
+  }
+
+  claimed(members: Members): void {
+    this.#apply({ on: 'claimed', members })
+  }
+
+  lease(valid: boolean): void {
+    this.#apply({ on: 'lease', valid })
+  }
+
+  /** Whether a claim says whose bytes count. */
+  track(tracked: boolean): void {
+    this.#apply({ on: 'tracked', tracked })
   }
 
   peerDone(op: number, error: string, data?: Buffer): void {
     this.#done('peer', op, error, data)
   }
 
+  verify(repair: boolean): void {
+    const nowMs = this.parts.clock.nowMs()
+    this.#verify = new VerifyRun(this.volume.sizeBytes, repair, nowMs)
+    this.#apply({ on: 'verify', repair })
+  }
+
+  tick(nowMs: number): void {
+    this.#local.tick(nowMs, this.#mirror.replicas.peer.state === 'member')
+    if (nowMs >= this.#startOverAtMs) {
+      this.#startOverAtMs = Number.POSITIVE_INFINITY
+      this.#apply({ on: 'start-is-over' })
+    }
+    if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
+    if (this.#idle || nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
+    this.#idle = true
+    this.#apply({ on: 'idle' })
+    this.#local.seat?.idle()
+  }
+
+  #request(request: DiskRequest, reply: (reply: DiskReply) => void): void {
+    this.needs.checkLease()
+    const atMs = this.parts.clock.nowMs()
+    this.#busyAtMs = atMs
+    this.#idle = false
+    const parts = guestRequests(request)
+    const together = parts.length === 1 ? reply : allOf(parts.length, reply)
+    for (const part of parts) this.#ask(part, { reply: together, atMs })
+  }
+
+  #ask(request: GuestRequest, asked: Asked): void {
+    const id = this.#nextRequest++
+    this.#asked.set(id, asked)
+    this.#apply({ on: 'request', id, request })
+  }
+
   #done(side: Side, op: number, error: string, data?: Buffer): void {
     this.needs.checkLease()
-    this.apply({ on: 'done', side, op, error, ...(data === undefined ? {} : { data }) })
+    this.#apply(data === undefined ? { on: 'done', side, op, error } : { on: 'done', side, op, error, data })
+  }
+
+  // --- what the mirror wants ------------------------------------------------------------------------------------------------
+
+  /** What an effect brings about at once waits until the effects before it are done. */
+  #apply(event: MirrorEvent): void {
+    this.#events.push(event)
+    if (this.#applying) return
+    this.#applying = true
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift())
+      for (const effect of this.#mirror.apply(next)) this.#run(effect)
+    this.#applying = false
   }
 
   #run(effect: MirrorEffect): void {
     switch (effect.do) {
       case 'io':
-        if (effect.side === 'peer') this.needs.sendPeer(this.#frame(this.needs.nextSeq(this, effect.op), effect.request))
-        else this.#localIo(effect.op, effect.request)
+        if (effect.side === 'peer') this.needs.askPeer(this, effect.op, effect.request)
+        else this.#askLocal(effect.op, effect.request)
         break
-      case 'reply': {
-        const reply = must(this.#replies.get(effect.id), 'each request is answered once')
-        this.#replies.delete(effect.id)
-        const error = effect.error === '' ? 0 : (ERRNO[effect.error] ?? 5)
-        reply({ error, ...(effect.data === undefined ? {} : { data: effect.data }) })
+      case 'hint':
+        if (effect.side === 'peer') this.needs.hintPeer(this, effect.hint)
+        else this.#local.seat?.hint(effect.hint)
         break
-      }
+      case 'reply':
+        this.#reply(effect)
+        break
       case 'propose':
         this.needs.propose(this.volume, effect.members)
         break
       case 'note':
         this.#noted(effect)
         break
+      case 'differ':
+        this.#verify?.found(effect.runs)
+        break
+      case 'verified':
+        this.#verified(effect.why)
+        break
     }
+  }
+
+  #askLocal(op: number, request: ReplicaRequest): void {
+    const seat = must(this.#local.seat, 'a usable replica is open')
+    seat.perform(op, request, (error, data) => this.#done('local', op, error, data))
+  }
+
+  #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
+    const { reply, atMs } = must(this.#asked.get(id), 'each request is answered once')
+    this.#asked.delete(id)
+    if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
+    const errno = error === '' ? 0 : (ERRNO[error] ?? 5)
+    reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })
   }
 
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {
+    const { side } = effect
+    const left = this.#mirror.replicas[side].dirty.count * BLOCK_BYTES
     if (effect.act === 'resync-started') {
-      const total = this.#mirror.replicas[effect.side].dirty.count * BLOCK_BYTES
-      this.#meter = { side: effect.side, meter: new ResyncMeter(this.needs.hostOf(effect.side), total) }
+      this.#meter = { side, meter: new ResyncMeter(this.needs.hostOf(side), left) }
+      this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
     }
-    if (effect.side === 'local' && effect.act === 'replica-failed') this.#failedAtMs = this.parts.clock.nowMs()
     this.needs.note(this.volume, effect)
   }
 
-  #frame(seq: number, request: GuestRequest): PeerFrame {
-    const common = { seq, volume: this.index, term: this.needs.term() }
-    switch (request.kind) {
-      case 'read':
-        return { type: 'read', ...common, offset: request.offset, length: request.length }
-      case 'write':
-        return { type: 'write', ...common, offset: request.offset, data: request.data, fua: request.fua }
-      case 'zero':
-        return {
-          type: 'zero',
-          ...common,
-          offset: request.offset,
-          length: request.length,
-          punch: request.punch,
-          fua: request.fua,
-        }
-      case 'flush':
-        return { type: 'flush', ...common }
-    }
+  #verified(why: string): void {
+    const verify = must(this.#verify, 'a verify was asked for')
+    verify.end(why)
+    const { differingBytes, repaired } = verify.report(0, this.parts.clock.nowMs())
+    const rule = why !== '' ? why : differingBytes === 0 ? 'equal' : repaired ? 'repaired' : 'differing'
+    this.needs.note(this.volume, { act: 'verified', rule, side: 'peer', error: differingBytes === 0 ? '' : `${differingBytes}` })
   }
 
-  #localIo(op: number, request: GuestRequest): void {
-    const replica = must(this.#local, 'a usable replica is open')
-    performIo(replica.device, request).then(
-      (data) => this.#done('local', op, '', data),
-      (error: unknown) => this.#done('local', op, errorCode(error)),
-    )
-  }
-
-  tick(nowMs: number): void {
-    const { state } = this.#mirror.replicas.local
-    if (this.#probing || (state !== 'absent' && state !== 'out')) return
-    if (this.#failedAtMs === null || nowMs < this.#failedAtMs + PROBE_EVERY_MS) return
-    this.#failedAtMs = nowMs
-    this.#probing = true
-    void this.#probe().finally(() => (this.#probing = false))
-  }
-
-  /** Is the disk back? Only a replica that the claim does not list is written to, and only with what it holds. */
-  async #probe(): Promise<void> {
-    try {
-      await this.#local?.close()
-      this.#local = null
-      // A replaced disk has no replica: one is made, and resynced whole. While the claim lists ours, only the old one will do.
-      const listed = this.#mirror.replicas.local.binding
-      const replica = await this.parts.openReplica(this.volume, !listed)
-      this.#local = replica
-      const block = Buffer.alloc(Math.min(4096, this.volume.sizeBytes))
-      await replica.device.read(0, block)
-      if (!listed) await replica.device.write(0, block)
-      await replica.device.flush()
-      this.apply(this.#localUp(replica))
-    } catch (error) {
-      this.parts.log.debug('local replica still fails', { volume: this.volume.key, error: errorCode(error) })
-    }
-  }
-
-  async saveLocal(change: Parameters<StoredReplica['save']>[0]): Promise<void> {
-    try {
-      await this.#local?.save(change)
-    } catch (error) {
-      this.parts.log.warn('replica metadata not written', { volume: this.volume.key, error: errorCode(error) })
-    }
-  }
+  // --- what others may know -------------------------------------------------------------------------------------------------
 
   resync(nowMs: number): ResyncProgress | null {
     if (this.#meter === null) return null
@@ -230,11 +265,14 @@ export class Disk {
   }
 
   status(nowMs: number): WorkerVolumeStatus {
-    const { state } = this.#mirror.replicas.local
+    const { local, peer } = this.#mirror.replicas
     return {
       key: this.volume.key,
-      localReplica: state === 'member' ? 'up-to-date' : state === 'absent' || state === 'out' ? 'failed' : 'inconsistent',
+      localReplica:
+        local.state === 'member' ? 'up-to-date' : local.state === 'absent' || local.state === 'out' ? 'failed' : 'inconsistent',
       resync: this.resync(nowMs),
+      verify: this.#verify?.report(this.#mirror.verifying?.done ?? 0, nowMs) ?? null,
+      refused: peer.refused?.rule ?? local.refused?.rule ?? null,
       attachedTo: this.attachedTo,
     }
   }
@@ -244,45 +282,3 @@ export class Disk {
     return SIDES.every((side) => this.#mirror.replicas[side].state === 'member')
   }
 }
-
-function guestRequest(request: DiskRequest): GuestRequest {
-  const { kind, offset, length, fua, punch } = request
-  switch (kind) {
-    case 'read':
-      return { kind, offset, length }
-    case 'write':
-      return { kind, offset, length, data: must(request.data, 'a write brings data'), fua }
-    case 'trim':
-      return { kind: 'zero', offset, length, punch: true, fua }
-    case 'zero':
-      return { kind, offset, length, punch, fua }
-    case 'flush':
-      return { kind, offset: 0, length: 0 }
-  }
-}
-
-/** One request on one replica; the answer of a read is its data. */
-export async function performIo(device: StoredReplica['device'], request: GuestRequest): Promise<Buffer | undefined> {
-  switch (request.kind) {
-    case 'read': {
-      const data = Buffer.allocUnsafe(request.length)
-      await device.read(request.offset, data)
-      return data
-    }
-    case 'write':
-      await device.write(request.offset, request.data)
-      break
-    case 'zero':
-      await device.zero(request.offset, request.length, request.punch)
-      break
-    case 'flush':
-      await device.flush()
-      return undefined
-  }
-  if (request.fua) await device.flush()
-  return undefined
-}
-
-/** By shape, not by class: errors of the system may come from another realm. */
-export const errorCode = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'

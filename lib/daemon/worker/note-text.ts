@@ -1,7 +1,7 @@
 import type { Side } from '../../core/mirror/events'
 
 /** One sentence for the operator on what the mirror did with a replica. */
-export function noteText(act: string, side: Side, error: string): string {
+export function noteText(act: string, rule: string, side: Side, error: string): string {
   const why = error === '' ? '' : ` (${error})`
   const which = side === 'local' ? 'local replica' : "peer's replica"
   switch (act) {
@@ -15,7 +15,42 @@ export function noteText(act: string, side: Side, error: string): string {
       return `A resync of the ${which} began.`
     case 'resync-interrupted':
       return `The resync of the ${which} was interrupted${why}.`
+    case 'replica-refused':
+      return `The ${which} is left as it is: ${refusedText(rule)}`
+    case 'verified':
+      return verifiedText(rule, error)
     default:
       return `The ${which} serves.`
+  }
+}
+
+/** Why two replicas are not made the same. */
+export function refusedText(rule: string): string {
+  switch (rule) {
+    case 'both-wrote-since':
+    case 'common-ancestor':
+    case 'crossed':
+      return 'split brain: both replicas hold writes that the other one lacks'
+    case 'claim-contradicts-history':
+      return 'split brain: the claim lists this replica, and its history says that the other one is newer'
+    case 'claim-lists-inconsistent':
+      return 'the claim lists a replica that a resync was overwriting'
+    case 'no-good-copy':
+      return 'neither replica holds a whole copy'
+    default:
+      return 'the replicas have no history in common; remove the one that is not wanted'
+  }
+}
+
+function verifiedText(rule: string, differing: string): string {
+  switch (rule) {
+    case 'equal':
+      return 'Both replicas hold the same.'
+    case 'repaired':
+      return `The replicas differed in ${differing} bytes; what the guest reads was copied to the other one.`
+    case 'differing':
+      return `The replicas differ in ${differing} bytes.`
+    default:
+      return `The comparison of the replicas stopped: ${rule}.`
   }
 }

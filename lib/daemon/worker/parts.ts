@@ -1,4 +1,5 @@
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { PaceLimits } from '../../core/mirror/pace'
 import type { Clock } from '../../ports/clock'
 import type { DiskExport, DiskHandler } from '../../ports/disk-export'
 import type { DomainControl } from '../../ports/domain-control'
@@ -25,6 +26,14 @@ export interface WorkerParts {
   readonly listenPeer: (listen: PeerListen) => Promise<PeerEndpoint>
   /** A new text for every start of the process. */
   readonly incarnation: string
+  /** The same until the machine loses what it has cached. */
+  readonly boot: string
+  /** A name for a history that begins: 16 hex digits that nobody has drawn before, the first eight of them the seconds since 1970. */
+  readonly newGeneration: () => string
+  /** One digest of DIGEST_BYTES for each block of the data. */
+  readonly digest: (data: Buffer) => Promise<Buffer>
+  /** How much a resync yields to the guest; what is left out is as in PACE. */
+  readonly pace: Partial<PaceLimits>
   /** Random, so that two links of one primary differ. */
   readonly newLinkId: () => number
   /** The process ends; its supervisor starts it again from spec.json. */

@@ -1,7 +1,10 @@
 import type { VmUuid } from '../../core/domain/ids'
 import type { PeerEndpoint } from '../../ports/peer-connect'
 import type { PeerLink } from '../../ports/peer-link'
-import type { PeerFrame, Welcome } from '../../wire/peer'
+import { DirtyBitmap } from '../../core/domain/dirty-bitmap'
+import type { Hint, ReplicaRequest } from '../../core/domain/replica-request'
+import { bitmapPages } from '../../core/domain/blocks'
+import { PEER_PROTOCOL, type PeerFrame, type Welcome } from '../../wire/peer'
 import type { PeerAddress, WorkerSpec } from '../../wire/worker-api'
 import type { Disk } from './disk'
 import type { WorkerParts } from './parts'
@@ -24,8 +27,8 @@ export class PeerTalk {
   #link: PeerLink | null = null
   #peer: PeerAddress | null = null
   #welcome: Welcome | null = null
-  readonly #asked = new Map<number, { disk: Disk; op: number }>()
-  #nextSeq = 1
+  /** Pages of a replica's bitmap that have come, until its `present` follows. */
+  readonly #bits = new Map<Disk, DirtyBitmap>()
   readonly #pings = new Map<number, number>()
   #nextPing = 1
   #pingAtMs = 0
@@ -56,8 +59,9 @@ export class PeerTalk {
       addresses: peer.addresses,
       port: peer.port,
       hello: {
-        protocol: 1,
+        protocol: PEER_PROTOCOL,
         ...{ pool, host, vm: this.needs.vm(), term: this.needs.term(), linkId: this.parts.newLinkId() },
+        incarnation: this.parts.incarnation,
         volumes: volumes.map(({ key, sizeBytes }) => ({ key, sizeBytes })),
       },
       onRefused: (refuse) => this.parts.log.warn('the peer refuses this primary', { ...refuse }),
@@ -71,16 +75,13 @@ export class PeerTalk {
     })
   }
 
-  /** Sent if the peer is connected; a frame that is lost with the link is told by the replica's end. */
-  send(frame: PeerFrame): void {
-    this.#link?.send(frame)
+  /** Sent if the peer is connected; a request that is lost with the link is told by the replica's end. */
+  ask(disk: Disk, seq: number, request: ReplicaRequest): void {
+    this.#link?.send(frameOf(request, seq, disk.index, this.needs.term()))
   }
 
-  /** Number of a request whose answer goes to `disk`. */
-  ask(disk: Disk, op: number): number {
-    const seq = this.#nextSeq++
-    this.#asked.set(seq, { disk, op })
-    return seq
+  hint(disk: Disk, hint: Hint): void {
+    this.#link?.send({ type: 'hint', volume: disk.index, hint, term: this.needs.term() })
   }
 
   tick(nowMs: number): void {
@@ -104,27 +105,34 @@ export class PeerTalk {
   #down(reason: string): void {
     this.#link = null
     this.#welcome = null
-    this.#asked.clear()
+    this.#bits.clear()
     this.#pings.clear()
-    for (const disk of this.needs.disks()) disk.apply({ on: 'replica-down', side: 'peer', error: reason })
+    for (const disk of this.needs.disks()) disk.replicaDown('peer', reason)
   }
 
   #frame(frame: PeerFrame): void {
     switch (frame.type) {
-      case 'welcome':
-        this.#welcomed(frame.welcome)
-        break
       case 'done':
-        this.#answered(frame.seq, frame.error)
+        this.needs.disks()[frame.volume]?.peerDone(frame.seq, frame.error)
         break
       case 'data':
-        this.#answered(frame.seq, '', frame.data)
+        this.needs.disks()[frame.volume]?.peerDone(frame.seq, '', frame.data)
         break
       case 'pong':
         this.#pong(frame.id)
         break
-      case 'replica':
-        this.#replicaNews(frame)
+      case 'welcome':
+        this.#welcome = frame.welcome
+        this.ping(this.parts.clock.nowMs())
+        break
+      case 'bits':
+        this.#page(frame)
+        break
+      case 'present':
+        this.#present(frame)
+        break
+      case 'gone':
+        this.needs.disks()[frame.volume]?.replicaDown('peer', frame.error)
         break
       case 'hello':
       case 'refuse':
@@ -132,33 +140,31 @@ export class PeerTalk {
       case 'zero':
       case 'flush':
       case 'read':
+      case 'hash':
+      case 'mark':
+      case 'hint':
       case 'ping':
         this.parts.log.warn('a frame that only a primary sends came from the peer', { type: frame.type })
     }
   }
 
-  #welcomed(welcome: Welcome): void {
-    this.#welcome = welcome
-    for (const disk of this.needs.disks()) {
-      const at = welcome.volumes[disk.index]
-      if (at === undefined || at.state === 'failed') continue
-      const { incarnation } = welcome
-      disk.apply({ on: 'replica-up', side: 'peer', identity: at.replica, incarnation, sound: at.state === 'up-to-date' })
-    }
-    this.ping(this.parts.clock.nowMs())
-  }
-
-  #replicaNews({ volume, usable, error }: Extract<PeerFrame, { type: 'replica' }>): void {
+  #page({ volume, page, data }: Extract<PeerFrame, { type: 'bits' }>): void {
     const disk = this.needs.disks()[volume]
-    // One that came back shows itself by a new welcome, with its identity.
-    if (disk !== undefined && !usable) disk.apply({ on: 'replica-down', side: 'peer', error })
+    if (disk === undefined || page >= bitmapPages(disk.volume.sizeBytes)) {
+      this.parts.log.warn('a page of a bitmap that no disk has came from the peer', { volume, page })
+      return
+    }
+    const bits = this.#bits.get(disk) ?? new DirtyBitmap(disk.volume.sizeBytes)
+    bits.mergePage(page, data)
+    this.#bits.set(disk, bits)
   }
 
-  #answered(seq: number, error: string, data?: Buffer): void {
-    const asked = this.#asked.get(seq)
-    if (asked === undefined) return
-    this.#asked.delete(seq)
-    asked.disk.peerDone(asked.op, error, data)
+  #present({ volume, presence }: Extract<PeerFrame, { type: 'present' }>): void {
+    const disk = this.needs.disks()[volume]
+    if (disk === undefined) return
+    const bits = this.#bits.get(disk) ?? new DirtyBitmap(disk.volume.sizeBytes)
+    this.#bits.delete(disk)
+    disk.replicaUp('peer', presence, bits)
   }
 
   #pong(id: number): void {
@@ -171,3 +177,21 @@ export class PeerTalk {
 
 const samePeer = (a: PeerAddress | null, b: PeerAddress | null): boolean =>
   a?.host === b?.host && a?.port === b?.port && a?.addresses.join() === b?.addresses.join()
+
+function frameOf(request: ReplicaRequest, seq: number, volume: number, term: number): PeerFrame {
+  switch (request.kind) {
+    case 'read':
+    case 'hash':
+      return { type: request.kind, seq, volume, offset: request.offset, length: request.length, term }
+    case 'write':
+      return { type: 'write', seq, volume, offset: request.offset, data: request.data, term, fua: request.fua }
+    case 'zero': {
+      const { offset, length, punch, fua } = request
+      return { type: 'zero', seq, volume, offset, length, punch, term, fua }
+    }
+    case 'flush':
+      return { type: 'flush', seq, volume, term }
+    case 'mark':
+      return { type: 'mark', seq, volume, mark: request.mark, term }
+  }
+}

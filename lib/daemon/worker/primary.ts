@@ -7,7 +7,7 @@ import type { PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-ap
 import { ClaimKeeper, unlessUnreachable } from './claim-keeper'
 import { Disk } from './disk'
 import { domainsOf, GuestDomains } from './guest-domains'
-import { noteText } from './note-text'
+import { noteText, refusedText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
 
@@ -46,10 +46,9 @@ export class Primary {
     this.disks = spec.volumes.map((volume, index) => {
       const hosts = stored?.claim.upToDate[volume.key]
       const listed = hosts === undefined ? { local: true, peer: false } : this.#members(hosts)
-      return new Disk(volume, index, listed, parts, {
-        sendPeer: (frame) => this.#talk.send(frame),
-        nextSeq: (disk, op) => this.#talk.ask(disk, op),
-        term: () => this.term,
+      return new Disk(volume, index, listed, stored !== null, parts, {
+        askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
+        hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
         checkLease: () => this.#keeper?.apply({ on: 'tick', nowMs: parts.clock.nowMs() }),
         propose: (of, members) => this.#propose(of, members),
         note: (of, effect) => this.#note(of, effect),
@@ -85,6 +84,8 @@ export class Primary {
     const lacking = this.disks.filter((disk) => !disk.redundant)
     const [first] = lacking
     if (first === undefined) return ''
+    const refused = first.replicas.peer.refused ?? first.replicas.local.refused
+    if (refused !== null) return refusedText(refused.rule)
     if (first.resync(this.parts.clock.nowMs()) !== null) return 'a resync is under way'
     return first.replicas.local.state === 'member' ? 'the peer replica is not usable' : 'the local replica failed'
   }
@@ -93,7 +94,7 @@ export class Primary {
   async open(stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
     if (stored !== null) this.#hold(stored, leaseFromMs)
     await Promise.all(this.disks.map((disk) => disk.openLocal()))
-    for (const disk of this.disks) await disk.saveLocal({ term: this.term })
+    for (const disk of this.disks) await disk.saveTerm(this.term)
     if (stored !== null) this.setPeer(this.spec.peer)
   }
 
@@ -101,6 +102,7 @@ export class Primary {
   protect(stored: StoredClaim, peer: PeerAddress | null): void {
     this.#leaving = false
     this.#hold(stored, null)
+    for (const disk of this.disks) disk.track(true)
     this.setPeer(peer)
   }
 
@@ -112,6 +114,14 @@ export class Primary {
     this.#keeper?.apply({ on: 'tick', nowMs })
     for (const disk of this.disks) disk.tick(nowMs)
     this.#talk.tick(nowMs)
+  }
+
+  /** Compares both replicas of every disk. */
+  verify(repair: boolean): void {
+    const lacking = this.disks.find((disk) => !disk.redundant)
+    if (lacking !== undefined || this.claim === null)
+      throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm: this.claim?.claim.vm ?? this.spec.id, reason: this.degraded })
+    for (const disk of this.disks) disk.verify(repair)
   }
 
   /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart. */
@@ -153,13 +163,13 @@ export class Primary {
   }
 
   #claimed(volume: VolumeKey, hosts: readonly HostUuid[]): void {
-    this.disks.find((disk) => disk.volume.key === volume)?.apply({ on: 'claimed', members: this.#members(hosts) })
+    this.disks.find((disk) => disk.volume.key === volume)?.claimed(this.#members(hosts))
   }
 
   #setLease(valid: boolean): void {
     if (valid === this.#leaseValid) return
     this.#leaseValid = valid
-    for (const disk of this.disks) disk.apply({ on: 'lease', valid })
+    for (const disk of this.disks) disk.lease(valid)
     if (valid && !this.#everHeld) {
       this.#everHeld = true
       return
@@ -199,9 +209,12 @@ export class Primary {
     keeper.end()
     this.#keeper = null
     await this.#talk.close('the VM is no longer protected')
-    for (const disk of this.disks) disk.apply({ on: 'claimed', members: { local: true, peer: false } })
     this.#leaseValid = true
-    for (const disk of this.disks) disk.apply({ on: 'lease', valid: true })
+    for (const disk of this.disks) {
+      disk.claimed({ local: true, peer: false })
+      disk.track(false)
+      disk.lease(true)
+    }
     await this.#domains.unpause()
   }
 
@@ -221,14 +234,9 @@ export class Primary {
 
   // --- the timeline ---------------------------------------------------------------------------------------------------------
 
-  #note({ key }: WorkerVolume, { act, rule, side, error }: Extract<MirrorEffect, { do: 'note' }>): void {
-    const disk = this.disks.find(({ volume }) => volume.key === key)
-    if (side === 'local' && act === 'replica-joined-claim') void disk?.saveLocal({ state: 'up-to-date' })
-    if (side === 'local' && act === 'resync-started') void disk?.saveLocal({ state: 'inconsistent' })
-    if (side === 'peer' && disk !== undefined && (act === 'replica-joined-claim' || act === 'resync-started'))
-      this.#talk.send({ type: 'replica', volume: disk.index, usable: act === 'replica-joined-claim', error: '' })
+  #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
-    this.#record(act, rule, { text: noteText(act, side, error), volume: key, replica: host, error })
+    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {

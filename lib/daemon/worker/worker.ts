@@ -168,6 +168,10 @@ export class Worker {
       this.#takingOver ??= this.#takeOver(reason).finally(() => (this.#takingOver = null))
       return this.#takingOver
     },
+    verify: ({ repair }) => {
+      this.#served().verify(repair)
+      return Promise.resolve(null)
+    },
     stop: async () => {
       await this.stop()
       return null
@@ -266,7 +270,7 @@ export class Worker {
         peerConnected: part?.side.peerConnected ?? false,
         guestActive: part?.side.guestActive ?? false,
         volumes: volumes.map(({ key }, index) => ({
-          ...{ key, resync: null, attachedTo: null },
+          ...{ key, resync: null, verify: null, refused: null, attachedTo: null },
           localReplica: part?.side.replicaState(index) ?? 'failed',
         })),
       }

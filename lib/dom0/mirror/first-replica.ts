@@ -25,6 +25,7 @@ async function adopt({ key, sizeBytes, path, metadata }: WorkerVolume): Promise<
     term: 0,
     state: 'up-to-date',
     generations: NO_GENERATIONS,
+    boot: '',
   } as const
   await replicaMetadata(systemFiles, metadata ?? path).save(whole)
 }

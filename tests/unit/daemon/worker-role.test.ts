@@ -6,6 +6,7 @@ import type { WorkerParts } from '../../../lib/daemon/worker/parts'
 import { Worker } from '../../../lib/daemon/worker/worker'
 import { createNbdExport } from '../../../lib/dom0/nbd-export'
 import { openReplica } from '../../../lib/dom0/open-replica'
+import { blockDigests } from '../../../lib/dom0/block-digests'
 import { systemClock } from '../../../lib/dom0/system-clock'
 import type { WorkerSpec } from '../../../lib/wire/worker-api'
 import { QuietLog } from '../../integration/quiet-log'
@@ -31,6 +32,7 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
     witness: { reachable: false, read: notAsked, compareAndSwap: notAsked, renew: notAsked, remove: notAsked, close: notAsked },
     domains: { pause: notAsked, unpause: notAsked, destroy: notAsked },
     openReplica: open,
+    ...{ boot: 'boot', newGeneration: () => '0123456789abcdef', digest: blockDigests, pace: {} },
     serveDisk: async (volume, sizeBytes, handler) => {
       const socket = join(folder, `${volume}.sock`)
       return Object.assign(await createNbdExport({ path: socket, exportName: volume, sizeBytes, handler, log }), { socket })

@@ -14,6 +14,7 @@ const METADATA: ReplicaMetadata = {
   term: 3,
   state: 'inconsistent',
   generations: { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210', '00000000000000aa'] },
+  boot: 'a start',
 }
 const FORMAT_1 =
   '{"format":1,"generation":7,"metadata":{"format":1,"volume":"6a0b7e1c-0000-4000-8000-000000000001","replica":"f00d",' +
@@ -113,7 +114,8 @@ describe('metadata beside a replica', () => {
     writeFileSync(first(), FORMAT_1)
     writeFileSync(second(), FORMAT_1)
     const generations = { current: '', bitmap: '', history: [] }
-    expect(await storeAt(image).load()).toMatchObject({ format: 1, metadata: { ...METADATA, generations } })
+    const metadata = { ...METADATA, generations, boot: '' }
+    expect(await storeAt(image).load()).toMatchObject({ format: 1, metadata })
     expect(readFileSync(first(), 'utf8')).toBe(FORMAT_1)
     await storeAt(image).save(METADATA)
     // A crash between the copies.

@@ -17,6 +17,7 @@ const disk = (resync: DiskStatus['resync'] = null): DiskStatus => ({
   sizeBytes: 8 * GIB,
   upToDate: resync === null ? ['h1', 'h2'] : ['h1'],
   resync,
+  verify: null,
 })
 const web: VmStatus = {
   vm: WEB,

@@ -50,6 +50,7 @@ class Scene {
       domains: { pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
       ...{ serveDisk: unasked('a disk'), dialPeer: unasked('dialling'), listenPeer: unasked('listening') },
       restart: unasked('a restart'),
+      ...{ boot: 'boot', newGeneration: unasked('a name'), digest: unasked('a digest'), pace: {} },
     }
     const spec = {
       ...{ format: 1 as const, id: claim.vm, pool: POOL, host: B, vm: claim.vm, witness: '', poolKeyFile: '', timelineFile: '' },

@@ -4,7 +4,7 @@ import { vmUuid, volumeKey } from '../../../../lib/core/domain/ids'
 
 const DISK: DiskStatus = {
   ...{ volume: volumeKey('33333333-3333-3333-3333-333333333333'), device: '0', sizeBytes: 1024 },
-  ...{ upToDate: ['h2', 'h1'], resync: null },
+  ...{ upToDate: ['h2', 'h1'], resync: null, verify: null },
 }
 const STATUS: VmStatus = {
   ...{ vm: vmUuid('22222222-2222-2222-2222-222222222222'), name: 'orders', level: 'redirect', health: 'protected', reason: '' },

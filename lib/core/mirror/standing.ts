@@ -1,0 +1,316 @@
+/**
+ * Which replica counts: who comes, who goes, what the claim lists and should list, and whose history the bytes belong to.
+ *
+ * Must never: admit a replica that may lack an acknowledged write; overwrite one whose history contradicts the claim.
+ */
+import { assert } from '../domain/assert'
+import type { DirtyBitmap } from '../domain/dirty-bitmap'
+import type { Mark, Presence } from '../domain/replica-request'
+import type { Members, MirrorEffect, Side } from './events'
+import { otherSide, SIDES } from './events'
+import { compareHistories, STRATEGIES } from './handshake'
+import { inStep, parted, unmirrored } from './lineage'
+import { Replica } from './replica'
+
+export interface StandingNeeds {
+  readonly out: (effect: MirrorEffect) => void
+  /** `then` follows when the mark is on stable storage; a replica that cannot be marked fails. */
+  readonly mark: (side: Side, mark: Mark, then: () => void) => void
+  /** The replica can be asked again: it gets whatever is under way. */
+  readonly catchUp: (side: Side) => void
+  /** Changes that this replica was not asked for are marked as lacking there. */
+  readonly markUnderWay: (side: Side) => void
+  readonly resyncBegins: (side: Side) => void
+  /** Both replicas are members again. */
+  readonly joined: () => void
+  /** A random name for a history that begins, 16 hex digits. */
+  readonly newGeneration: () => string
+}
+
+export interface StandingOptions {
+  readonly sizeBytes: number
+  readonly listed: Members
+  readonly tracked: boolean
+  readonly patient?: boolean
+}
+
+export class Standing {
+  readonly replicas: Readonly<Record<Side, Replica>>
+  #listed: Members
+  #proposed: Members
+  #tracked: boolean
+  #localSeen = false
+  #patient: boolean
+
+  constructor(
+    { sizeBytes, listed, tracked, patient }: StandingOptions,
+    private readonly needs: StandingNeeds,
+  ) {
+    this.#patient = patient ?? false
+    assert(listed.local || listed.peer, 'a claim lists at least one replica')
+    this.#listed = listed
+    this.#proposed = listed
+    this.#tracked = tracked
+    this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
+    for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
+  }
+
+  /** The one to read from. */
+  get reader(): Side | undefined {
+    return SIDES.find((side) => this.replicas[side].state === 'member')
+  }
+
+  /** Nothing may be answered by one replica alone before its history has parted from the other one's, on stable storage. */
+  get mayAnswer(): boolean {
+    const alone = this.#alone()
+    return alone === null || !this.#tracked || this.replicas[alone].generations.bitmap !== ''
+  }
+
+  startIsOver(): void {
+    this.#patient = false
+  }
+
+  track(tracked: boolean): void {
+    if (this.#tracked === tracked) return
+    this.#tracked = tracked
+    const alone = this.#alone()
+    if (tracked || alone === null) return
+    this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
+  }
+
+  up(side: Side, presence: Presence, bits: DirtyBitmap): void {
+    const replica = this.replicas[side]
+    replica.presence = presence
+    replica.bits = bits
+    replica.history = { state: presence.state, generations: presence.generations }
+    replica.marks = 0
+    replica.refused = null
+    if (side === 'local') this.#localSeen = true
+  }
+
+  /** True when the replica was in use. Blocks of requests that it has not answered are the caller's to mark. */
+  down(side: Side, error: string): boolean {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    replica.lastError = error
+    replica.presence = null
+    replica.marks = 0
+    if (side === 'local') this.#localSeen = true
+    if (!replica.usable) return false
+    // Between two members what is dirty is dirty both ways: the one that stays is right now.
+    if (replica.state === 'member' && other.state === 'member') {
+      replica.dirty.merge(other.dirty)
+      other.dirty.clearAll()
+    }
+    const bound = replica.binding
+    replica.become(bound ? 'out' : 'absent')
+    this.#note(side, bound ? 'replica-failed' : 'resync-interrupted', 'io-failed-or-peer-lost', error)
+    return true
+  }
+
+  /**
+   * A replica that is not listed, and was proposed since, may be listed by the time this is heard: it goes on to bind. So one that
+   * was lost and is back before the witness stored its loss stays a member.
+   */
+  claimed(members: Members): void {
+    this.#listed = members
+    for (const side of SIDES) {
+      const replica = this.replicas[side]
+      assert(!members[side] || replica.state !== 'resyncing', 'the claim lists only what was proposed')
+      if (members[side]) {
+        if (replica.state === 'joining') this.#joined(side)
+        else if (replica.state === 'absent') replica.become('out')
+      } else if (replica.state === 'out' && !this.#proposed[side]) {
+        replica.become('absent')
+        this.#note(side, 'replica-left-claim', 'claim-before-lone-acknowledgement', replica.lastError)
+      }
+    }
+  }
+
+  /** The resync has copied everything: from here on the replica binds, and the claim should list it. */
+  complete(side: Side): void {
+    const replica = this.replicas[side]
+    const source = this.replicas[otherSide(side)]
+    if (replica.marks > 0 || source.marks > 0 || !this.mayAnswer) return
+    this.#mark(side, { state: 'up-to-date', generations: inStep(source.generations), bits: 'none' }, () => {
+      if (replica.state !== 'resyncing') return
+      replica.become('joining')
+      this.needs.catchUp(side)
+    })
+  }
+
+  /** Two members are equal again in every block. */
+  compared(): void {
+    for (const side of SIDES) {
+      const { presence, generations } = this.replicas[side]
+      if (presence === null) continue
+      // A crash between the claim that lists both and this mark leaves one that believes it is alone.
+      if (generations.bitmap === '') this.#mark(side, { bits: 'none' })
+      else this.#mark(side, { generations: inStep(generations), bits: 'none' }, () => this.needs.joined())
+    }
+  }
+
+  /** Back to a known clean state: admits, begins resyncs, parts histories, proposes. */
+  upkeep(): void {
+    this.#part()
+    // Those that count first: the others are judged by them.
+    for (const side of SIDES) if (this.#mayConsider(side) && this.replicas[side].state === 'out') this.#considerListed(side)
+    this.#part()
+    for (const side of SIDES) if (this.#mayConsider(side)) this.#considerAbsent(side)
+    this.#propose()
+  }
+
+  #alone(): Side | null {
+    const mayBeListed = (side: Side): boolean => this.#listed[side] || this.#proposed[side]
+    const side = SIDES.find((one) => this.#listed[one] && !mayBeListed(otherSide(one)))
+    return side !== undefined && this.replicas[side].state === 'member' ? side : null
+  }
+
+  /** A replica that goes on alone begins a history of its own. */
+  #part(): void {
+    const alone = this.#alone()
+    if (alone === null || this.mayAnswer || this.replicas[alone].marks > 0) return
+    const generations = parted(this.replicas[alone].generations, this.needs.newGeneration)
+    this.#mark(alone, { state: 'up-to-date', generations, bits: 'keep' })
+  }
+
+  #mayConsider(side: Side): boolean {
+    const { presence, usable, refused, marks } = this.replicas[side]
+    return presence !== null && !usable && refused === null && marks + this.replicas[otherSide(side)].marks === 0
+  }
+
+  /** The claim lists it, so it has every acknowledged write, unless its machine lost them. */
+  #considerListed(side: Side): void {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    const { presence } = replica
+    if (presence === null) return
+    if (other.state === 'member') {
+      const seamless = presence.incarnation === replica.lastIncarnation
+      const { rule, strategy } = compareHistories(other.history, replica.history)
+      // Otherwise the claim will cease to list it, and then it is resynced.
+      if (strategy === 'in-step' && (seamless || presence.cacheKept)) this.#admit(side, seamless ? 'never-missed-a-write' : rule)
+      return
+    }
+    // At the start the local replica may open a moment after the peer answers: wait for it rather than prefer the peer.
+    if (other.state === 'out' && side === 'peer' && !this.#localSeen) return
+    if (replica.history.state === 'inconsistent') {
+      this.#refuse(side, 'claim-lists-inconsistent')
+      return
+    }
+    this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
+  }
+
+  #considerAbsent(side: Side): void {
+    const source = this.replicas[otherSide(side)]
+    if (this.replicas[side].state !== 'absent' || source.state !== 'member' || this.#listed[side]) return
+    if (!this.mayAnswer || !this.#tracked) return
+    const { rule, strategy } = compareHistories(source.history, this.replicas[side].history)
+    const { allowed, wholeDisk } = STRATEGIES[strategy]
+    if (!allowed) this.#refuse(side, rule)
+    // The claim says that the other one counts, and the histories say the opposite.
+    else if (STRATEGIES[strategy].source === 'peer') this.#refuse(side, 'claim-contradicts-history')
+    else this.#beginResync(side, wholeDisk, rule)
+  }
+
+  #refuse(side: Side, rule: string): void {
+    this.replicas[side].refused = { rule }
+    this.#note(side, 'replica-refused', rule, '')
+  }
+
+  #admit(side: Side, rule: string): void {
+    const replica = this.replicas[side]
+    const other = this.replicas[otherSide(side)]
+    // What this one noted the other one to lack; what that misses from now on is marked as it happens.
+    if (other.lastIncarnation === '' && other.state !== 'member') {
+      other.dirty.clearAll()
+      this.needs.markUnderWay(otherSide(side))
+      if (replica.bits !== null) other.dirty.merge(replica.bits)
+    }
+    if (replica.bits !== null) replica.dirty.merge(replica.bits)
+    replica.bits = null
+    // Nobody has what the only member lacks; it differs from the other one there all the same.
+    if (other.state !== 'member') {
+      if (replica.lastIncarnation !== '') other.dirty.merge(replica.dirty)
+      replica.dirty.clearAll()
+    }
+    replica.become('member')
+    replica.lastIncarnation = replica.presence?.incarnation ?? ''
+    this.#note(side, 'replica-present', rule, '')
+    const believesAlone = [replica, other].some(({ generations, state }) => state === 'member' && generations.bitmap !== '')
+    if (other.state === 'member' && (replica.dirty.count > 0 || believesAlone)) this.needs.resyncBegins(side)
+    // Its resync stopped when this one could not be read.
+    if (other.state === 'resyncing') this.needs.resyncBegins(otherSide(side))
+    this.needs.catchUp(side)
+  }
+
+  #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
+    const replica = this.replicas[side]
+    const source = otherSide(side)
+    const { bitmap } = this.replicas[source].generations
+    if (replica.bits !== null) replica.dirty.merge(replica.bits)
+    replica.bits = null
+    if (wholeDisk) {
+      replica.dirty.markAll()
+      this.#mark(source, { bits: 'all' })
+    }
+    replica.become('resyncing')
+    replica.lastIncarnation = replica.presence?.incarnation ?? ''
+    // From now on its bytes are a mixture; what it lacks, the source's bitmap tells, counted from this generation.
+    const { history } = replica.generations
+    this.#mark(side, { state: 'inconsistent', generations: { current: bitmap, bitmap: '', history }, bits: 'keep' })
+    this.#note(side, 'resync-started', rule, '')
+    this.needs.resyncBegins(side)
+  }
+
+  #joined(side: Side): void {
+    const source = otherSide(side)
+    this.replicas[side].become('member')
+    this.#note(side, 'replica-joined-claim', 'resync-complete', '')
+    if (this.replicas[source].presence === null) return
+    if (this.replicas[side].dirty.count > 0) {
+      // The source failed and came back meanwhile: what it noted is compared before it is forgotten.
+      this.needs.resyncBegins(side)
+      return
+    }
+    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
+  }
+
+  #mark(side: Side, mark: Mark, then: () => void = () => undefined): void {
+    const replica = this.replicas[side]
+    const { presence } = replica
+    replica.marks++
+    this.needs.mark(side, mark, () => {
+      // It went and came back meanwhile: what it says of itself counts.
+      if (replica.presence !== presence) return
+      replica.marks--
+      const { state, generations } = replica.history
+      replica.history = { state: mark.state ?? state, generations: mark.generations ?? generations }
+      then()
+    })
+  }
+
+  /**
+   * What the claim should list: whoever has every write, or will have had it by then. One that is out is wished away only while
+   * another can serve; while none can, whoever comes first decides.
+   */
+  #propose(): void {
+    if (this.reader === undefined) return
+    const wished = (side: Side): boolean => {
+      const { state, lastIncarnation, lastError, presence } = this.replicas[side]
+      const awaited = this.#patient && lastIncarnation === '' && lastError === '' && presence === null
+      return state === 'member' || state === 'joining' || (state === 'out' && awaited)
+    }
+    const members = { local: wished('local'), peer: wished('peer') }
+    const reference = this.#proposed
+    if (members.local === reference.local && members.peer === reference.peer) return
+    this.#proposed = members
+    const leaving = SIDES.find((side) => this.#listed[side] && !members[side])
+    const rule = leaving === undefined ? 'resync-complete' : `${leaving}-replica-lost`
+    this.needs.out({ do: 'propose', members, rule, error: leaving === undefined ? '' : this.replicas[leaving].lastError })
+  }
+
+  #note(side: Side, act: string, rule: string, error: string): void {
+    this.needs.out({ do: 'note', act, rule, side, error })
+  }
+}

@@ -1,0 +1,91 @@
+import { EXTENT_BYTES, HOT_EXTENTS_MAX } from '../domain/blocks'
+
+/** Left again in batches, so that a guest that wanders pays for stable storage once in so many extents. */
+const LEAVE_AT_ONCE = 64
+/** Extents entered ahead of a sequential writer, for the same reason. */
+const AHEAD = 7
+
+/**
+ * The extents of a replica that may differ from the other one. A change reaches the replica only when its extents are in the
+ * log on stable storage; an extent leaves when what was written there is known to be on both, or is in the dirty bitmap.
+ */
+export class ActivityLog {
+  /** Extent -> number of the last change in it; 0 for one that was entered ahead. */
+  readonly #hot = new Map<number, number>()
+  #settledBefore = 0
+
+  constructor(
+    private readonly sizeBytes: number,
+    private readonly limit = HOT_EXTENTS_MAX,
+  ) {}
+
+  get extents(): number[] {
+    return [...this.#hot.keys()]
+  }
+
+  /** True when the change may go ahead at once. Remembers its number. Lengths in bytes, at least one. */
+  admits(offset: number, length: number, seq: number): boolean {
+    const first = Math.floor(offset / EXTENT_BYTES)
+    const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
+    for (let extent = first; extent <= last; extent++) if (!this.#hot.has(extent)) return false
+    for (let extent = first; extent <= last; extent++) this.#hot.set(extent, seq)
+    return true
+  }
+
+  settled(before: number): void {
+    this.#settledBefore = Math.max(this.#settledBefore, before)
+  }
+
+  /** Those whose changes are not known to be on both replicas. */
+  unsettled(): number[] {
+    return [...this.#hot].filter(([, seq]) => seq >= this.#settledBefore).map(([extent]) => extent)
+  }
+
+  get isSettled(): boolean {
+    return this.#hot.size === 0 || this.unsettled().length === 0
+  }
+
+  /**
+   * Makes room for the extents of as many of the ranges as fit at a time, in their order. Only settled extents leave, unless
+   * `any` may. Null when there is no room.
+   */
+  plan(ranges: readonly { offset: number; length: number }[], any: boolean): Turnover | null {
+    const enter = new Set<number>()
+    const kept = new Set<number>()
+    for (const range of ranges) {
+      for (const extent of this.#around(range)) (this.#hot.has(extent) ? kept : enter).add(extent)
+      if (enter.size >= this.limit / 2) break
+    }
+    const missing = this.#hot.size + enter.size - this.limit
+    if (missing <= 0) return { enter: [...enter], leave: [] }
+    const leave = [...this.#hot]
+      .filter(([extent, seq]) => !kept.has(extent) && (any || seq < this.#settledBefore))
+      .sort(([, a], [, b]) => a - b)
+      .slice(0, missing + LEAVE_AT_ONCE)
+      .map(([extent]) => extent)
+    return leave.length >= missing ? { enter: [...enter], leave } : null
+  }
+
+  /** The extents of a range, and some more when the one before it is hot. */
+  #around({ offset, length }: { offset: number; length: number }): number[] {
+    const first = Math.floor(offset / EXTENT_BYTES)
+    const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
+    const end = this.#hot.has(first - 1) ? Math.min(last + AHEAD, Math.ceil(this.sizeBytes / EXTENT_BYTES) - 1) : last
+    return Array.from({ length: end - first + 1 }, (_, n) => first + n)
+  }
+
+  /** They are no longer relied upon. Said before the log without them is on stable storage. */
+  leave(extents: readonly number[]): void {
+    for (const extent of extents) this.#hot.delete(extent)
+  }
+
+  /** The log with them is on stable storage. */
+  entered(extents: readonly number[]): void {
+    for (const extent of extents) this.#hot.set(extent, 0)
+  }
+}
+
+export interface Turnover {
+  readonly enter: readonly number[]
+  readonly leave: readonly number[]
+}

@@ -1,0 +1,293 @@
+/**
+ * A replica's watch over its own bytes: before a change reaches the device, stable storage tells that the range may differ from
+ * the other replica. So after any crash the activity logs and dirty bitmaps of the two replicas name, together, every block that
+ * they must compare.
+ *
+ * Must never: let a change through that is not covered; forget a block that is not known to be the same on both replicas.
+ */
+import { assert } from '../domain/assert'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, EXTENT_BYTES, HOT_EXTENTS_MAX, bitmapPages } from '../domain/blocks'
+import { DirtyBitmap } from '../domain/dirty-bitmap'
+import type { Hint, Mark, ReplicaRequest } from '../domain/replica-request'
+import { isChange } from '../domain/replica-request'
+import type { Generations, ReplicaMetadata } from '../domain/volume'
+import { ActivityLog } from './activity-log'
+
+export type KeeperEvent =
+  /** `seq` grows with each request of one primary. */
+  | { readonly on: 'ask'; readonly id: number; readonly seq: number; readonly request: ReplicaRequest }
+  /** The save that was asked for last is on stable storage. */
+  | { readonly on: 'saved' }
+  | { readonly on: 'hint'; readonly hint: Hint }
+  /** Whoever asked is gone; the same primary will ask again for what it still wants. */
+  | { readonly on: 'link-lost' }
+  /** Another primary will number its requests anew: what the old one left open goes to the bitmap. Answered by `ready`. */
+  | { readonly on: 'new-primary' }
+  /** Nothing has been asked for a while. */
+  | { readonly on: 'idle' }
+
+/** One save at a time: each is answered by `saved`, or the replica has failed. */
+export type KeeperEffect =
+  | { readonly do: 'perform'; readonly id: number }
+  /** It was asked by a primary that is gone. */
+  | { readonly do: 'cancel'; readonly id: number }
+  /** A mark is made. */
+  | { readonly do: 'marked'; readonly id: number }
+  /** Bitmap and head are what a primary may be told. */
+  | { readonly do: 'ready' }
+  | { readonly do: 'save-hot'; readonly extents: readonly number[] }
+  | { readonly do: 'save-pages'; readonly pages: ReadonlyMap<number, Buffer> }
+  | { readonly do: 'save-head'; readonly change: { state?: ReplicaMetadata['state']; generations?: Generations } }
+
+interface Found {
+  readonly sizeBytes: number
+  readonly state: ReplicaMetadata['state']
+  readonly generations: Generations
+  /** `'lost'`: every block may differ. */
+  readonly tracking: { readonly hot: readonly number[]; readonly pages: ReadonlyMap<number, Buffer> } | 'lost'
+}
+
+interface Ask {
+  readonly id: number
+  readonly seq: number
+  readonly offset: number
+  readonly length: number
+}
+
+/** Cleared blocks are forgotten on stable storage in portions of so many: the bitmap may name too many, never too few. */
+const CLEAN_BLOCKS_PER_SAVE = 1024
+
+export class Keeper {
+  /** Blocks in which this replica may differ from the other one, beside those of the activity log. */
+  readonly bits: DirtyBitmap
+  readonly #log: ActivityLog
+  #state: ReplicaMetadata['state']
+  #generations: Generations
+  /** Saves still to do, in order; the first one is under way. */
+  readonly #saves: { effect: KeeperEffect; then: () => void }[] = []
+  readonly #waiting: Ask[] = []
+  #entering = false
+  #lostTracking: boolean
+  /** Pages with bits that are set on stable storage and that nobody needs any more. */
+  readonly #washed = new Set<number>()
+  #washedBlocks = 0
+  #out: KeeperEffect[] = []
+
+  constructor(found: Found, hotLimit = HOT_EXTENTS_MAX) {
+    this.bits = new DirtyBitmap(found.sizeBytes)
+    this.#log = new ActivityLog(found.sizeBytes, hotLimit)
+    this.#state = found.state
+    this.#generations = found.generations
+    if (found.tracking === 'lost') this.bits.markAll()
+    else {
+      for (const [page, bytes] of found.tracking.pages) this.bits.mergePage(page, bytes)
+      this.#log.entered(found.tracking.hot)
+    }
+    this.#lostTracking = found.tracking === 'lost'
+  }
+
+  get state(): ReplicaMetadata['state'] {
+    return this.#state
+  }
+
+  get generations(): Generations {
+    return this.#generations
+  }
+
+  /** A replica that nobody mirrors to keeps no record of its changes. */
+  get #tracked(): boolean {
+    return this.#generations.current !== ''
+  }
+
+  /** The other replica does not get what this one gets: every change is one that it lacks. */
+  get #alone(): boolean {
+    return this.#generations.bitmap !== ''
+  }
+
+  /** True when the change may go to the device at once; otherwise it is to be asked for by `ask`. The fast way past apply(). */
+  admits(offset: number, length: number, seq: number): boolean {
+    if (!this.#tracked) return true
+    if (!this.#log.admits(offset, length, seq)) return false
+    if (this.#alone) this.bits.mark(offset, length)
+    return true
+  }
+
+  apply(event: KeeperEvent): readonly KeeperEffect[] {
+    this.#out = []
+    switch (event.on) {
+      case 'ask':
+        this.#ask(event.id, event.seq, event.request)
+        break
+      case 'saved':
+        this.#saved()
+        break
+      case 'hint':
+        this.#hint(event.hint)
+        break
+      case 'link-lost':
+        this.#cancelWaiting()
+        break
+      case 'new-primary':
+        this.#newPrimary()
+        break
+      case 'idle':
+        this.#idle()
+        break
+    }
+    this.#enter()
+    return this.#out
+  }
+
+  #ask(id: number, seq: number, request: ReplicaRequest): void {
+    if (request.kind === 'mark') this.#mark(id, request.mark)
+    else if (!isChange(request) || this.admits(request.offset, request.length, seq)) this.#out.push({ do: 'perform', id })
+    else this.#waiting.push({ id, seq, offset: request.offset, length: request.length })
+  }
+
+  // --- entering extents ---------------------------------------------------------------------------------------------------
+
+  #enter(): void {
+    if (this.#entering || this.#waiting.length === 0) return
+    const turnover = this.#log.plan(this.#waiting, this.#alone)
+    // Full of what is not settled yet: the primary's next flush settles it.
+    if (turnover === null) return
+    this.#entering = true
+    const { enter, leave } = turnover
+    this.#leave(leave)
+    this.#save({ do: 'save-hot', extents: [...this.#log.extents, ...enter] }, () => {
+      this.#log.entered(enter)
+      this.#entering = false
+      this.#release()
+    })
+  }
+
+  #release(): void {
+    const waiting = this.#waiting.splice(0)
+    for (const ask of waiting) {
+      if (this.#log.admits(ask.offset, ask.length, ask.seq)) {
+        if (this.#alone) this.bits.mark(ask.offset, ask.length)
+        this.#out.push({ do: 'perform', id: ask.id })
+      } else this.#waiting.push(ask)
+    }
+  }
+
+  /** Alone, their changes are in the bitmap, which is saved first; otherwise they are settled. */
+  #leave(extents: readonly number[]): void {
+    this.#log.leave(extents)
+    if (this.#alone && extents.length > 0) this.#savePages(new Set(extents.map(pageOf)))
+  }
+
+  #markExtent(extent: number): void {
+    const offset = extent * EXTENT_BYTES
+    this.bits.mark(offset, Math.min(EXTENT_BYTES, this.bits.sizeBytes - offset))
+  }
+
+  // --- marks and hints ------------------------------------------------------------------------------------------------------
+
+  #mark(id: number, { state, generations, bits }: Mark): void {
+    const wasTracked = this.#tracked
+    const wasAlone = this.#alone
+    this.#state = state ?? this.#state
+    this.#generations = generations ?? this.#generations
+    // What was written while the other one was on its way out may be here only.
+    if (this.#alone && !wasAlone) for (const extent of this.#log.unsettled()) this.#markExtent(extent)
+    if (bits === 'all' || (this.#tracked && !wasTracked)) {
+      this.bits.markAll()
+      this.#savePages(null)
+    }
+    if (bits === 'none') this.#clearAll()
+    const change = { ...(state === undefined ? {} : { state }), ...(generations === undefined ? {} : { generations }) }
+    this.#save({ do: 'save-head', change }, () => this.#out.push({ do: 'marked', id }))
+    if (bits === 'none') this.#wash(true)
+  }
+
+  #clearAll(): void {
+    for (const page of this.bits.pagesInUse()) this.#washed.add(page)
+    this.bits.clearAll()
+  }
+
+  #hint(hint: Hint): void {
+    if (hint.kind === 'settled') {
+      // Of changes made while the other one was away this is not true, and they are in the same extents.
+      if (!this.#alone) this.#log.settled(hint.before)
+      return
+    }
+    for (const { first, last } of hint.runs) {
+      for (let block = first; block <= last && block < this.bits.blocks; block++) {
+        if (!this.bits.has(block)) continue
+        this.bits.clear(block)
+        this.#washed.add(Math.floor(block / BLOCKS_PER_PAGE))
+        this.#washedBlocks++
+      }
+    }
+    this.#wash(this.#washedBlocks >= CLEAN_BLOCKS_PER_SAVE)
+  }
+
+  #wash(now: boolean): void {
+    if (!now || this.#washed.size === 0) return
+    const pages = new Set(this.#washed)
+    this.#washed.clear()
+    this.#washedBlocks = 0
+    this.#savePages(pages)
+  }
+
+  #cancelWaiting(): void {
+    for (const { id } of this.#waiting.splice(0)) this.#out.push({ do: 'cancel', id })
+  }
+
+  #newPrimary(): void {
+    this.#cancelWaiting()
+    const hot = this.#log.extents
+    for (const extent of hot) this.#markExtent(extent)
+    this.#log.leave(hot)
+    if (hot.length > 0 || this.#lostTracking) {
+      this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
+      this.#save({ do: 'save-hot', extents: [] }, () => undefined)
+    }
+    this.#lostTracking = false
+    if (this.#saves.length === 0) this.#out.push({ do: 'ready' })
+    else this.#afterLast(() => this.#out.push({ do: 'ready' }))
+  }
+
+  #idle(): void {
+    this.#wash(true)
+    const hot = this.#log.extents
+    if (this.#saves.length > 0 || this.#waiting.length > 0 || hot.length === 0) return
+    if (!this.#alone && !this.#log.isSettled) return
+    this.#leave(hot)
+    this.#save({ do: 'save-hot', extents: [] }, () => undefined)
+  }
+
+  // --- saves, one after the other -------------------------------------------------------------------------------------------
+
+  /** Null: all pages of the disk. Bits set after this are covered by the activity log until their page is saved again. */
+  #savePages(pages: ReadonlySet<number> | null): void {
+    const numbers = pages ?? new Set(Array.from({ length: bitmapPages(this.bits.sizeBytes) }, (_, page) => page))
+    this.#save({ do: 'save-pages', pages: new Map([...numbers].map((page) => [page, this.bits.page(page)])) }, () => undefined)
+  }
+
+  #save(effect: KeeperEffect, then: () => void): void {
+    this.#saves.push({ effect, then })
+    if (this.#saves.length === 1) this.#out.push(effect)
+  }
+
+  #afterLast(then: () => void): void {
+    const last = this.#saves.at(-1)
+    assert(last !== undefined, 'a save is to be done')
+    const before = last.then
+    last.then = () => {
+      before()
+      then()
+    }
+  }
+
+  #saved(): void {
+    const done = this.#saves.shift()
+    assert(done !== undefined, 'a save was under way')
+    done.then()
+    const next = this.#saves[0]
+    if (next !== undefined) this.#out.push(next.effect)
+  }
+}
+
+const pageOf = (extent: number): number => Math.floor((extent * EXTENT_BYTES) / (BLOCK_BYTES * BLOCKS_PER_PAGE))

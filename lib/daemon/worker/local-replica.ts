@@ -1,0 +1,100 @@
+import type { WorkerVolume } from '../../wire/worker-api'
+import type { WorkerParts } from './parts'
+import { errorCode, Seat } from './seat'
+
+export interface LocalReplicaNeeds {
+  readonly up: (seat: Seat, incarnation: string) => void
+  readonly failed: (error: string) => void
+  /** The stored claim lists it, or may: then only the very replica that it lists will do. */
+  readonly isListed: () => boolean
+}
+
+/** How often a failed replica is tried again. */
+const PROBE_EVERY_MS = 2000
+const PROBE_BYTES = 4096
+
+/** The replica on the primary's own host: opened, given up when it fails, tried again until it is back. */
+export class LocalReplica {
+  #seat: Seat | null = null
+  #failedAtMs: number | null = null
+  #probing = false
+  #closed = false
+  #opened = 0
+  /** It failed in this process: what its device had cached may be gone. */
+  #hasFailed = false
+
+  constructor(
+    private readonly volume: WorkerVolume,
+    private readonly parts: WorkerParts,
+    private readonly needs: LocalReplicaNeeds,
+  ) {}
+
+  get seat(): Seat | null {
+    return this.#seat
+  }
+
+  /** One that cannot be opened is a failed one. */
+  async open(): Promise<void> {
+    try {
+      this.#come(await this.#openSeat(false))
+    } catch (error) {
+      this.#failedAtMs = this.parts.clock.nowMs()
+      this.needs.failed(errorCode(error))
+    }
+  }
+
+  /** `hangs`: it may be given up for its silence, because the other replica can serve. */
+  tick(nowMs: number, hangs: boolean): void {
+    this.#seat?.tick(nowMs, hangs)
+    if (this.#probing || this.#failedAtMs === null || nowMs < this.#failedAtMs + PROBE_EVERY_MS) return
+    this.#probing = true
+    void this.#probe().finally(() => (this.#probing = false))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#seat?.close()
+    this.#seat = null
+  }
+
+  /** It failed by what it answered, or did not answer. */
+  fail(error: string): void {
+    this.#hasFailed = true
+    this.#failedAtMs = this.parts.clock.nowMs()
+    this.needs.failed(error)
+  }
+
+  #come(seat: Seat): void {
+    this.#seat = seat
+    this.#failedAtMs = null
+    this.needs.up(seat, `${this.parts.incarnation}-${++this.#opened}`)
+  }
+
+  #openSeat(create: boolean): Promise<Seat> {
+    return Seat.open(this.volume, create, this.parts, {
+      cacheLost: this.#hasFailed,
+      onFailed: (error) => this.fail(error),
+    })
+  }
+
+  /** Is the disk back? Only a replica that the claim does not list is written to, and only with what it holds. */
+  async #probe(): Promise<void> {
+    try {
+      // Whatever was asked of it must have ended: a late write must not land after a resync.
+      await this.#seat?.close()
+      this.#seat = null
+      // A replaced disk has no replica: one is made, and resynced whole. While the claim lists ours, only the old one will do.
+      const listed = this.needs.isListed()
+      const seat = await this.#openSeat(!listed)
+      const block = Buffer.alloc(Math.min(PROBE_BYTES, this.volume.sizeBytes))
+      await seat.device.read(0, block)
+      if (!listed) await seat.device.write(0, block)
+      await seat.device.flush()
+      if (this.#closed) await seat.close()
+      else this.#come(seat)
+    } catch (error) {
+      this.#failedAtMs = this.parts.clock.nowMs()
+      this.parts.log.debug('local replica still fails', { volume: this.volume.key, error: errorCode(error) })
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import { must } from './must'
+import type { Claim } from '../../../lib/core/domain/claim'
+import { CopyJudge } from './judge-copies'
+import { HOSTS, type HostName, UUIDS, VOLUME } from './names'
+import type { World } from './world'
+
+/** A rule of the failure model is broken. */
+export class Broken extends Error {
+  constructor(
+    readonly invariant: string,
+    detail: string,
+  ) {
+    super(`${invariant}: ${detail}`)
+  }
+}
+
+interface Change {
+  readonly first: number
+  readonly count: number
+  readonly zero: boolean
+}
+
+interface Acknowledged {
+  readonly version: number
+  readonly change: Change
+  /** Number of the acknowledgement. */
+  readonly at: number
+}
+
+/**
+ * Knows what the guest was told, what faults there were and what the witness has stored, and nothing of any machine. A cell's
+ * versions are numbered in the order in which the guest asked for them, which is the order in which they must come to be.
+ */
+export class Judge {
+  readonly copies: CopyJudge
+  /** Per cell: newest version acknowledged, newest one seen by a read, newest one that a loss of power must leave. */
+  readonly #acknowledged: Int32Array
+  #seen: Int32Array
+  readonly #flushed: Int32Array
+  readonly #zeroes = new Map<number, number[]>()
+  readonly #changes = new Map<number, Change>()
+  #unflushed: Acknowledged[] = []
+  #acknowledgements = 0
+  #lastVersion = 0
+  #guest = { number: 0, host: '' as HostName | '' }
+  #answered = 0
+  #lostPower: HostName | null = null
+  readonly #impaired: Record<HostName, 'no' | 'perhaps' | 'failed' | 'power' | 'device'> = { a: 'no', b: 'no' }
+  /** A device lost what it had answered, and the guest was told of no error since. */
+  #owesError = false
+  #listed: readonly HostName[] = []
+  /** Changes that only one replica has. */
+  acknowledgedAlone = 0
+  /** A replica that only an operator may give up: its host, and its bytes. */
+  #kept: { readonly host: HostName; readonly bytes: Int32Array } | null = null
+  found: { readonly first: number; readonly last: number }[] = []
+  verdict: string | null = null
+
+  constructor(private readonly world: World) {
+    const { cells } = world.plan
+    this.#acknowledged = new Int32Array(cells)
+    this.#seen = new Int32Array(cells)
+    this.#flushed = new Int32Array(cells)
+    this.copies = new CopyJudge(world)
+  }
+
+  // --- what the guest asks and is told --------------------------------------------------------------------------------------
+
+  guestStarts(number: number, host: HostName): void {
+    // Elsewhere nothing was lost with the power, and what was acknowledged is there.
+    if (this.#lostPower !== null) this.#collapse(this.#lostPower === host || this.#isImpaired(host) ? 'flushed' : 'acknowledged')
+    this.#lostPower = null
+    this.#guest = { number, host }
+    this.#owesError = false
+  }
+
+  guestDied(number: number): void {
+    if (number === this.#guest.number) this.#collapse('acknowledged')
+  }
+
+  answers(number: number): void {
+    if (number < this.#answered) throw new Broken('two holders', `guest ${number} is answered after guest ${this.#answered}`)
+    this.#answered = number
+  }
+
+  readBegins(first: number, count: number): (cells: Int32Array) => void {
+    const floor = new Int32Array(count)
+    for (let index = 0; index < count; index++) floor[index] = this.#floor(first + index)
+    return (cells) => {
+      if (cells.length !== count) throw new Broken('read answered', `${count} cells were asked for, ${cells.length} came`)
+      // What was excused meanwhile is.
+      cells.forEach((value, index) => this.#read(first + index, value, Math.min(floor[index] ?? 0, this.#floor(first + index))))
+    }
+  }
+
+  changeBegins(first: number, count: number, zero: boolean, fua: boolean): { version: number; acknowledged: (error: string) => void } {
+    const version = ++this.#lastVersion
+    const change = { first, count, zero }
+    this.#changes.set(version, change)
+    if (zero) {
+      for (let cell = first; cell < first + count; cell++) {
+        const zeroes = this.#zeroes.get(cell)
+        if (zeroes === undefined) this.#zeroes.set(cell, [version])
+        else zeroes.push(version)
+      }
+    }
+    return {
+      version,
+      acknowledged: (error) => {
+        if (error !== '') {
+          this.#owesError = false
+          return
+        }
+        raise(this.#acknowledged, change, version)
+        if (this.#listed.length === 1) this.acknowledgedAlone++
+        // The other machine's cache is not the guest's own: alone there, what is acknowledged must be on stable storage.
+        const elsewhere = this.#listed.length === 1 && this.#listed[0] !== this.#guest.host
+        if (fua || elsewhere) raise(this.#flushed, change, version)
+        else this.#unflushed.push({ version, change, at: ++this.#acknowledgements })
+      },
+    }
+  }
+
+  flushBegins(): (error: string) => void {
+    const upTo = this.#acknowledgements
+    return (error) => {
+      if (error !== '') {
+        this.#owesError = false
+        return
+      }
+      if (this.#owesError) throw new Broken('failed flush told', 'a flush succeeds after a device lost what it was to keep')
+      const rest = this.#unflushed.findIndex(({ at }) => at > upTo)
+      const flushed = this.#unflushed.splice(0, rest < 0 ? this.#unflushed.length : rest)
+      for (const { change, version } of flushed) raise(this.#flushed, change, version)
+    }
+  }
+
+  #floor(cell: number): number {
+    return Math.max(this.#acknowledged[cell] ?? 0, this.#seen[cell] ?? 0)
+  }
+
+  #read(cell: number, value: number, floor: number): void {
+    const version = value === 0 ? this.#zeroVersion(cell, floor) : value
+    const of = this.#changes.get(version)
+    if (version !== 0 && (of === undefined || cell < of.first || cell >= of.first + of.count))
+      throw new Broken('read allowed', `cell ${cell} holds ${value}, which nobody wrote there`)
+    if (version < floor) throw new Broken('read allowed', `cell ${cell} reads as version ${value}, and ${floor} was there before`)
+    this.#seen[cell] = Math.max(version, this.#seen[cell] ?? 0)
+  }
+
+  /** The oldest version of zeroes that may be there; less than the floor when there is none. */
+  #zeroVersion(cell: number, floor: number): number {
+    if (floor === 0) return 0
+    return this.#zeroes.get(cell)?.find((version) => version >= floor) ?? 0
+  }
+
+  // --- faults -----------------------------------------------------------------------------------------------------------------
+
+  stored({ upToDate }: Claim): void {
+    const hosts = must(upToDate[VOLUME], 'the claim lists the volume')
+    this.#listed = HOSTS.filter((name) => hosts.includes(UUIDS[name]))
+    if (this.#listed.length > 1) this.acknowledgedAlone = 0
+  }
+
+  get listed(): readonly HostName[] {
+    return this.#listed
+  }
+
+  /** `lost`: something that had been answered is not there any more. */
+  damaged(host: HostName, by: 'power' | 'device', lost: boolean): void {
+    if (by === 'power' && this.#guest.host === host) this.#lostPower = host
+    if (!lost) {
+      this.impaired(host, true)
+      return
+    }
+    this.#impaired[host] = by
+    if (by === 'device' && this.#listed.length === 1 && this.#listed[0] === host && this.world.guestLives) this.#owesError = true
+    this.#perhapsExcused()
+  }
+
+  /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */
+  impaired(host: HostName, certainly: boolean): void {
+    if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps') this.#impaired[host] = certainly ? 'failed' : 'perhaps'
+    this.#perhapsExcused()
+  }
+
+  recovered(host: HostName): void {
+    if (this.#impaired[host] === 'perhaps') this.#impaired[host] = 'no'
+  }
+
+  /** Nobody but this process knew that its device had lost something. */
+  killed(host: HostName): void {
+    if (this.#impaired[host] === 'device' && this.#listed.includes(host)) this.#collapse('flushed')
+  }
+
+  /** The product says that this replica is as good as the other one. */
+  isBack(host: HostName): void {
+    this.#impaired[host] = 'no'
+  }
+
+  #isImpaired(host: HostName): boolean {
+    return this.#impaired[host] !== 'no'
+  }
+
+  /** Two faults at once: whoever has lost something had nobody to fall back on. */
+  #perhapsExcused(): void {
+    const impaired = this.#listed.every((host) => this.#isImpaired(host))
+    const lost = this.#listed.some((host) => this.#impaired[host] === 'power' || this.#impaired[host] === 'device')
+    if (!impaired || !lost) return
+    this.world.say(() => 'two faults at once: what was not flushed may be lost')
+    this.#collapse('flushed')
+  }
+
+  /** What a disk may hold afterwards: anything since. */
+  #collapse(to: 'flushed' | 'acknowledged'): void {
+    this.#seen = new Int32Array(this.#seen.length)
+    if (to === 'acknowledged') return
+    for (const { change } of this.#unflushed) {
+      for (let cell = change.first; cell < change.first + change.count; cell++) this.#acknowledged[cell] = this.#flushed[cell] ?? 0
+    }
+    this.#unflushed = []
+  }
+
+  // --- an operator overrules the witness --------------------------------------------------------------------------------------
+
+  /** From here on the guest lives with what the other host has; what `gone` has is for the operator to give up. */
+  forced(gone: HostName): void {
+    this.#collapse('flushed')
+    this.#acknowledged.fill(0)
+    this.#flushed.fill(0)
+    this.#kept = { host: gone, bytes: this.world.hosts[gone].store.disk.cache.slice() }
+  }
+
+  get keepsOne(): boolean {
+    return this.#kept !== null
+  }
+
+  /** `givesUp`: the operator has seen it, and does without. */
+  checkKept(givesUp: (host: HostName) => void): void {
+    if (this.#kept === null) return
+    const { host, bytes } = this.#kept
+    const now = this.world.hosts[host].store.disk.cache
+    const changed = bytes.findIndex((value, cell) => now[cell] !== value)
+    if (changed >= 0) throw new Broken('refused history kept', `cell ${changed} of ${host} was overwritten`)
+    this.#kept = null
+    givesUp(host)
+  }
+
+  // --- verify -----------------------------------------------------------------------------------------------------------------
+
+  differs(runs: readonly { readonly first: number; readonly last: number }[], repaired: boolean): void {
+    this.found.push(...runs)
+    this.world.probe(repaired ? 'verify repairs' : 'verify finds a difference')
+  }
+
+  verified(why: string): void {
+    this.copies.verifying = false
+    this.verdict = why
+  }
+
+  // --- at the end -------------------------------------------------------------------------------------------------------------
+
+  /** Cells that were ever changed. */
+  get touched(): number[] {
+    const cells = new Set<number>()
+    for (const { first, count } of this.#changes.values()) for (let cell = first; cell < first + count; cell++) cells.add(cell)
+    return [...cells].sort((one, two) => one - two)
+  }
+
+  replicasAreEqual(): void {
+    const [one, two] = HOSTS.map((name) => this.world.hosts[name].store.disk.cache)
+    const cell = one?.findIndex((value, index) => value !== two?.[index]) ?? -1
+    if (cell >= 0) throw new Broken('replicas equal', `cell ${cell}: a has ${one?.[cell] ?? -1}, b has ${two?.[cell] ?? -1}`)
+  }
+}
+
+function raise(floors: Int32Array, { first, count }: Change, version: number): void {
+  for (let cell = first; cell < first + count; cell++) if ((floors[cell] ?? 0) < version) floors[cell] = version
+}
+

@@ -1,0 +1,24 @@
+/**
+ * Bytes for a world in which only versions matter. A cell is what a disk writes whole or not at all; it holds 0 (zeroes) or the
+ * number of the write that filled it. The buffers that carry cells have their true length and share one memory; what they stand
+ * for is remembered beside them, so code that copied bytes instead of handing the buffer on would be found at once.
+ */
+export const CELL_BYTES = 4096
+
+const CARRIED_BYTES_MAX = 2 * 1024 * 1024
+const ZEROES = Buffer.alloc(CARRIED_BYTES_MAX)
+const ONES = Buffer.alloc(CARRIED_BYTES_MAX, 0xff)
+const carried = new WeakMap<Buffer, Int32Array>()
+
+export function bufferOf(cells: Int32Array): Buffer {
+  const memory = cells.every((cell) => cell === 0) ? ZEROES : ONES
+  const buffer = memory.subarray(0, cells.length * CELL_BYTES)
+  carried.set(buffer, cells)
+  return buffer
+}
+
+export function cellsOf(buffer: Buffer): Int32Array {
+  const cells = carried.get(buffer)
+  if (cells === undefined) throw new Error('a payload was copied on its way')
+  return cells
+}
