@@ -120,7 +120,7 @@ export class NbdConnection {
   private pump(): void {
     if (this.pumping || this.gone) return
     this.pumping = true
-    while (!this.isOver() && this.mayGoOn()) {
+    while (!this.isOver() && this.inbox.length > 0 && this.mayGoOn()) {
       const event = this.conversation.next()
       if (event === null) break
       this.on(event)
@@ -128,7 +128,7 @@ export class NbdConnection {
     this.pumping = false
     if (this.isGone()) return
     this.out.flush()
-    this.stopped = !this.leaving && !this.mayGoOn()
+    this.stopped = !this.leaving && this.inbox.length > 0 && !this.mayGoOn()
     this.readOn(!this.stopped || this.inbox.length < READ_AHEAD_BYTES)
     this.leaveWhenAnswered()
   }

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createNbdExport, type NbdExport, type NbdExportOptions } from '../../lib/dom0/nbd-export'
-import type { DiskReply, DiskRequest } from '../../lib/ports/disk-export'
+import { HeldDisk } from './held-disk'
 import { MemoryDisk } from './memory-disk'
 import { until } from './peer-sides'
 import { QuietLog } from './quiet-log'
@@ -11,17 +11,6 @@ import { TapdiskClient } from './tapdisk-client'
 
 jest.setTimeout(60_000)
 const MIB = 1024 * 1024
-
-/** Takes requests and answers them when told to. */
-class HeldDisk {
-  readonly held: { request: DiskRequest; reply: (result: DiskReply) => void }[] = []
-  readonly handler = (request: DiskRequest, reply: (result: DiskReply) => void): void => {
-    this.held.push({ request, reply })
-  }
-  answer(result: DiskReply): void {
-    this.held.shift()?.reply(result)
-  }
-}
 
 describe('an export', () => {
   let folder = ''
