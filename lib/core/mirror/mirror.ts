@@ -45,6 +45,8 @@ export class Mirror {
   #parkedReads: Operation[] = []
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
+  /** A flush of our own failed on the last replica. */
+  #owedError = ''
   #leaseValid = true
   /** The guest has asked for nothing since it was last said to be idle. */
   #quiet = false
@@ -59,7 +61,7 @@ export class Mirror {
       newGeneration,
       out: (effect) => this.#out.push(effect),
       mark: (side, mark, then) => this.#mark(side, mark, then),
-      catchUp: (side) => this.#catchUp(side),
+      catchUp: (side, anew) => this.#catchUp(side, anew),
       markUnderWay: (side) => this.#markUnderWay(side),
       resyncBegins: (side) => this.#copies.begins(side),
       joined: () => this.#settling.missed(),
@@ -225,6 +227,7 @@ export class Mirror {
     if (job !== null) this.#endCopy(op, job, 'source-unreadable')
     else {
       op.error = error
+      if (request.kind === 'flush' && op.guest === null) this.#owedError = error
       if (request.kind === 'read') this.#reply(op, undefined)
       else {
         // The other replica may have taken what this one refused.
@@ -256,8 +259,9 @@ export class Mirror {
   }
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
-  #catchUp(side: Side): void {
+  #catchUp(side: Side, anew: boolean): void {
     for (const op of this.#flights.running) {
+      if (anew) op.done &= ~BIT[side]
       if (op.job === null && !isDone(op, side) && op.issue[side] === 0) this.#issue(op, side)
     }
   }
@@ -283,8 +287,16 @@ export class Mirror {
   #answer(op: Operation): void {
     if (!this.#leaseValid || !this.#mayAnswer(op)) return
     if (op.request.kind === 'flush') this.#flushed(op)
+    this.#payError(op)
     this.#reply(op, undefined)
     this.#forget(op)
+  }
+
+  /** A device tells once that it could not keep what it was given; the guest must hear of it when it asks. */
+  #payError(op: Operation): void {
+    if (op.request.kind !== 'flush' || op.guest === null) return
+    if (op.error === '') op.error = this.#owedError
+    this.#owedError = ''
   }
 
   #reply(op: Operation, data: Buffer | undefined): void {

@@ -16,8 +16,8 @@ export interface StandingNeeds {
   readonly out: (effect: MirrorEffect) => void
   /** `then` follows when the mark is on stable storage; a replica that cannot be marked fails. */
   readonly mark: (side: Side, mark: Mark, then: () => void) => void
-  /** The replica can be asked again: it gets whatever is under way. */
-  readonly catchUp: (side: Side) => void
+  /** The replica can be asked again: it gets whatever is under way. `anew`: what it had confirmed may be lost. */
+  readonly catchUp: (side: Side, anew: boolean) => void
   /** Changes that this replica was not asked for are marked as lacking there. */
   readonly markUnderWay: (side: Side) => void
   readonly resyncBegins: (side: Side) => void
@@ -135,7 +135,7 @@ export class Standing {
     this.#mark(side, { state: 'up-to-date', generations: inStep(source.generations), bits: 'none' }, () => {
       if (replica.state !== 'resyncing') return
       replica.become('joining')
-      this.needs.catchUp(side)
+      this.needs.catchUp(side, false)
     })
   }
 
@@ -235,13 +235,15 @@ export class Standing {
       replica.dirty.clearAll()
     }
     replica.become('member')
-    replica.lastIncarnation = replica.presence?.incarnation ?? ''
+    const incarnation = replica.presence?.incarnation ?? ''
+    const anew = incarnation !== replica.lastIncarnation
+    replica.lastIncarnation = incarnation
     this.#note(side, 'replica-present', rule, '')
     const believesAlone = [replica, other].some(({ generations, state }) => state === 'member' && generations.bitmap !== '')
     if (other.state === 'member' && (replica.dirty.count > 0 || believesAlone)) this.needs.resyncBegins(side)
     // Its resync stopped when this one could not be read.
     if (other.state === 'resyncing') this.needs.resyncBegins(otherSide(side))
-    this.needs.catchUp(side)
+    this.needs.catchUp(side, anew)
   }
 
   #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
