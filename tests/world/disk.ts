@@ -88,6 +88,7 @@ export class Disk {
       const fate = this.hangs ? 2 : this.dice.below(3)
       if (fate === 2) continue
       if (fate === 1) this.#tear(under)
+      this.#isLoose(under)
       this.#end(under)
     }
   }
@@ -95,8 +96,7 @@ export class Disk {
   /** Answers whether anything was lost that had been answered. */
   powerLost(): boolean {
     for (const under of [...this.#under]) {
-      if (under.covers !== null)
-        for (const [cell, value] of under.covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
+      this.#isLoose(under)
       if (this.dice.chance(0.5)) this.#tear(under)
       this.#end(under)
     }
@@ -117,6 +117,11 @@ export class Disk {
     this.#loose = new Map()
     this.cache = new Int32Array(this.cells)
     this.durable = new Int32Array(this.cells)
+  }
+
+  /** A flush that comes to nothing: what it covered is still only cached. */
+  #isLoose({ covers }: Under): void {
+    if (covers !== null) for (const [cell, value] of covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
   }
 
   #due(under: Under): void {

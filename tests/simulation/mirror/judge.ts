@@ -174,7 +174,8 @@ export class Judge {
       return
     }
     this.#impaired[host] = by
-    if (by === 'device' && this.#listed.length === 1 && this.#listed[0] === host && this.world.guestLives) this.#owesError = true
+    const alone = this.#listed.length === 1 && this.#listed[0] === host
+    if (by === 'device' && alone && this.#guest.host === host && this.world.guestLives) this.#owesError = true
     this.#perhapsExcused()
   }
 
@@ -190,6 +191,7 @@ export class Judge {
 
   /** Nobody but this process knew that its device had lost something. */
   killed(host: HostName): void {
+    this.#owesError = false
     if (this.#impaired[host] === 'device' && this.#listed.includes(host)) this.#collapse('flushed')
   }
 
