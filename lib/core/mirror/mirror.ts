@@ -106,10 +106,14 @@ export class Mirror {
       case 'replica-down':
         this.#fail(event.side, event.error)
         break
-      case 'claimed':
+      case 'claimed': {
+        const wasAlone = this.#isAlone('peer')
         this.#standing.claimed(event.members)
+        // What was answered before is in the peer's cache only, too.
+        if (!wasAlone && this.#isAlone('peer')) this.#ownFlush()
         this.#standingChanged = true
         break
+      }
       case 'tracked':
         this.#standing.track(event.tracked)
         this.#standingChanged = true
@@ -165,13 +169,19 @@ export class Mirror {
 
   #issue(op: Operation, side: Side, request: ReplicaRequest = op.request): void {
     op.asked |= BIT[side]
-    this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: this.#hardened(side, request) })
+    const asked = this.#isAlone('peer') && side === 'peer' ? hardened(request) : request
+    op.hard ||= asked !== request
+    this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: asked })
   }
 
-  /** A lone peer replica is on another machine's cache: its crash must not lose what the guest believes only unflushed. */
-  #hardened(side: Side, request: ReplicaRequest): ReplicaRequest {
-    if (side === 'local' || !isChange(request) || request.fua) return request
-    return this.replicas.local.binding ? request : { ...request, fua: true }
+  /** The other one does not count any more. */
+  #isAlone(side: Side): boolean {
+    return !this.replicas[otherSide(side)].binding
+  }
+
+  /** It was asked before the peer was alone, and is in that machine's cache only. */
+  #isSoft(op: Operation): boolean {
+    return isChange(op.request) && !op.request.fua && !op.hard && op.error === '' && this.#isAlone('peer')
   }
 
   /** What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. */
@@ -286,6 +296,11 @@ export class Mirror {
 
   #answer(op: Operation): void {
     if (!this.#leaseValid || !this.#mayAnswer(op)) return
+    if (this.#isSoft(op)) {
+      op.done &= ~BIT.peer
+      this.#issue(op, 'peer')
+      return
+    }
     if (op.request.kind === 'flush') this.#flushed(op)
     this.#payError(op)
     this.#reply(op, undefined)
@@ -392,3 +407,7 @@ export class Mirror {
     for (const op of parked) this.#read(op)
   }
 }
+
+/** A lone peer replica is on another machine's cache: its crash must not lose what the guest believes only unflushed. */
+const hardened = (request: ReplicaRequest): ReplicaRequest =>
+  isChange(request) && !request.fua ? { ...request, fua: true } : request

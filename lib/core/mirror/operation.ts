@@ -14,6 +14,8 @@ export interface Operation {
   done: number
   /** Number of what was asked of each side and is not answered; 0 when nothing is. */
   readonly issue: Record<Side, number>
+  /** The peer was asked to put it on stable storage, whatever the guest asked. */
+  hard: boolean
   /** Set when the last replica failed: the guest gets this error. */
   error: string
 }
@@ -34,6 +36,7 @@ export const operation = (request: ReplicaRequest, guest: number | null, job: Co
   asked: 0,
   done: 0,
   issue: { local: 0, peer: 0 },
+  hard: false,
   error: '',
 })
 
