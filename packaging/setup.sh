@@ -17,6 +17,7 @@ TEST_TOOLS="
 nbdinfo            libnbd-bin
 ping               iputils-ping
 fio                fio
+openssl            openssl
 "
 BENCH_TOOLS="
 fio                 fio

@@ -149,7 +149,7 @@ class Read implements DiskRequest {
     this.fua = fua
   }
 
-  room(): Buffer {
+  readonly room = (): Buffer => {
     this.whole ??= this.memory.lend(this.length)
     this.part ??= this.whole.subarray(0, this.length)
     return this.part

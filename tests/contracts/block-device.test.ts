@@ -7,6 +7,8 @@ import { SEED } from '../wire/seeded'
 import { Dice } from '../world/prng'
 import { KEEPERS, type Kept } from './block-keepers'
 
+jest.setTimeout(60_000)
+
 const MIB = 1024 * 1024
 const SIZE = 16 * MIB
 

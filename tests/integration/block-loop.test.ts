@@ -6,6 +6,8 @@ import { openDevice } from '../../lib/dom0/open-device'
 import type { BlockDevice } from '../../lib/ports/block-device'
 import { LoopDevice, NO_LOOPS } from '../contracts/loop-device'
 
+jest.setTimeout(60_000)
+
 const MIB = 1024 * 1024
 const SIZE = 16 * MIB
 

@@ -6,6 +6,8 @@ import { openBlockNbd } from '../../lib/dom0/block-nbd'
 import type { BlockDevice } from '../../lib/ports/block-device'
 import { GREETING, ScriptedServer, type Script, type Talk } from './scripted-nbd-server'
 
+jest.setTimeout(60_000)
+
 const MIB = 1024 * 1024
 const GO_REPLY = '0003e889045565a9 00000007'
 const REPLY = '67446698'

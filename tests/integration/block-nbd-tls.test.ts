@@ -10,6 +10,8 @@ import { OtherNbdServer } from '../contracts/other-nbd-server'
 import { Authority } from './certificates'
 import { GREETING, ScriptedServer, type Script } from './scripted-nbd-server'
 
+jest.setTimeout(60_000)
+
 const SIZE = 4 * 1024 * 1024
 const TLS_ACK = '0003e889045565a9 00000005 00000001 00000000'
 
@@ -21,6 +23,11 @@ describe('an NBD replica over TLS', () => {
   let qemu: OtherNbdServer
   let nbdkit: OtherNbdServer
   let plain: OtherNbdServer
+  const servers: OtherNbdServer[] = []
+  const kept = async (server: Promise<OtherNbdServer>): Promise<OtherNbdServer> => {
+    servers.push(await server)
+    return server
+  }
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-nbds-'))
     const authority = new Authority(join(folder, 'authority'))
@@ -29,15 +36,13 @@ describe('an NBD replica over TLS', () => {
     trust = authority.trust()
     stranger = new Authority(join(folder, 'stranger')).client()
     const credentials = `tls-creds-x509,id=tls0,endpoint=server,dir=${server},verify-peer=yes`
-    qemu = await OtherNbdServer.qemu(folder, emptyImage(folder, SIZE), '--object', credentials, '--tls-creds=tls0')
-    nbdkit = await OtherNbdServer.nbdkit(
-      folder,
-      ...['--tls=require', `--tls-certificates=${server}`, '--tls-verify-peer', 'memory', `${SIZE}`],
-    )
-    plain = await OtherNbdServer.nbdkit(folder, 'memory', `${SIZE}`)
+    qemu = await kept(OtherNbdServer.qemu(folder, emptyImage(folder, SIZE), '--object', credentials, '--tls-creds=tls0'))
+    const demanding = ['--tls=require', `--tls-certificates=${server}`, '--tls-verify-peer']
+    nbdkit = await kept(OtherNbdServer.nbdkit(folder, ...demanding, 'memory', `${SIZE}`))
+    plain = await kept(OtherNbdServer.nbdkit(folder, 'memory', `${SIZE}`))
   })
   afterAll(async () => {
-    await Promise.all([qemu.stop(), nbdkit.stop(), plain.stop()])
+    await Promise.all(servers.map((server) => server.stop()))
     rmSync(folder, { recursive: true })
   })
   const overTls = ({ source }: { source: NbdSource }, certificates = client, hostname = 'disk.example'): NbdSource => ({

@@ -8,6 +8,8 @@ import { emptyImage } from '../contracts/block-keepers'
 import { OtherNbdServer } from '../contracts/other-nbd-server'
 import { TapdiskServer } from '../contracts/tapdisk-server'
 
+jest.setTimeout(60_000)
+
 const MIB = 1024 * 1024
 const SIZE = 8 * MIB
 

@@ -42,12 +42,23 @@ export class VerifyRun {
     const { bytesPerSecond, etaSeconds } = this.#meter.look(this.sizeBytes - doneBytes, nowMs)
     return {
       state: this.#ended === null ? 'running' : this.#ended === '' ? 'done' : 'stopped',
-      why: this.#ended ?? '',
+      why: stoppedText(this.#ended ?? ''),
       ...{ doneBytes, totalBytes: this.sizeBytes, bytesPerSecond, etaSeconds: this.#ended === null ? etaSeconds : null },
       differingBytes: this.#differingBytes,
       ranges: this.#ranges,
       repaired: this.repair && this.#differingBytes > 0,
       seconds: Math.round((nowMs - this.beganMs) / 1000),
     }
+  }
+}
+
+function stoppedText(rule: string): string {
+  switch (rule) {
+    case '':
+      return ''
+    case 'replica-lost':
+      return 'one of them was lost while they were compared'
+    default:
+      return 'one of them could not be read'
   }
 }

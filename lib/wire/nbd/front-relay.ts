@@ -4,9 +4,10 @@ import { NbdReplies } from './client-replies'
 import { FrontRequests, replyTo, type FrontRequest } from './front-requests'
 import { NBD_ERROR } from './numbers'
 
-/** What all clients of a front together may hold. */
+/** What a client may hold, so that all of them together stay within bounds. */
 export interface FrontRoom {
-  readonly isFull: boolean
+  /** When it is false, pump() is to be called as soon as others have given room back. */
+  hasRoom(): boolean
   take(bytes: number): void
   release(bytes: number): void
 }
@@ -56,6 +57,8 @@ export class FrontRelay {
   private worker: 'away' | 'serves' | 'leaves' = 'away'
   /** Sent to this worker, neither answered nor refused. */
   private withWorker = 0
+  /** The latest worker answered something. */
+  workerAnswered = false
   private goodbye: Buffer | null = null
   private ended = false
 
@@ -72,7 +75,7 @@ export class FrontRelay {
 
   /** Bytes of the client are left alone until others give room back. */
   get wantsRoom(): boolean {
-    return !this.ended && this.goodbye === null && this.requests.begunBytes === null && this.room.isFull
+    return !this.ended && this.goodbye === null && this.requests.begunBytes === null && !this.room.hasRoom()
   }
 
   /** Reads on; also called when there is room again. */
@@ -106,6 +109,7 @@ export class FrontRelay {
   workerUp(): void {
     assert(this.worker === 'away', 'a client has one worker at a time')
     this.worker = 'serves'
+    this.workerAnswered = false
     for (const { request } of this.unanswered.values()) this.send(request)
   }
 
@@ -123,8 +127,8 @@ export class FrontRelay {
     while (this.worker !== 'away' && !this.ended && this.readReply()) continue
   }
 
-  /** The client is gone: what it held is given back. */
-  end(orderly = false, reason = 'the client is gone'): void {
+  /** What the client held is given back. */
+  end(orderly: boolean, reason: string): void {
     if (this.ended) return
     this.ended = true
     if (this.requests.begunBytes !== null) this.room.release(this.requests.begunBytes)
@@ -175,6 +179,7 @@ export class FrontRelay {
       known.refused = true
       this.worker = 'leaves'
     } else {
+      this.workerAnswered = true
       this.unanswered.delete(number)
       this.out.toClient(replyTo(known.request, errno))
       for (const piece of data) this.out.toClient(piece)

@@ -31,6 +31,7 @@ interface MirrorOptions {
   readonly aio: Aio | 'both'
   readonly memory: boolean
   readonly seed: number
+  readonly patience: number
   readonly lock?: string
 }
 
@@ -58,6 +59,7 @@ export function registerMirror(program: Command): void {
     )
     .option('--no-memory', 'leave out what the processes need in memory')
     .option('--seed <number>', 'of offsets and data', wholeNumber, 1)
+    .option('--patience <seconds>', 'how long, in all, to wait for a quiet machine and to measure again', countOrNone, 60)
     .option('--lock <file>', 'take turns with others on this machine: measure only while holding the flock of this file')
     .action(async (options: MirrorOptions) => {
       const report = await benchMirror(options)
@@ -66,10 +68,13 @@ export function registerMirror(program: Command): void {
     })
 }
 
-function wholeNumber(text: string): number {
+const wholeNumber = (text: string): number => numberFrom(1, text)
+const countOrNone = (text: string): number => numberFrom(0, text)
+
+function numberFrom(least: number, text: string): number {
   const value = Number(text)
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new CannotMeasure(`${text} is not a number to measure with.`, 'A whole number above zero is needed.', 'Give one.')
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value
+  throw new CannotMeasure(`${text} is not a number to measure with.`, `A whole number from ${least} up is needed.`, 'Give one.')
 }
 
 async function benchMirror(options: MirrorOptions): Promise<Report> {
@@ -119,12 +124,16 @@ const subjects = (aio: MirrorOptions['aio'], executables: string): readonly Subj
   single(aio === 'both' ? 'threads' : aio),
 ]
 
-async function measureBlocks(plan: Plan, places: readonly Place[], { tls, lock }: MirrorOptions): Promise<readonly Block[]> {
+async function measureBlocks(
+  plan: Plan,
+  places: readonly Place[],
+  { tls, lock, patience }: MirrorOptions,
+): Promise<readonly Block[]> {
   const gate = lock === undefined ? openGate : fileGate(lock, LOCK_HELD_MS)
   const settings = places.flatMap((place) => (tls === 'both' ? [false, true] : [tls === 'on']).map((on) => ({ place, on })))
   const steps = settings.reduce((total, { place, on }) => total + stepsOf(plan, { place: place.name, tls: on }), 0)
   const shown = progress(process.stderr, steps)
-  const parts = { gate, progress: shown, quiet: new Quiet() }
+  const parts = { gate, progress: shown, quiet: new Quiet(patience * 1000) }
   const blocks: Block[] = []
   try {
     for (const { place, on } of settings) blocks.push(await measureBlock(plan, place, on, parts))

@@ -5,18 +5,19 @@ import type { Measured } from './measure'
 /** Of one core: more than this, and the figures would be of the machine's other work. */
 const DISTURBANCE_MAX = 0.1
 const LOOK_MS = 300
-/** For a whole run: on a machine that is never quiet the report tells how much else it did. */
-const PATIENCE_MS = 120_000
-
 /** Waits for a quiet machine and measures again what was disturbed, as long as its patience lasts. */
 export class Quiet {
-  #patienceMs = PATIENCE_MS
+  #patienceMs: number
 
-  /** @param standAside called before waiting, so that nobody waits for the one who waits */
-  async measure(attempt: () => Promise<Measured>, standAside: () => Promise<void>): Promise<Measured> {
+  /** @param patienceMs for a whole run; on a machine that is never quiet the report tells how much else it did */
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs
+  }
+
+  async measure(attempt: () => Promise<Measured>): Promise<Measured> {
     const attempts: Measured[] = []
     for (;;) {
-      await this.#patiently(() => untilQuiet(standAside, this.#patienceMs))
+      await this.#patiently(() => untilQuiet(this.#patienceMs))
       await this.#patiently(async () => {
         const measured = await attempt()
         attempts.push(measured)
@@ -34,11 +35,10 @@ export class Quiet {
   }
 }
 
-async function untilQuiet(standAside: () => Promise<void>, limitMs: number): Promise<boolean> {
+async function untilQuiet(limitMs: number): Promise<boolean> {
   const begunMs = performance.now()
   for (let looked = 0; performance.now() - begunMs < limitMs; looked++) {
     if ((await share(LOOK_MS)) <= DISTURBANCE_MAX) return looked === 0
-    await standAside()
   }
   return false
 }

@@ -64,12 +64,11 @@ export async function measureBlock(
       for (const [nth, row] of plan.rows.entries()) {
         for (const kind of rotated(kinds, round + nth)) {
           progress.step(`${called}, round ${round + 1}: ${row.name} of ${kind.name}`)
-          const attempt = (): Promise<Measured> =>
-            gate.hold(async () => {
-              await settle(place)
-              return measure(row, plan, plan.seed + round, must(running.get(kind)))
-            })
-          const measured = await quiet.measure(attempt, () => gate.release())
+          const attempt = async (): Promise<Measured> => {
+            await settle(place)
+            return measure(row, plan, plan.seed + round, must(running.get(kind)))
+          }
+          const measured = await gate.hold(() => quiet.measure(attempt))
           kept(kept(rounds, row.name, new Map<string, Measured[]>()), kind.name, []).push(measured)
         }
       }

@@ -12,8 +12,8 @@ export class ModelRoom implements FrontRoom {
     readonly bytesMax: number,
   ) {}
 
-  get isFull(): boolean {
-    return this.requests >= this.requestsMax || this.bytes >= this.bytesMax
+  hasRoom(): boolean {
+    return this.requests < this.requestsMax && this.bytes < this.bytesMax
   }
   take(bytes: number): void {
     this.requests += 1

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../lib/core/domain/errors'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
 import type { Handlers } from '../../../lib/dom0/api-answer'
-import type { DaemonApi, DiskStatus, StatusReport, VmStatus } from '../../../lib/wire/daemon-api'
+import type { DaemonApi, DiskStatus, StatusReport, VerifyReport, VmStatus } from '../../../lib/wire/daemon-api'
 import { daemonHandlers } from '../dom0/small-daemon'
 
 /** The pools that the transcripts in tests/cli name. Each answers as a daemon of host h1 would. */
@@ -146,11 +146,41 @@ const healthy: Handlers<DaemonApi> = {
     }),
 }
 
+/** A comparison that is halfway at the first look and over at the second. */
+function comparing(found: Partial<VerifyReport>): Handlers<DaemonApi> {
+  const begun: VerifyReport = {
+    ...{ state: 'running', why: '', doneBytes: 4 * GIB, totalBytes: 8 * GIB, bytesPerSecond: GIB, etaSeconds: 4 },
+    ...{ differingBytes: 0, ranges: [], repaired: false, seconds: 4 },
+  }
+  const over: VerifyReport = { ...begun, state: 'done', doneBytes: 8 * GIB, etaSeconds: null, seconds: 8, ...found }
+  const looks = [begun, over]
+  return {
+    ...healthy,
+    status: (ask) => {
+      const verify = ask.vm === undefined ? null : ((looks.length > 1 ? looks.shift() : looks[0]) ?? null)
+      return answer(status({ ...web, disks: [{ ...disk(), verify }] }, db))(ask)
+    },
+    verify: ({ vm }) =>
+      vm === WEB ? Promise.resolve({ vm: WEB }) : Promise.reject(new Refusal('HOLDFAST_NOT_PROTECTED', { vm })),
+  }
+}
+const DIFFERING = {
+  differingBytes: 131_072,
+  ranges: [
+    { offset: 65_536, length: 65_536 },
+    { offset: 4 * GIB, length: 65_536 },
+  ],
+}
+
 export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   healthy: () => healthy,
   empty: () => ({ ...healthy, status: answer(status()), timeline: () => Promise.resolve({ entries: [] }) }),
   copying: () => ({ ...healthy, status: answer(status(copyingAt(3 * GIB), db)) }),
   advancing: () => ({ ...healthy, status: advancing() }),
+  equal: () => comparing({}),
+  differing: () => comparing(DIFFERING),
+  repaired: () => comparing({ ...DIFFERING, repaired: true }),
+  interrupted: () => comparing({ state: 'stopped', why: 'one of them was lost while they were compared', doneBytes: 5 * GIB }),
   degraded: () => ({ ...healthy, status: answer(degraded) }),
   twins: () => ({ ...healthy, status: answer(status(web, { ...db, name: 'web' })) }),
   broken: () => ({ ...healthy, status: () => Promise.reject(new RangeError('no such row')) }),
