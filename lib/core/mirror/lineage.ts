@@ -4,19 +4,33 @@ import { HISTORY_MAX, type Generations } from '../domain/volume'
 export const remembered = (generations: readonly string[]): string[] =>
   [...new Set(generations.filter((generation) => generation !== ''))].slice(0, HISTORY_MAX)
 
+const older = ({ current, bitmap, history }: Generations): string[] =>
+  remembered([bitmap, ...history].filter((generation) => generation !== current))
+
 /** Of a replica that nobody lacks anything of any more. */
-export const inStep = ({ current, bitmap, history }: Generations): Generations => ({
-  current,
+export const inStep = (generations: Generations): Generations => ({
+  current: generations.current,
   bitmap: '',
-  history: remembered([bitmap, ...history]),
+  history: older(generations),
 })
 
 /** Of a replica that goes on alone: what it is about to be written counts from its present generation. */
-export const parted = ({ current, history }: Generations, newGeneration: () => string): Generations => ({
-  bitmap: current === '' ? newGeneration() : current,
+export const parted = (generations: Generations, newGeneration: () => string): Generations => ({
+  bitmap: generations.current === '' ? newGeneration() : generations.current,
   current: newGeneration(),
-  history,
+  history: older(generations),
 })
+
+/**
+ * Of a resync source whose target is about to be given the same generation: its own one among the older ones says so, after a
+ * crash too. If the target is lost before the claim lists it, the source parts again before it answers anything alone.
+ */
+export const announced = (generations: Generations): Generations => ({
+  ...generations,
+  history: remembered([generations.current, ...generations.history]),
+})
+
+export const isAnnounced = ({ current, history }: Generations): boolean => history.includes(current)
 
 /** Of one whose contents belong to nobody's mirror any more. */
 export const unmirrored = ({ current, bitmap, history }: Generations): Generations => ({

@@ -174,9 +174,10 @@ export class Mirror {
     this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: asked })
   }
 
-  /** The other one does not count any more. */
+  /** The other one does not count, or not yet. */
   #isAlone(side: Side): boolean {
-    return !this.replicas[otherSide(side)].binding
+    const { state } = this.replicas[otherSide(side)]
+    return state !== 'member' && state !== 'out'
   }
 
   /** It was asked before the peer was alone, and is in that machine's cache only. */

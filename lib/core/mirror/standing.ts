@@ -6,33 +6,12 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
-import type { Members, MirrorEffect, Side } from './events'
+import type { Members, Side } from './events'
 import { otherSide, SIDES } from './events'
 import { compareHistories, STRATEGIES } from './handshake'
-import { inStep, parted, unmirrored } from './lineage'
+import { announced, inStep, isAnnounced, parted, unmirrored } from './lineage'
 import { Replica } from './replica'
-
-export interface StandingNeeds {
-  readonly out: (effect: MirrorEffect) => void
-  /** `then` follows when the mark is on stable storage; a replica that cannot be marked fails. */
-  readonly mark: (side: Side, mark: Mark, then: () => void) => void
-  /** The replica can be asked again: it gets whatever is under way. `anew`: what it had confirmed may be lost. */
-  readonly catchUp: (side: Side, anew: boolean) => void
-  /** Changes that this replica was not asked for are marked as lacking there. */
-  readonly markUnderWay: (side: Side) => void
-  readonly resyncBegins: (side: Side) => void
-  /** Both replicas are members again. */
-  readonly joined: () => void
-  /** A random name for a history that begins, 16 hex digits. */
-  readonly newGeneration: () => string
-}
-
-export interface StandingOptions {
-  readonly sizeBytes: number
-  readonly listed: Members
-  readonly tracked: boolean
-  readonly patient?: boolean
-}
+import type { StandingNeeds, StandingOptions } from './standing-needs'
 
 export class Standing {
   readonly replicas: Readonly<Record<Side, Replica>>
@@ -63,7 +42,9 @@ export class Standing {
   /** Nothing may be answered by one replica alone before its history has parted from the other one's, on stable storage. */
   get mayAnswer(): boolean {
     const alone = this.#alone()
-    return alone === null || !this.#tracked || this.replicas[alone].generations.bitmap !== ''
+    if (alone === null || !this.#tracked) return true
+    const { generations } = this.replicas[alone]
+    return generations.bitmap !== '' && (!isAnnounced(generations) || this.replicas[otherSide(alone)].usable)
   }
 
   startIsOver(): void {
@@ -131,7 +112,11 @@ export class Standing {
   complete(side: Side): void {
     const replica = this.replicas[side]
     const source = this.replicas[otherSide(side)]
-    if (replica.marks > 0 || source.marks > 0 || !this.mayAnswer) return
+    if (replica.marks > 0 || source.marks > 0 || !this.mayAnswer || !this.#tracked) return
+    if (!isAnnounced(source.generations)) {
+      this.#mark(otherSide(side), { generations: announced(source.generations), bits: 'keep' })
+      return
+    }
     this.#mark(side, { state: 'up-to-date', generations: inStep(source.generations), bits: 'none' }, () => {
       if (replica.state !== 'resyncing') return
       replica.become('joining')
