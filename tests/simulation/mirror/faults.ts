@@ -191,9 +191,12 @@ export class Faults {
   #power(host: Host): void {
     if (!host.powered) return
     host.powerOff()
-    this.#later(() => {
-      if (!host.powered) host.powerOn()
-    }, this.world.dice.chance(0.5) ? 3000 : this.world.plan.faultMs)
+    this.#later(
+      () => {
+        if (!host.powered) host.powerOn()
+      },
+      this.world.dice.chance(0.5) ? 3000 : this.world.plan.faultMs,
+    )
   }
 
   #errors(host: Host): void {
@@ -241,14 +244,15 @@ export class Faults {
   /** The VM is not protected for a while; only one that is mirrored nowhere. */
   #unprotect(host: Host): void {
     const { world } = this
-    if (world.judge.listed.length > 1 || world.judge.listed[0] !== host.name || !world.tracked || host.worker?.primary?.isServing !== true)
-      return
+    const primary = host.worker?.primary
+    if (world.judge.listed.length > 1 || world.judge.listed[0] !== host.name || !world.tracked) return
+    if (primary?.isServing !== true || !primary.isSingle) return
     // A replica remembers so many histories only; whoever was away for longer is a stranger.
     if (++this.#unprotected > 2) return
     world.probe('unprotected')
     world.tracked = false
     world.judge.copies.mayCopyAll(host.other.name)
-    host.worker.primary.track(false)
+    primary.track(false)
     this.#later(() => world.track())
   }
 

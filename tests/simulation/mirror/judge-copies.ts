@@ -1,5 +1,6 @@
 import { BLOCK_BYTES, EXTENT_BYTES } from '../../../lib/core/domain/blocks'
 import type { ReplicaRequest } from '../../../lib/core/domain/replica-request'
+import type { Generations } from '../../../lib/core/domain/volume'
 import { CELL_BYTES } from '../../world/cells'
 import { Broken } from './judge'
 import { HOSTS, type HostName } from './names'
@@ -14,6 +15,8 @@ export class CopyJudge {
   verifying = false
   /** Replicas of which nothing is known: they may be copied whole. */
   readonly #fresh = new Set<HostName>()
+  /** Between the announcement that a replica is about to be as good as the other one and the claim that says so. */
+  #announced = false
 
   constructor(private readonly world: World) {}
 
@@ -27,12 +30,17 @@ export class CopyJudge {
   }
 
   joined(host: HostName): void {
+    this.#announced = false
     this.#fresh.delete(host)
   }
 
   /** A resync of so many blocks, as the operator is told. */
   begins(host: HostName, blocks: number, rule: string): void {
-    if (this.#fresh.size > 0 || blocks === 0) return
+    if (blocks === 0) return
+    // Whether the replica heard of it is not known, and then all of it may be copied.
+    if (this.#announced && rule === 'peer-is-inconsistent') this.#fresh.add(host)
+    this.#announced = false
+    if (this.#fresh.size > 0) return
     const all = Math.ceil(this.world.plan.sizeBytes / BLOCK_BYTES)
     const known = new Set<number>()
     for (const name of HOSTS) {
@@ -46,11 +54,13 @@ export class CopyJudge {
   }
 
   asked(host: HostName, request: ReplicaRequest): void {
+    if (request.kind === 'mark') this.#announced ||= isAnnouncement(request.mark.generations)
     if (this.verifying || this.#fresh.size > 0 || !this.#isCopy(request)) return
     const last = Math.floor((request.offset + request.length - 1) / BLOCK_BYTES)
     const underWay = this.#underWay()
     for (let block = Math.floor(request.offset / BLOCK_BYTES); block <= last; block++) {
-      if (underWay.has(block) || HOSTS.some((name) => isCovered(this.world.hosts[name].store.notes, block, BLOCKS_PER_EXTENT))) continue
+      if (underWay.has(block) || HOSTS.some((name) => isCovered(this.world.hosts[name].store.notes, block, BLOCKS_PER_EXTENT)))
+        continue
       throw new Broken('copies bounded', `block ${block} is copied to ${host} (${request.kind}), and no note names it`)
     }
   }
@@ -71,3 +81,6 @@ export class CopyJudge {
     return blocks
   }
 }
+
+const isAnnouncement = (generations: Generations | undefined): boolean =>
+  generations?.history.includes(generations.current) === true

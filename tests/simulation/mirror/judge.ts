@@ -93,7 +93,12 @@ export class Judge {
     }
   }
 
-  changeBegins(first: number, count: number, zero: boolean, fua: boolean): { version: number; acknowledged: (error: string) => void } {
+  changeBegins(
+    first: number,
+    count: number,
+    zero: boolean,
+    fua: boolean,
+  ): { version: number; acknowledged: (error: string) => void } {
     const version = ++this.#lastVersion
     const change = { first, count, zero }
     this.#changes.set(version, change)
@@ -181,7 +186,8 @@ export class Judge {
 
   /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */
   impaired(host: HostName, certainly: boolean): void {
-    if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps') this.#impaired[host] = certainly ? 'failed' : 'perhaps'
+    if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps')
+      this.#impaired[host] = certainly ? 'failed' : 'perhaps'
     this.#perhapsExcused()
   }
 
@@ -218,7 +224,8 @@ export class Judge {
     this.#seen = new Int32Array(this.#seen.length)
     if (to === 'acknowledged') return
     for (const { change } of this.#unflushed) {
-      for (let cell = change.first; cell < change.first + change.count; cell++) this.#acknowledged[cell] = this.#flushed[cell] ?? 0
+      for (let cell = change.first; cell < change.first + change.count; cell++)
+        this.#acknowledged[cell] = this.#flushed[cell] ?? 0
     }
     this.#unflushed = []
   }
@@ -279,4 +286,3 @@ export class Judge {
 function raise(floors: Int32Array, { first, count }: Change, version: number): void {
   for (let cell = first; cell < first + count; cell++) if ((floors[cell] ?? 0) < version) floors[cell] = version
 }
-

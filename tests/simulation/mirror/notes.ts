@@ -49,7 +49,9 @@ export class Notes {
   get text(): string {
     if (this.noted === null) return 'no notes'
     const { state, generations, hot, pages } = this.noted
-    const bits = [...pages.values()].flatMap((page) => [...page]).reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0)
+    const bits = [...pages.values()]
+      .flatMap((page) => [...page])
+      .reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0)
     return `${state} ${Number(`0x${generations.current}`)}|${Number(`0x${generations.bitmap}`)}, ${hot.length} hot, ${bits} bits`
   }
 

@@ -87,6 +87,11 @@ export class Primary {
     return local.state === 'member' && peer.state === 'member' && this.worker.asking === 0
   }
 
+  /** Nobody else's replica is in use or may be. */
+  get isSingle(): boolean {
+    return this.#mirror.replicas.peer.state === 'absent'
+  }
+
   /** For the transcript and the choice of faults, never for the judge. */
   get standing(): string {
     const of = (side: Side): string => {
@@ -228,18 +233,22 @@ export class Primary {
       again()
       return
     }
-    world.hello(this.worker, { incarnation: this.#incarnation, term: this.#term }, {
-      isWanted: () => this.#link === null && !this.#stopping,
-      events: { frame: (message) => this.#frame(message), down: (reason) => this.#down(reason) },
-      joined: (end) => {
-        this.#link = end
-        this.#welcomed = false
-        const giveUp = (): void => {
-          if (this.#link === end && !this.#welcomed) end.close('no welcome')
-        }
-        world.schedule.after(WELCOME_WITHIN_MS, giveUp, life)
+    world.hello(
+      this.worker,
+      { incarnation: this.#incarnation, term: this.#term },
+      {
+        isWanted: () => this.#link === null && !this.#stopping,
+        events: { frame: (message) => this.#frame(message), down: (reason) => this.#down(reason) },
+        joined: (end) => {
+          this.#link = end
+          this.#welcomed = false
+          const giveUp = (): void => {
+            if (this.#link === end && !this.#welcomed) end.close('no welcome')
+          }
+          world.schedule.after(WELCOME_WITHIN_MS, giveUp, life)
+        },
       },
-    })
+    )
     again()
   }
 

@@ -71,7 +71,9 @@ function wait(world: World, what: string, isSo: () => boolean): void {
   while (!isSo()) {
     schedule.step()
     if (schedule.now < untilMs && schedule.steps < untilStep) continue
-    const standing = HOSTS.map((name) => `${name}: ${hosts[name].worker?.standing ?? 'no worker'}, ${hosts[name].store.notes.text}`).join('; ')
+    const standing = HOSTS.map(
+      (name) => `${name}: ${hosts[name].worker?.standing ?? 'no worker'}, ${hosts[name].store.notes.text}`,
+    ).join('; ')
     throw new Broken('liveness', `never ${what}: ${standing}; guest ${world.guest?.isIdle === true ? 'idle' : 'waits'}`)
   }
 }

@@ -56,7 +56,10 @@ export class World {
     }
     this.witness = new WitnessProcess(this.schedule, dice, this.plan.witnessMs, rate(), onStored)
     const host = (name: HostName): Host =>
-      new Host(this, name, UUIDS[name], new Store(name, this.plan, dice, this.schedule), { rate: rate(), offsetMs: dice.below(1e6) })
+      new Host(this, name, UUIDS[name], new Store(name, this.plan, dice, this.schedule), {
+        rate: rate(),
+        offsetMs: dice.below(1e6),
+      })
     this.hosts = { a: host('a'), b: host('b') }
     for (const name of HOSTS) {
       this.hosts[name].other = this.hosts[otherHost(name)]
@@ -72,7 +75,8 @@ export class World {
     if (this.plan.startsInStep) {
       b.store.make()
       const generations = { current: this.newGeneration(), bitmap: '', history: [] }
-      for (const { store } of [a, b]) if (store.notes.noted !== null) store.notes.noted = { ...store.notes.noted, state: 'up-to-date', generations }
+      for (const { store } of [a, b])
+        if (store.notes.noted !== null) store.notes.noted = { ...store.notes.noted, state: 'up-to-date', generations }
     } else {
       if (a.store.notes.noted !== null) a.store.notes.noted = { ...a.store.notes.noted, state: 'up-to-date' }
       this.judge.copies.mayCopyAll('b')
