@@ -282,7 +282,13 @@ describe('a disk', () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-nbd-'))
     const disk = new HeldDisk()
     const path = join(folder, 'disk.sock')
-    const served = await createNbdExport({ path, exportName: 'x', sizeBytes: MIB, handler: disk.handler, log: new QuietLog() })
+    const served = await createNbdExport({
+      listen: { unix: path },
+      exportName: 'x',
+      sizeBytes: MIB,
+      handler: disk.handler,
+      log: new QuietLog(),
+    })
     const { client } = await TapdiskClient.open(path)
     client.send(0, 0, 512)
     client.send(1, 0, 512, Buffer.alloc(512))
