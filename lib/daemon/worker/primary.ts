@@ -236,11 +236,20 @@ export class Primary {
 
   #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
-    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error })
+    const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
+    const histories = disk === undefined ? {} : historiesOf(disk)
+    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error, ...histories })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {
     const vm = this.claim?.claim.vm ?? this.spec.vm
     this.parts.timeline.record({ vm, act, rule, text, evidence: { term: this.term, ...evidence } })
   }
+}
+
+/** What an operator needs to tell which of two contradicting replicas is wanted. */
+function historiesOf({ replicas: { local, peer } }: Disk): Record<string, string> {
+  const told = ({ generations: { current, bitmap } }: typeof local): string =>
+    `current ${current || 'none'}, bitmap from ${bitmap || 'none'}`
+  return { localHistory: told(local), peerHistory: told(peer) }
 }
