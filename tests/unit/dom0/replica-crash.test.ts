@@ -108,6 +108,18 @@ const used = async (): Promise<{ files: CrashingFiles; promised: Promised }> => 
 const reopened = async (files: CrashingFiles, volume = VOLUME): Promise<Holding | 'lost'> =>
   holdingOf(await openerIn(files)(volume, false), PAGES)
 
+/** The worker is killed, the next one saves, and the machine stops. */
+async function savesAfterKill(files: CrashingFiles, tear: Tear): Promise<void> {
+  files.restartProcess()
+  const replica = await openerIn(files)(VOLUME, false)
+  await replica.save({ term: 9 })
+  await replica.saveHot([4])
+  await replica.savePages(new Map([[1, page(6)]]))
+  files.restart(tear)
+  const found = whole(await reopened(files))
+  expect([found.get('hot'), ...dirtyPages(found)]).toEqual(['4', DIRTY[0], '06', DIRTY[2]])
+}
+
 const dirtyPages = (holding: Holding | 'lost'): (string | undefined)[] =>
   holding === 'lost' ? ['lost'] : [0, 1, 2].map((number) => holding.get(pagePart(number)))
 
@@ -210,13 +222,13 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
       }
       expect(await reopened(files.copy())).toBe('lost')
       for (const moment of await momentsOf(files, promised, () => reopened(files))) {
+        await savesAfterKill(moment.files.copy(), tear)
         moment.files.restart(tear)
         const found = await reopened(moment.files)
         if (found !== 'lost') expect([moment.label, ...dirtyPages(found)]).toEqual([moment.label, ...DIRTY])
         if (moment.label === 'at the end') expect(found === 'lost').toBe(lost === 'a format without')
       }
-      const replica = await openerIn(files)(VOLUME, false)
-      await replica.save({ term: 9 })
+      await (await openerIn(files)(VOLUME, false)).save({ term: 9 })
       files.restart(tear)
       expect(dirtyPages(await reopened(files))).toEqual(DIRTY)
     },
