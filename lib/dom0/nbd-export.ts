@@ -21,7 +21,7 @@ export interface NbdExportOptions {
   readonly limits?: InflightLimits
   /** A client that has not chosen the export by then is closed. Default 10 000 ms. */
   readonly handshakeMs?: number
-  /** A client that holds room and does nothing for one to two of these while others wait is closed. Default 30 000 ms. */
+  /** A client that holds room, does nothing for so long and is waited for then is closed. Default 30 000 ms. */
   readonly stallMs?: number
 }
 
@@ -39,6 +39,9 @@ const CONNECTIONS_MAX = 64
 /** A client whose host is gone says nothing; where it could come from the network it is asked. */
 const KEEP_ALIVE_MS = 30_000
 
+/** Memory that was of no use for so long is given back. */
+const TRIM_EVERY_MS = 30_000
+
 const nothingKnown: DiskExtents = (_offset, _length, reply) => reply({ error: 0, extents: [] })
 
 /** Serves one disk over NBD. Rejects as `listenAt` does when the socket cannot be made. */
@@ -53,6 +56,7 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     extents: options.extents ?? nothingKnown,
     tls: 'tcp' in listen ? listen.tcp.tls : undefined,
     handshakeMs: options.handshakeMs ?? 10_000,
+    stallMs: options.stallMs ?? 30_000,
     misbehaved: (facts) => turnedAway.happened(facts),
   }
   const connections = new Set<NbdConnection>()
@@ -77,11 +81,7 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
   )
   const uri = await listenAt(server, listen, exportName)
   server.on('error', (error) => log.error('nbd: cannot accept', { exportName, error: error.message }))
-  const upkeep = setInterval(() => {
-    memory.trim()
-    if (budget.isWaitedFor) for (const connection of connections) connection.endIfStalled()
-  }, options.stallMs ?? 30_000)
-  upkeep.unref()
+  const trimming = setInterval(() => memory.trim(), TRIM_EVERY_MS).unref()
   return {
     uri,
     get connections() {
@@ -95,7 +95,7 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     },
     close: () =>
       new Promise<void>((resolve) => {
-        clearInterval(upkeep)
+        clearInterval(trimming)
         server.close(() => resolve())
         for (const connection of connections) connection.end('the export is closed')
       }),
