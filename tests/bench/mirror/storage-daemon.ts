@@ -51,7 +51,7 @@ async function startQuorum(use: QuorumUse, { tls }: Setting, disk: BenchDisk): P
   const socket = join(folder, 'q.sock')
   if (tls) await makeCertificates(folder)
   const credentials = (endpoint: 'server' | 'client'): string[] =>
-    tls ? ['--object', `tls-creds-x509,id=tls,dir=${folder},endpoint=${endpoint},verify-peer=on`] : []
+    tls ? ['--object', `tls-creds-x509,id=tls,dir=${folder},endpoint=${endpoint},verify-peer=on,priority=${PRIORITY}`] : []
   const secondary = startDaemon('secondary', disk, [
     ...credentials('server'),
     ...fileNode('disk', far, use),
@@ -84,6 +84,9 @@ async function startQuorum(use: QuorumUse, { tls }: Setting, disk: BenchDisk): P
     throw error
   }
 }
+
+/** The fastest cipher of gnutls here: a tenth above AES-256, twice ChaCha20. */
+const PRIORITY = 'NORMAL:-CIPHER-ALL:+AES-128-GCM'
 
 const startDaemon = (name: string, { folder }: BenchDisk, args: readonly string[]): Child =>
   new Child(name, ['qemu-storage-daemon', ...args], { log: join(folder, `${name}.log`) })
