@@ -1,12 +1,13 @@
 /**
  * Builds every executable as one file that needs nothing beside Node: dist/dom0 for hosts (run by the Node that is installed with
- * them, because dom0's PATH is fixed), dist/lab for a developer's machine.
+ * them, because dom0's PATH is fixed), dist/lab for a developer's machine; dist/lib holds what both load if it is there.
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { licenceNotices } from './licences.mjs'
+import { buildNative } from './native.mjs'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -70,6 +71,7 @@ removeStrangers('dist/lab', Object.keys(LAB))
 const present = TARGETS.filter(({ entry }) => existsSync(join(ROOT, entry)))
 const missing = TARGETS.filter((target) => !present.includes(target))
 const results = await Promise.allSettled(present.map(make))
+const withoutNative = buildNative(join(ROOT, 'dist/lib/holdfast-io.node'))
 const failures = results.flatMap((result, index) =>
   result.status === 'rejected' ? [`${present[index].entry}: ${result.reason}`] : [],
 )
@@ -77,5 +79,6 @@ const inputs = results.flatMap((result) => (result.status === 'fulfilled' ? resu
 writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENCES.txt'), licenceNotices(ROOT, inputs))
 for (const { entry } of missing) console.error(`not built: ${entry} does not exist`)
 for (const failure of failures) console.error(failure)
+if (withoutNative !== '') console.log(`without the addon, so replicas will be slower: ${withoutNative}`)
 console.log(`built ${present.length - failures.length} executables of version ${version} in dist`)
 process.exitCode = failures.length + missing.length === 0 ? 0 : 1

@@ -36,6 +36,11 @@ install -d -m 0755 "$root"
 umask 022
 while read -r mode path arrow source; do
   target=$root$path
+  if [[ $arrow == '<?' && ! -f $here/$source ]]; then
+    # One of an earlier release is not for this one.
+    rm -f "$target"
+    continue
+  fi
   case $mode:$arrow in
     link:*)
       mkdir -p "$(dirname "$target")"

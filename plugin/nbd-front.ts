@@ -30,8 +30,9 @@ function argumentsOf(words: string[]): Arguments | string {
     const { values } = parseArgs({ args: words, options: { listen: text, to: text, export: text, help: { type: 'boolean' } } })
     const { listen, to, export: exportName } = values
     if (values.help === true) return ''
-    if (listen === undefined || to === undefined || exportName === undefined) return 'an argument is missing'
-    return { listen, to, exportName }
+    if (listen === undefined) return '--listen is missing'
+    if (to === undefined) return '--to is missing'
+    return exportName === undefined ? '--export is missing' : { listen, to, exportName }
   } catch (error) {
     return textOf(error)
   }

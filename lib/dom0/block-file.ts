@@ -1,7 +1,13 @@
 import { constants } from 'node:fs'
-import { open, readFile, type FileHandle } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
+import { constants as system } from 'node:os'
 import type { BlockDevice } from '../ports/block-device'
 import { allocateZeroes } from './block-file-space'
+import { ChangeLane } from './change-lane'
+import { deviceFacts } from './device-facts'
+import { loadNativeIo, type NativeIo } from './native-io'
+import { OpenFile } from './open-file'
+import { codeOf, failure } from './system-error'
 
 export interface BlockFileOptions {
   /** A raw image or a block device. */
@@ -9,74 +15,73 @@ export interface BlockFileOptions {
   readonly sizeBytes: number
   /** Makes a missing file, without taking space for it, and lengthens a shorter one. A longer one is refused either way. */
   readonly create: boolean
+  /** Null: without. Default: what was built with the executable. */
+  readonly native?: NativeIo | null
 }
 
+const { EOPNOTSUPP, ENOSYS } = system.errno
+const DONE = Promise.resolve()
 const ZEROES = Buffer.alloc(1024 * 1024)
-/** Below this, writing zeroes is cheaper than starting a process. */
-const SPACE_CALL_BYTES_MIN = 4 * 1024 * 1024
+/** A file system may take its time for more than this, and what waits in the lane would wait as well: a process does it. */
+const LANE_ZERO_BYTES_MAX = 4 * 1024 * 1024
+/** Copying more takes so long that the loop has better things to do. */
+const READ_NOW_BYTES_MAX = 128 * 1024
 
 /** A replica in a file. Rejects with the system's error, `ESIZE` when the image is not as large as it should be. */
 export async function openBlockFile(options: BlockFileOptions): Promise<BlockDevice> {
-  const { path, sizeBytes, create } = options
+  const { path, sizeBytes, create, native = loadNativeIo() } = options
   const handle = await open(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o600)
   try {
     await checkSize(handle, options)
+    return new BlockFile(new OpenFile(handle), sizeBytes, native)
   } catch (error) {
     await handle.close()
     throw error
   }
-  return new BlockFile(handle, sizeBytes)
 }
 
 async function checkSize(handle: FileHandle, { path, sizeBytes, create }: BlockFileOptions): Promise<void> {
   const stat = await handle.stat()
-  const actual = stat.isBlockDevice() ? await deviceSizeBytes(stat.rdev) : stat.size
+  const actual = stat.isBlockDevice() ? (await deviceFacts(stat)).sizeBytes : stat.size
   if (create && stat.isFile() && actual < sizeBytes) await handle.truncate(sizeBytes)
   else if (actual !== sizeBytes) throw failure('ESIZE', `${path} has ${actual} bytes instead of ${sizeBytes}`)
 }
 
-/** The kernel counts in sectors of 512 bytes, whatever the disk's own are. */
-async function deviceSizeBytes(rdev: number): Promise<number> {
-  const major = (rdev >> 8) & 0xfff
-  const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00)
-  return 512 * Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8'))
-}
-
-const failure = (code: string, text: string): Error => Object.assign(new Error(`${code}: ${text}`), { code })
-
 class BlockFile implements BlockDevice {
+  private readonly lane: ChangeLane | null
+  private closed: Promise<void> | null = null
   /** After one failed flush the kernel may report the next as good although the data is lost: the device stays failed. */
   private flushFailed = false
+  /** The file system cannot say what is in memory. */
+  private asksForAll = false
 
   constructor(
-    private readonly handle: FileHandle,
+    private readonly file: OpenFile,
     readonly sizeBytes: number,
-  ) {}
-
-  async read(offset: number, into: Buffer): Promise<void> {
-    this.checkRange(offset, into.length)
-    let done = 0
-    while (done < into.length) {
-      const { bytesRead } = await this.handle.read(into, done, into.length - done, offset + done)
-      if (bytesRead === 0) throw failure('EIO', `the replica ends at ${offset + done}`)
-      done += bytesRead
-    }
+    private readonly native: NativeIo | null,
+  ) {
+    this.lane = native === null ? null : new ChangeLane(native, file.fd)
   }
 
-  async write(offset: number, data: Buffer): Promise<void> {
-    this.checkRange(offset, data.length)
-    let done = 0
-    while (done < data.length) {
-      const { bytesWritten } = await this.handle.write(data, done, data.length - done, offset + done)
-      if (bytesWritten === 0) throw failure('EIO', `nothing was written at ${offset + done}`)
-      done += bytesWritten
-    }
+  read(offset: number, into: Buffer): Promise<void> {
+    const objection = this.objection(offset, into.length)
+    if (objection !== null) return Promise.reject(objection)
+    const done = this.readNow(offset, into)
+    if (done === into.length) return DONE
+    return done === 0 ? this.file.read(offset, into) : this.file.read(offset + done, into.subarray(done))
+  }
+
+  write(offset: number, data: Buffer): Promise<void> {
+    const objection = this.objection(offset, data.length)
+    if (objection !== null) return Promise.reject(objection)
+    return this.lane?.write(offset, data) ?? this.file.write(offset, data)
   }
 
   /** `punch` gives the space back where the file system can. Whatever it can, the range reads as zeroes afterwards. */
   async zero(offset: number, length: number, punch: boolean): Promise<void> {
-    this.checkRange(offset, length)
-    if (length >= SPACE_CALL_BYTES_MIN && (await allocateZeroes(this.handle.fd, offset, length, punch))) return
+    const objection = this.objection(offset, length)
+    if (objection !== null) throw objection
+    if (length === 0 || (await this.fileSystemZeroes(offset, length, punch))) return
     for (let done = 0; done < length; done += ZEROES.length) {
       await this.write(offset + done, ZEROES.subarray(0, Math.min(ZEROES.length, length - done)))
     }
@@ -85,19 +90,44 @@ class BlockFile implements BlockDevice {
   async flush(): Promise<void> {
     if (this.flushFailed) throw failure('EIO', 'an earlier flush failed')
     try {
-      await this.handle.datasync()
+      if (this.closed !== null) throw failure('EBADF', 'the replica is closed')
+      await this.file.flush()
     } catch (error) {
       this.flushFailed = true
       throw error
     }
   }
 
+  /** After what is under way. */
   close(): Promise<void> {
-    return this.handle.close()
+    this.closed ??= Promise.all([this.lane?.close(), this.file.quiet()]).then(() => this.file.close())
+    return this.closed
   }
 
-  private checkRange(offset: number, length: number): void {
-    const inside = Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= this.sizeBytes
-    if (!inside) throw failure('EINVAL', `${length} bytes at ${offset} are not inside ${this.sizeBytes}`)
+  /** How many bytes were in memory. What became of the others is found out by asking the disk. */
+  private readNow(offset: number, into: Buffer): number {
+    if (this.native === null || this.asksForAll || into.length > READ_NOW_BYTES_MAX) return 0
+    const count = this.native.readNow(this.file.fd, offset, into)
+    if (count === -EOPNOTSUPP || count === -ENOSYS) this.asksForAll = true
+    return Math.max(0, count)
+  }
+
+  private async fileSystemZeroes(offset: number, length: number, punch: boolean): Promise<boolean> {
+    if (length > LANE_ZERO_BYTES_MAX) return allocateZeroes(this.file.fd, offset, length, punch)
+    try {
+      const zeroed = this.lane?.zero(offset, length, punch) ?? null
+      await zeroed
+      return zeroed !== null
+    } catch (error) {
+      if (codeOf(error) === 'EOPNOTSUPP') return false
+      throw error
+    }
+  }
+
+  /** A closed file's number may be another file's. */
+  private objection(offset: number, length: number): Error | null {
+    if (this.closed !== null) return failure('EBADF', 'the replica is closed')
+    const isInside = Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= this.sizeBytes
+    return isInside ? null : failure('EINVAL', `${length} bytes at ${offset} are not inside ${this.sizeBytes}`)
   }
 }

@@ -22,6 +22,7 @@ export interface NbdShared {
   readonly memory: Memory
   readonly log: Log
   readonly handshakeMs: number
+  readonly stallMs: number
   /** A client is sent away because of what it did. */
   readonly misbehaved: (facts: Readonly<Record<string, unknown>>) => void
 }
@@ -52,9 +53,6 @@ export class NbdConnection {
   /** The client said goodbye: closed as soon as everything is answered. */
   private leaving = false
   private gone = false
-  /** Counts what came and what was taken. */
-  private progress = 0
-  private progressSeen = -1
 
   constructor(
     accepted: Socket,
@@ -97,21 +95,23 @@ export class NbdConnection {
     this.end(reason)
   }
 
-  /** To be called now and then while others wait for room: who holds some and did nothing since the last time has to go. */
-  endIfStalled(): void {
-    const stalled = this.progress === this.progressSeen && (this.receivingBytes !== null || this.out.untakenBytes > 0)
-    this.progressSeen = this.progress
-    if (stalled) this.complain('stopped in the middle of a request or an answer while others wait')
-  }
-
   private follow(socket: Socket): void {
     socket.on('end', () => this.end('the client closed its side'))
     socket.on('error', (error) => this.shared.log.debug('nbd: connection failed', { ...this.facts(), error: error.message }))
     socket.on('close', () => this.finish())
+    socket.on('timeout', () => this.stoodStill())
+    socket.setTimeout(this.shared.stallMs)
+  }
+
+  /** Nothing came and nothing was taken for a while. That is its own affair, unless it holds what others wait for. */
+  private stoodStill(): void {
+    const isHolding = this.receivingBytes !== null || this.out.untakenBytes > 0
+    if (isHolding && this.shared.budget.isWaitedFor)
+      this.complain('stopped in the middle of a request or an answer while others wait')
+    else this.socket.setTimeout(this.shared.stallMs)
   }
 
   private arrived(): void {
-    this.progress++
     // What comes after a goodbye is for nobody.
     if (this.leaving) this.inbox.skip(this.inbox.length)
     else this.pump()
@@ -184,6 +184,7 @@ export class NbdConnection {
     const { tls } = this.shared
     assert(tls !== undefined, 'TLS begins where it is offered')
     this.out.flush()
+    this.socket.setTimeout(0)
     this.socket.removeAllListeners('data')
     const secured = (socket: Socket): void => {
       if (this.gone) {
@@ -232,7 +233,6 @@ export class NbdConnection {
   }
 
   private taken(requests: number, bytes: number): void {
-    this.progress++
     this.share.release(bytes, requests)
     if (this.stopped) this.pump()
   }

@@ -8,7 +8,8 @@ import { InflightBudget, type InflightLimits } from './nbd-inflight'
 import { listenAt, type NbdListen } from './nbd-listen'
 import { RareWarning } from './rare-log'
 
-interface Options {
+export interface NbdExportOptions {
+  readonly listen: NbdListen
   readonly exportName: string
   readonly sizeBytes: number
   readonly readOnly?: boolean
@@ -20,11 +21,9 @@ interface Options {
   readonly limits?: InflightLimits
   /** A client that has not chosen the export by then is closed. Default 10 000 ms. */
   readonly handshakeMs?: number
-  /** A client that holds room and does nothing for one to two of these while others wait is closed. Default 30 000 ms. */
+  /** A client that holds room, does nothing for so long and is waited for then is closed. Default 30 000 ms. */
   readonly stallMs?: number
 }
-/** `path` is short for a unix socket. */
-export type NbdExportOptions = Options & ({ readonly listen: NbdListen } | { readonly path: string })
 
 export interface NbdExport extends DiskExport {
   /** Where clients connect, as the NBD URI of it. */
@@ -40,21 +39,24 @@ const CONNECTIONS_MAX = 64
 /** A client whose host is gone says nothing; where it could come from the network it is asked. */
 const KEEP_ALIVE_MS = 30_000
 
+/** Memory that was of no use for so long is given back. */
+const TRIM_EVERY_MS = 30_000
+
 const nothingKnown: DiskExtents = (_offset, _length, reply) => reply({ error: 0, extents: [] })
 
 /** Serves one disk over NBD. Rejects as `listenAt` does when the socket cannot be made. */
 export async function createNbdExport(options: NbdExportOptions): Promise<NbdExport> {
-  const { exportName, sizeBytes, handler, log } = options
+  const { listen, exportName, sizeBytes, handler, log } = options
   assert(Number.isSafeInteger(sizeBytes) && sizeBytes > 0, 'a disk has a size that a number holds')
-  const where: NbdListen = 'listen' in options ? options.listen : { unix: options.path }
   const budget = new InflightBudget(options.limits ?? LIMITS)
   const memory = new BufferPool(budget.limits.bytes / 2)
   const turnedAway = new RareWarning(log, 'nbd: client turned away')
   const shared: NbdShared = {
     ...{ offer: { name: exportName, sizeBytes, readOnly: options.readOnly ?? false }, handler, budget, memory, log },
     extents: options.extents ?? nothingKnown,
-    tls: 'tcp' in where ? where.tcp.tls : undefined,
+    tls: 'tcp' in listen ? listen.tcp.tls : undefined,
     handshakeMs: options.handshakeMs ?? 10_000,
+    stallMs: options.stallMs ?? 30_000,
     misbehaved: (facts) => turnedAway.happened(facts),
   }
   const connections = new Set<NbdConnection>()
@@ -74,16 +76,12 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     connections.add(connection)
   }
   const server = createServer(
-    { noDelay: true, keepAlive: 'tcp' in where, keepAliveInitialDelay: KEEP_ALIVE_MS, pauseOnConnect: true },
+    { noDelay: true, keepAlive: 'tcp' in listen, keepAliveInitialDelay: KEEP_ALIVE_MS, pauseOnConnect: true },
     accept,
   )
-  const uri = await listenAt(server, where, exportName)
+  const uri = await listenAt(server, listen, exportName)
   server.on('error', (error) => log.error('nbd: cannot accept', { exportName, error: error.message }))
-  const upkeep = setInterval(() => {
-    memory.trim()
-    if (budget.isWaitedFor) for (const connection of connections) connection.endIfStalled()
-  }, options.stallMs ?? 30_000)
-  upkeep.unref()
+  const trimming = setInterval(() => memory.trim(), TRIM_EVERY_MS).unref()
   return {
     uri,
     get connections() {
@@ -97,7 +95,7 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     },
     close: () =>
       new Promise<void>((resolve) => {
-        clearInterval(upkeep)
+        clearInterval(trimming)
         server.close(() => resolve())
         for (const connection of connections) connection.end('the export is closed')
       }),

@@ -6,15 +6,12 @@ import { codeOf } from './system-error'
 /**
  * Opens records 0..count-1 and hands over each as it was saved last: never less than what a save had resolved for. Slots that
  * were torn by a crash or damaged are mended from those that are whole. Null, with nothing left open, when a record has none.
- *
- * `found` answers whether more may be inferred from the record than from an older one. It is written again then: what a killed
- * worker was saving, or what a flush failed for, may be in the page cache alone.
  */
 export async function loadCopies(
   files: Files,
   layout: RecordLayout,
   count: number,
-  found: (record: StoredRecord) => boolean,
+  found: (record: StoredRecord) => void,
 ): Promise<RecordCopies | null> {
   const gone: string[] = []
   const open = await openAll(layout.paths, async (path) => {
@@ -30,6 +27,7 @@ export async function loadCopies(
       await copies.close()
       return null
     }
+    // A worker may have been killed just after it had made them.
     await copies.sync()
     if (gone.length > 0) await files.syncFolderOf(layout.paths[0])
     return copies
@@ -39,7 +37,7 @@ export async function loadCopies(
   }
 }
 
-async function loadChunk(copies: RecordCopies, first: number, count: number, found: (record: StoredRecord) => boolean) {
+async function loadChunk(copies: RecordCopies, first: number, count: number, found: (record: StoredRecord) => void) {
   const chunks = await Promise.all(copies.files.map((file) => readWhole(file, copies.offset(first, 0), copies.offset(count, 0))))
   const mends: Mend[] = []
   for (let number = first; number < first + count; number++) {
@@ -48,9 +46,11 @@ async function loadChunk(copies: RecordCopies, first: number, count: number, fou
     )
     const newest = newestOf(slots.map(({ record }) => record))
     if (newest === null) return false
-    const again = found(newest)
-    for (const { copy, slot, record } of slots) {
-      if (record?.seq !== newest.seq || (again && slot === slotOf(newest.seq))) mends.push({ copy, slot, record: newest })
+    found(newest)
+    // Alike are only those of a save that was done. What a killed worker was saving, or what a flush failed for, may be in the
+    // page cache alone; it is written again, because the other slot is the next save's.
+    if (slots.some(({ record }) => record?.seq !== newest.seq)) {
+      for (const { copy, slot } of slots) mends.push({ copy, slot, record: newest })
     }
   }
   await mend(copies, mends)

@@ -21,7 +21,7 @@ export async function makeRecords(
   return new Records(copies, new Map())
 }
 
-/** Null when one cannot be trusted. Only the payloads to `keep` are answered; an older one in place of another does no harm. */
+/** Null when one cannot be trusted. Only the payloads to `keep` are answered. */
 export async function loadRecords(
   files: Files,
   layout: RecordLayout,
@@ -32,10 +32,8 @@ export async function loadRecords(
   const payloads = new Map<number, Buffer>()
   const copies = await loadCopies(files, layout, count, ({ number, seq, payload }) => {
     if (seq > FIRST_SEQ) seqs.set(number, seq)
-    if (!keep(payload)) return false
     // A copy: what was read around it may go.
-    payloads.set(number, Buffer.from(payload))
-    return true
+    if (keep(payload)) payloads.set(number, Buffer.from(payload))
   })
   return copies === null ? null : { records: new Records(copies, seqs), payloads }
 }

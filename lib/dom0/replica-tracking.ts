@@ -1,7 +1,7 @@
 import { assert } from '../core/domain/assert'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, bitmapPages, EXTENT_BYTES, HOT_EXTENTS_MAX, PAGE_BYTES } from '../core/domain/blocks'
 import type { Tracking } from '../ports/replica-store'
-import type { RecordLayout } from './replica-copies'
+import { allDone, type RecordLayout } from './replica-copies'
 import type { Files } from './replica-files'
 import { loadRecords, makeRecords, type Records } from './replica-records'
 
@@ -129,8 +129,7 @@ export class TrackingStore {
     return this.bitmap.save(pages)
   }
 
-  async close(): Promise<void> {
-    await this.log.close()
-    await this.bitmap.close()
+  close(): Promise<void> {
+    return allDone([this.log.close(), this.bitmap.close()])
   }
 }

@@ -3,12 +3,15 @@ import { Refusal } from '../../lib/core/domain/errors'
 import { askSocket } from '../../lib/dom0/daemon-client'
 import { hostId } from '../../lib/dom0/mirror/identity'
 import { readMirrorRecord, type MirrorRecord } from '../../lib/dom0/mirror/record'
-import { codeOf } from '../../lib/dom0/system-error'
+import { codeOf, textOf } from '../../lib/dom0/system-error'
+import { Malformed } from '../../lib/wire/shape'
 import type { WorkerApi } from '../../lib/wire/worker-api'
 
 export interface ServedMirror {
   readonly folder: string
   readonly record: MirrorRecord
+  /** By the hosts' identifiers. */
+  readonly names: ReadonlyMap<string, string>
   /** The name behind a host's identifier. */
   readonly nameOf: (host: string) => string
   /** Rejects with Refusal HOLDFAST_MIRROR_NOT_SERVED when nobody serves the mirror. */
@@ -22,12 +25,13 @@ const ASK_LIMIT_MS = 20_000
 export function servedMirror(given: string): ServedMirror {
   const folder = resolve(given)
   const absent = (reason: string): Refusal => new Refusal('HOLDFAST_MIRROR_NOT_SERVED', { folder, reason })
-  const record = readMirrorRecord(folder)
+  const record = recordIn(folder)
   if (record === null) throw absent('No mirror was ever served from there.')
   const names = new Map([record.host, record.peer].filter((name) => name !== '').map((name) => [String(hostId(name)), name]))
   return {
     folder,
     record,
+    names,
     nameOf: (host) => names.get(host) ?? host,
     ask: async (fn, body) => {
       try {
@@ -37,6 +41,15 @@ export function servedMirror(given: string): ServedMirror {
         throw absent(NOT_THERE.includes(codeOf(error)) ? 'It is not running.' : `Its worker said ${codeOf(error)}.`)
       }
     },
+  }
+}
+
+function recordIn(folder: string): MirrorRecord | null {
+  try {
+    return readMirrorRecord(folder)
+  } catch (error) {
+    if (codeOf(error) === '' && !(error instanceof Malformed)) throw error
+    throw new Refusal('HOLDFAST_MIRROR_NOT_SERVED', { folder, reason: `Its mirror.json cannot be read: ${textOf(error)}.` })
   }
 }
 

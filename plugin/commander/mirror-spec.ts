@@ -27,6 +27,7 @@ export function specOf(options: MirrorOptions, pool: string | null, sizeBytes: n
     listen: pair === null ? null : pair.link,
     peer: pair === null ? null : { host: hostId(pair.peer.name), addresses: pair.peer.addresses, port: pair.peer.port },
     attached: {},
+    ...(pair?.plain === true ? { link: { security: 'plain-loopback' } } : {}),
     exports: { [volume]: { exportName: name, listen: servedAt(options) } },
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { registerMirrorServe } from './mirror-serve'
 import { registerMirrorStatus } from './mirror-status'
 import { registerMirrorTakeOver } from './mirror-take-over'
+import { registerMirrorTimeline } from './mirror-timeline'
 import type { CommandWorld } from './terminal'
 
 /** Mirrors of operators who have no XAPI: `holdfast mirror serve` on two machines, and a witness on a third. */
@@ -10,4 +11,5 @@ export function registerMirror(program: Command, world: CommandWorld): void {
   registerMirrorServe(mirror)
   registerMirrorStatus(mirror, world)
   registerMirrorTakeOver(mirror, world)
+  registerMirrorTimeline(mirror, world)
 }

@@ -20,21 +20,25 @@ export function registerTimeline(program: Command, { ask, terminal }: CommandWor
       }
       const { hosts, vms } = await ask('status', {})
       const names = new Map<string, string>([...hosts.map(nameOfHost), ...vms.map(nameOfVm)])
-      terminal.out(
-        report.entries.length === 0
-          ? 'Nothing has happened.\n'
-          : report.entries.map((each) => entryText(each, names, terminal)).join(''),
-      )
+      terminal.out(timelineText(report.entries, names, terminal))
     })
 }
 
 const nameOfHost = ({ uuid, name }: { uuid: string; name: string }): [string, string] => [uuid, name]
 const nameOfVm = ({ vm, name }: { vm: string; name: string }): [string, string] => [vm, name]
 
-function wholeNumber(text: string): number {
+/** For an option; throws what commander explains. */
+export function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
   return Number(text)
 }
+
+/** `names`: what hosts and VMs are called. */
+export const timelineText = (
+  entries: readonly TimelineEntry[],
+  names: ReadonlyMap<string, string>,
+  terminal: Terminal,
+): string => (entries.length === 0 ? 'Nothing has happened.\n' : entries.map((each) => entryText(each, names, terminal)).join(''))
 
 function entryText(entry: TimelineEntry, names: ReadonlyMap<string, string>, terminal: Terminal): string {
   const nameOf = (uuid: string): string => names.get(uuid) ?? uuid

@@ -1,7 +1,10 @@
 import { closeSync, openSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import { openBlockFile } from '../../lib/dom0/block-file'
+import { loadNativeIo } from '../../lib/dom0/native-io'
 import { openDevice } from '../../lib/dom0/open-device'
 import type { BlockDevice } from '../../lib/ports/block-device'
+import { ADDON, NO_NATIVE } from './native-addon'
 import { LoopDevice, NO_LOOPS } from './loop-device'
 import { OtherNbdServer } from './other-nbd-server'
 import { TapdiskServer } from './tapdisk-server'
@@ -23,6 +26,18 @@ const onFile: Keeper = {
   keep: async (folder, sizeBytes) => {
     const source = { kind: 'file', path: join(folder, 'disk') } as const
     return { device: await openDevice(source, sizeBytes, true), stop: () => undefined }
+  },
+}
+
+const withLane: Keeper = {
+  name: 'a file whose changes go by a lane',
+  keep: async (folder, sizeBytes) => {
+    const native = loadNativeIo(ADDON)
+    if (native === null) throw new Error('the addon was built and cannot be loaded')
+    return {
+      device: await openBlockFile({ path: join(folder, 'disk'), sizeBytes, create: true, native }),
+      stop: () => undefined,
+    }
   },
 }
 
@@ -61,6 +76,7 @@ const BLOCKS_OF_4K = ['blocksize-minimum=4K', 'blocksize-preferred=4K', 'blocksi
 
 export const KEEPERS: readonly Keeper[] = [
   onFile,
+  ...(NO_NATIVE === '' ? [withLane] : []),
   ...(NO_LOOPS === '' ? [onLoop] : []),
   onServer('qemu-nbd', (folder, sizeBytes) => OtherNbdServer.qemu(folder, emptyImage(folder, sizeBytes))),
   onServer('qemu-storage-daemon', (folder, sizeBytes) => OtherNbdServer.storageDaemon(folder, emptyImage(folder, sizeBytes))),

@@ -50,7 +50,7 @@ test('a short run measures every subject, keeps it, and leaves nothing behind', 
   expect(options).toMatchObject({ seed: 7, rounds: 1, sizeBytes: 16 * 1024 * 1024 })
   expect(blocks.map(({ place, tls, unable }) => ({ place, tls, unable }))).toEqual([{ place: 'tmpfs', tls: true, unable: {} }])
   const rounds = blocks[0]?.rows[0]?.rounds ?? {}
-  expect(Object.keys(rounds).sort()).toEqual(['holdfast', 'quorum-tcp-threads', 'quorum-unix-threads', 'single'])
+  expect(Object.keys(rounds).sort()).toEqual(['holdfast', 'quorum-tcp', 'quorum-unix', 'single'])
   for (const [measured] of Object.values(rounds)) {
     expect(measured?.iops).toBeGreaterThan(0)
     expect(measured?.flush?.meanUs).toBeGreaterThan(0)
@@ -66,6 +66,7 @@ test('a short run measures every subject, keeps it, and leaves nothing behind', 
 
 test.each([
   [['--rows', '5k'], /no row 5k[^]*to do: Choose from 4k-d1/],
+  [['--subjects', 'single,double'], /no subject double[^]*to do: Choose from holdfast/],
   [['--rounds', '0'], /0 is not a number to measure with/],
   [['--place', 'disk', '--disk-folder', '/dev/shm'], /does not do as a disk[^]*tmpfs[^]*--disk-folder/],
   [['--size-mib', '99999999'], /too little room[^]*--size-mib/],

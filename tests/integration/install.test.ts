@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -9,15 +9,19 @@ import { installInto } from './installed-host'
 
 const TOP = join(__dirname, '..', '..')
 /** One line per path of the list, without what files are made from: `0755 /etc/holdfast/`, `link /a -> b`. */
-const LISTED = readFileSync(join(TOP, 'packaging/install-layout.txt'), 'utf8')
-  .split('\n')
-  .filter((line) => line !== '' && !line.startsWith('#'))
-  .map((line) => line.replace(/ <- .*/, ''))
+let LISTED: readonly string[] = []
+const listed = (): string[] =>
+  readFileSync(join(TOP, 'packaging/install-layout.txt'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .filter((line) => !line.includes(' <? ') || existsSync(join(TOP, line.split(' <? ')[1] ?? '')))
+    .map((line) => line.replace(/ <[-?] .*/, ''))
 
 let root = ''
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'holdfast-install-'))
   installInto(root)
+  LISTED = listed()
 }, 60_000)
 afterAll(() => rmSync(root, { recursive: true }))
 

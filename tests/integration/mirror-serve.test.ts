@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Authority } from './certificates'
 import { DiskWriter } from './disk-writer'
@@ -175,7 +175,16 @@ test('fio writes and verifies through the primary while the other side comes and
   pair = await MirrorPair.mirrored()
   await pair.a.untilServed()
   const uri = `nbd+unix:///orders?socket=${pair.a.socket}`
-  const job = ['--ioengine=nbd', `--uri=${uri}`, '--rw=randwrite', '--bs=4k', '--iodepth=8', '--size=8m', '--verify=crc32c']
+  const job = [
+    '--ioengine=nbd',
+    `--uri=${uri}`,
+    '--rw=randwrite',
+    '--bs=4k',
+    '--iodepth=8',
+    '--size=8m',
+    '--verify=crc32c',
+    '--verify_state_save=0',
+  ]
   const working = run('fio', '--name=orders', ...job, '--randseed=65', '--do_verify=1', '--end_fsync=1')
   await pair.b.kill()
   pair.b.start()
@@ -204,4 +213,19 @@ test('a disk on TCP is served to clients with a certificate, and to nobody else'
   const known = await read(',tls-creds=known,tls-hostname=disk.example', '--object', credentials)
   expect(known).toMatchObject({ status: 0, output: expect.stringContaining('read 65536/65536') as string })
   expect((await read('')).status).not.toBe(0)
+})
+
+test('seed 68: the witness lost its directory: begun anew from the side that was primary last', async () => {
+  pair = await MirrorPair.mirrored()
+  await pair.a.untilServed()
+  const before = writer(pair.a, 0, 68)
+  before.begin()
+  await before.more(50)
+  await before.stop()
+  await Promise.all([pair.a.kill(), pair.b.kill(), pair.killWitness()])
+  rmSync(join(pair.folder, 'witness'), { recursive: true })
+  await pair.begin()
+  expect((await pair.a.run('status')).out).toMatch(/health {3}mirrored\nclaim {4}held by a, term 2; up-to-date: a, b\n/)
+  before.check(readFileSync(pair.b.image))
+  pair.expectSameBytes()
 })

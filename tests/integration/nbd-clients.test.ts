@@ -38,7 +38,7 @@ describe('clients that exist', () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-nbd-'))
     writeFileSync(join(folder, 'disk.sock'), 'left behind by a crash')
     served = await createNbdExport({
-      path: join(folder, 'disk.sock'),
+      listen: { unix: join(folder, 'disk.sock') },
       exportName: 'disk-0',
       sizeBytes: disk.sizeBytes,
       handler: frugal,

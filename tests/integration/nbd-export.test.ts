@@ -18,7 +18,7 @@ describe('an export', () => {
   let served: NbdExport | null = null
   const path = (): string => join(folder, 'disk.sock')
   const serve = async (over: Partial<NbdExportOptions> & Pick<NbdExportOptions, 'handler'>): Promise<NbdExport> => {
-    served = await createNbdExport({ path: path(), exportName: 'disk-0', sizeBytes: 16 * MIB, log, ...over })
+    served = await createNbdExport({ listen: { unix: path() }, exportName: 'disk-0', sizeBytes: 16 * MIB, log, ...over })
     return served
   }
   beforeEach(() => {
@@ -227,11 +227,13 @@ describe('an export', () => {
 
   test('a socket path that would be cut off is refused', async () => {
     const long = join(folder, 'x'.repeat(100))
-    await expect(serve({ handler: new HeldDisk().handler, path: long })).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
+    await expect(serve({ handler: new HeldDisk().handler, listen: { unix: long } })).rejects.toMatchObject({
+      code: 'ENAMETOOLONG',
+    })
   })
 
   test('a folder that is not there is told', async () => {
     const nowhere = join(folder, 'no', 'disk.sock')
-    await expect(serve({ handler: new HeldDisk().handler, path: nowhere })).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(serve({ handler: new HeldDisk().handler, listen: { unix: nowhere } })).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })

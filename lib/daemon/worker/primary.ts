@@ -13,6 +13,8 @@ import { PeerTalk } from './peer-talk'
 
 /** A witness that does not forget the claim when asked is asked again after so long. */
 const LEAVE_AGAIN_MS = 100
+/** Each request and each answer looks whether the lease still runs; the machine is asked only so often. */
+const LEASE_CHECK_EVERY_MS = 5
 
 /**
  * The side whose guest runs, or may run: serves the disks, mirrors them to the peer, keeps the claim. Without a claim (an
@@ -24,6 +26,7 @@ export class Primary {
   readonly #domains: GuestDomains
   #keeper: ClaimKeeper | null = null
   #leaving = false
+  #checkAtMs = 0
   #leaseValid = true
   /** The first confirmation of a lease is no event for the operator. */
   #everHeld = false
@@ -49,7 +52,7 @@ export class Primary {
       return new Disk(volume, index, listed, stored !== null, parts, {
         askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
-        checkLease: () => this.#keeper?.apply({ on: 'tick', nowMs: parts.clock.nowMs() }),
+        checkLease: () => this.#checkLease(),
         propose: (of, members) => this.#propose(of, members),
         note: (of, effect) => this.#note(of, effect),
         hostOf: (side) => (side === 'local' ? spec.host : (this.#peerHost() ?? 'peer')),
@@ -162,6 +165,14 @@ export class Primary {
     if (host !== undefined) this.#keeper?.apply({ on: 'peer-promise', host, askedAtMs })
   }
 
+  /** As it will be when the next look is due: what is answered until then is answered under a lease that still runs. */
+  #checkLease(): void {
+    const nowMs = this.parts.clock.nowMs()
+    if (nowMs < this.#checkAtMs) return
+    this.#checkAtMs = nowMs + LEASE_CHECK_EVERY_MS
+    this.#keeper?.apply({ on: 'tick', nowMs: this.#checkAtMs })
+  }
+
   #claimed(volume: VolumeKey, hosts: readonly HostUuid[]): void {
     this.disks.find((disk) => disk.volume.key === volume)?.claimed(this.#members(hosts))
   }
@@ -236,11 +247,20 @@ export class Primary {
 
   #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
-    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error })
+    const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
+    const histories = disk === undefined ? {} : historiesOf(disk)
+    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error, ...histories })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {
     const vm = this.claim?.claim.vm ?? this.spec.vm
     this.parts.timeline.record({ vm, act, rule, text, evidence: { term: this.term, ...evidence } })
   }
+}
+
+/** What an operator needs to tell which of two contradicting replicas is wanted. */
+function historiesOf({ replicas: { local, peer } }: Disk): Record<string, string> {
+  const told = ({ generations: { current, bitmap } }: typeof local): string =>
+    `current ${current || 'none'}, bitmap from ${bitmap || 'none'}`
+  return { localHistory: told(local), peerHistory: told(peer) }
 }

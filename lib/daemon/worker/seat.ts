@@ -1,4 +1,4 @@
-import { must } from '../../core/domain/assert'
+import { InvariantViolation, must } from '../../core/domain/assert'
 import { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import { isChange, type Hint, type Presence, type ReplicaRequest } from '../../core/domain/replica-request'
 import { Keeper, type KeeperEffect, type KeeperEvent } from '../../core/replica/keeper'
@@ -223,8 +223,8 @@ export class Seat {
   #perform(id: number, asked: Asked): void {
     asked.sinceMs = this.#nowMs
     this.#onDevice.set(id, asked)
-    this.#ask(asked.request).then(
-      (data) => this.#performed(id, asked, '', data),
+    this.#begin(asked.request).then(
+      (data) => this.#performed(id, asked, '', Buffer.isBuffer(data) ? data : undefined),
       (error: unknown) => this.#performed(id, asked, errorCode(error)),
     )
   }
@@ -251,33 +251,31 @@ export class Seat {
     this.onFailed(error)
   }
 
-  async #ask(request: ReplicaRequest): Promise<Buffer | undefined> {
+  /** No more promises than the device makes: this is on the way of every write. */
+  #begin(request: ReplicaRequest): Promise<unknown> {
     const { device } = this.stored
     switch (request.kind) {
       case 'read': {
         const data = request.room?.() ?? Buffer.allocUnsafe(request.length)
-        await device.read(request.offset, data)
-        return data
+        return device.read(request.offset, data).then(() => data)
       }
       case 'hash': {
         const data = Buffer.allocUnsafe(request.length)
-        await device.read(request.offset, data)
-        return this.parts.digest(data)
+        return device.read(request.offset, data).then(() => this.parts.digest(data))
       }
-      case 'write':
-        await device.write(request.offset, request.data)
-        break
-      case 'zero':
-        await device.zero(request.offset, request.length, request.punch)
-        break
+      case 'write': {
+        const written = device.write(request.offset, request.data)
+        return request.fua ? written.then(() => device.flush()) : written
+      }
+      case 'zero': {
+        const zeroed = device.zero(request.offset, request.length, request.punch)
+        return request.fua ? zeroed.then(() => device.flush()) : zeroed
+      }
       case 'flush':
-        await device.flush()
-        return undefined
+        return device.flush()
       case 'mark':
-        throw new TypeError('a mark is not for the device')
+        throw new InvariantViolation('a mark is not for the device')
     }
-    if (request.fua) await device.flush()
-    return undefined
   }
 }
 

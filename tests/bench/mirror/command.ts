@@ -7,15 +7,14 @@ import { CannotMeasure } from '../cannot-measure'
 import { fileGate, openGate } from '../gate'
 import { thisMachine } from '../machine'
 import { progress } from '../progress'
-import { holdfast, keepExecutables } from './holdfast-pair'
+import { keepExecutables } from './holdfast-pair'
 import { openPlace, type Place, type PlaceName } from './places'
 import { markdown, plainText } from './print'
 import { Quiet } from './quiet'
 import type { Block, Report } from './report'
 import { ROWS, rowsNamed } from './rows'
 import { measureBlock, stepsOf, type Plan } from './session'
-import { quorum, single, type Aio } from './storage-daemon'
-import type { SubjectKind } from './subject'
+import { allSubjects, QUICK_SUBJECTS, subjectsNamed } from './subjects'
 import { sectionsOf } from './tables'
 
 interface MirrorOptions {
@@ -28,7 +27,7 @@ interface MirrorOptions {
   readonly tls: 'off' | 'on' | 'both'
   readonly rounds?: number
   readonly sizeMib?: number
-  readonly aio: Aio | 'both'
+  readonly subjects?: string
   readonly memory: boolean
   readonly seed: number
   readonly patience: number
@@ -36,7 +35,7 @@ interface MirrorOptions {
 }
 
 const MIB = 1024 * 1024
-const FULL = { place: 'both', rounds: 3, sizeMib: 1024, warmUpMs: 1000, runMs: 3000 } as const
+const FULL = { place: 'both', rounds: 3, sizeMib: 1024, warmUpMs: 1000, runMs: 2000 } as const
 const QUICK = { place: 'tmpfs', rounds: 1, sizeMib: 256, warmUpMs: 500, runMs: 1000 } as const
 /** With --lock: long enough for a row, short enough for those who wait. */
 const LOCK_HELD_MS = 90_000
@@ -54,9 +53,7 @@ export function registerMirror(program: Command): void {
     .addOption(new Option('--tls <which>', 'the link between the sides').choices(['off', 'on', 'both']).default('both'))
     .option('--rounds <count>', 'how often each row is measured', wholeNumber)
     .option('--size-mib <count>', 'size of the disk', wholeNumber)
-    .addOption(
-      new Option('--aio <engine>', "the storage daemons' file I/O").choices(['threads', 'io_uring', 'both']).default('threads'),
-    )
+    .option('--subjects <names>', `only these (default: all, with --quick ${QUICK_SUBJECTS})`)
     .option('--no-memory', 'leave out what the processes need in memory')
     .option('--seed <number>', 'of offsets and data', wholeNumber, 1)
     .option('--patience <seconds>', 'how long, in all, to wait for a quiet machine and to measure again', countOrNone, 60)
@@ -96,7 +93,9 @@ async function benchMirror(options: MirrorOptions): Promise<Report> {
     })
   }
   try {
-    const kinds = subjects(options.aio, executables)
+    // The bundle lies in dist/bench.
+    const all = allSubjects(keepExecutables(join(__dirname, '..'), executables))
+    const kinds = subjectsNamed(options.subjects ?? (options.quick === true ? QUICK_SUBJECTS : ''), all)
     for (const name of where === 'both' ? (['tmpfs', 'disk'] as const) : [where]) {
       places.push(await openPlace(name, (2 * kinds.length + 1) * sizeBytes, options.diskFolder))
     }
@@ -116,13 +115,6 @@ async function benchMirror(options: MirrorOptions): Promise<Report> {
   }
 }
 const INTERRUPTED = 130
-
-const subjects = (aio: MirrorOptions['aio'], executables: string): readonly SubjectKind[] => [
-  // The bundle lies in dist/bench.
-  holdfast(keepExecutables(join(__dirname, '..'), executables)),
-  ...(aio === 'both' ? (['threads', 'io_uring'] as const) : [aio]).flatMap((each) => [quorum('tcp', each), quorum('unix', each)]),
-  single(aio === 'both' ? 'threads' : aio),
-]
 
 async function measureBlocks(
   plan: Plan,

@@ -27,7 +27,7 @@ export async function measureWithFio(row: Row, runMs: number, seed: number, targ
 export async function verifyWithFio(seed: number, target: FioTarget): Promise<void> {
   await runFio({ ...target, sizeBytes: Math.min(target.sizeBytes, VERIFIED_BYTES) }, [
     ...['--rw=randwrite', '--bs=4k', '--iodepth=8', `--randseed=${seed}`, '--verify=crc32c', '--do_verify=1'],
-    ...['--verify_fatal=1', '--lat_percentiles=1', '--clat_percentiles=0'],
+    ...['--verify_fatal=1', '--verify_state_save=0', '--lat_percentiles=1', '--clat_percentiles=0'],
   ])
 }
 const VERIFIED_BYTES = 64 * 1024 * 1024

@@ -10,7 +10,8 @@ export interface Table {
 }
 
 export function sectionsOf(report: Report): readonly Section[] {
-  return [{ text: describe(report) }, ...report.blocks.flatMap((block) => blockSections(block, report))]
+  const legend = report.subjects.map(({ name, text }) => ({ text: `${name}: ${text}` }))
+  return [{ text: describe(report) }, ...legend, ...report.blocks.flatMap((block) => blockSections(block, report))]
 }
 
 function describe({ at, version, machine, options }: Report): string {

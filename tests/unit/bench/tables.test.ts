@@ -16,7 +16,7 @@ const REPORT: Report = {
   options: { sizeBytes: 1024 ** 3, rounds: 3, seed: 1, warmUpMs: 1000, runMs: 3000 },
   subjects: [
     { name: 'holdfast', text: '', part: 'mirror' },
-    { name: 'quorum', text: '', part: 'peer' },
+    { name: 'quorum', text: 'two daemons', part: 'peer' },
     { name: 'single', text: '', part: 'floor' },
   ],
   blocks: [
@@ -39,6 +39,7 @@ const REPORT: Report = {
 
 test('markdown: every line of a table has as many cells as its head, figures on the right', () => {
   const text = markdown(sectionsOf(REPORT))
+  expect(text).toContain('\nquorum: two daemons\n\n')
   expect(text).toContain('### Files in memory (tmpfs), link with TLS\n\nWithout elsewhere: it was not there.\n')
   expect(text).toContain(
     '| row, IOPS | Holdfast (a) | storage daemons (b) | no mirror (c) | a/b | goal | a/c | goal |\n| --- | ---: |',

@@ -35,7 +35,9 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
     ...{ boot: 'boot', newGeneration: () => '0123456789abcdef', digest: blockDigests, pace: {} },
     serveDisk: async (volume, sizeBytes, handler) => {
       const socket = join(folder, `${volume}.sock`)
-      return Object.assign(await createNbdExport({ path: socket, exportName: volume, sizeBytes, handler, log }), { socket })
+      return Object.assign(await createNbdExport({ listen: { unix: socket }, exportName: volume, sizeBytes, handler, log }), {
+        socket,
+      })
     },
     ...{ dialPeer: notAsked, listenPeer: notAsked, restart: notAsked },
   }

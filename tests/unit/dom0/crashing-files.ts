@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Files, OpenFile } from '../../../lib/dom0/replica-files'
 import type { Dice } from '../../world/prng'
 
@@ -109,9 +110,13 @@ function patched(bytes: Buffer, at: number, data: Buffer): Buffer {
   return into
 }
 
-type Naming = { readonly set: string; readonly inode: Inode } | { readonly drop: string }
+/** `inode` null: the name goes. */
+interface Naming {
+  readonly name: string
+  readonly inode: Inode | null
+}
 
-/** One folder on a disk whose power fails at a chosen step. Every call has a step before it acts and one before it answers. */
+/** Files on a disk whose power fails at a chosen step. Every call has a step before it acts and one before it answers. */
 export class CrashingFiles implements Files {
   #names = new Map<string, Inode>()
   #durableNames = new Map<string, Inode>()
@@ -144,7 +149,7 @@ export class CrashingFiles implements Files {
     const copy = new CrashingFiles()
     copy.#names = new Map([...this.#names].map(([name, inode]) => [name, copyOf(inode)]))
     copy.#durableNames = new Map([...this.#durableNames].map(([name, inode]) => [name, copyOf(inode)]))
-    copy.#namings = this.#namings.map((naming) => ('set' in naming ? { set: naming.set, inode: copyOf(naming.inode) } : naming))
+    copy.#namings = this.#namings.map(({ name, inode }) => ({ name, inode: inode === null ? null : copyOf(inode) }))
     return copy
   }
 
@@ -196,7 +201,7 @@ export class CrashingFiles implements Files {
   async make(path: string): Promise<OpenFile> {
     await this.#step('make', path)
     const inode = new Inode()
-    this.#change({ set: path, inode })
+    this.#change({ name: path, inode })
     await this.#step('made', path)
     return this.#opened(path, inode)
   }
@@ -205,23 +210,23 @@ export class CrashingFiles implements Files {
     await this.#step('rename', from)
     const inode = this.#names.get(from)
     if (inode === undefined) throw eio('ENOENT')
-    this.#change({ drop: from })
-    this.#change({ set: to, inode })
+    this.#change({ name: from, inode: null })
+    this.#change({ name: to, inode })
     await this.#step('renamed', from)
   }
 
   async remove(path: string): Promise<void> {
     await this.#step('remove', path)
-    this.#change({ drop: path })
+    this.#change({ name: path, inode: null })
     await this.#step('removed', path)
   }
 
   async syncFolderOf(path: string): Promise<void> {
     await this.#step('sync folder', path)
-    const known = [...this.#namings]
+    const known = this.#namings.filter(({ name }) => dirname(name) === dirname(path))
     await this.#step('synced folder', path)
     for (const naming of known) this.#rename(this.#durableNames, naming)
-    this.#namings = this.#namings.slice(known.length)
+    this.#namings = this.#namings.filter((naming) => !known.includes(naming))
   }
 
   #opened(path: string, inode: Inode): OpenFile {
@@ -261,9 +266,9 @@ export class CrashingFiles implements Files {
     this.#namings.push(naming)
   }
 
-  #rename(names: Map<string, Inode>, naming: Naming): void {
-    if ('set' in naming) names.set(naming.set, naming.inode)
-    else names.delete(naming.drop)
+  #rename(names: Map<string, Inode>, { name, inode }: Naming): void {
+    if (inode === null) names.delete(name)
+    else names.set(name, inode)
   }
 
   async #step(call: string, path: string, onFault: () => void = () => undefined): Promise<void> {

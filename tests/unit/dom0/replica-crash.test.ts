@@ -1,17 +1,20 @@
 import { must } from '../../../lib/core/domain/assert'
 import { codeOf } from '../../../lib/dom0/system-error'
 import type { StoredReplica } from '../../../lib/ports/replica-store'
+import type { WorkerVolume } from '../../../lib/wire/worker-api'
 import { CrashingFiles, NOTHING, TEARS, type Tear } from './crashing-files'
-import { GIB, holdingOf, type Holding, IMAGE, openerIn, pagePart, pageText, Promised, volumeOf } from './replica-rig'
+import { GIB, holdingOf, type Holding, openerIn, pagePart, pageText, Promised, volumeOf } from './replica-rig'
 
 jest.setTimeout(60_000)
 
 const PAGES = 3
-const VOLUME = volumeOf(5 * GIB)
+const METADATA = '/var/disk'
+const volumeWith = (sizeBytes: number): WorkerVolume => ({ ...volumeOf(sizeBytes), metadata: METADATA })
+const VOLUME = volumeWith(5 * GIB)
 const COPIES = [
   ['.meta.json', '.hot', '.map'],
   ['.meta.2.json', '.hot.2', '.map.2'],
-].map((names) => names.map((name) => `${IMAGE}${name}`))
+].map((names) => names.map((name) => `${METADATA}${name}`))
 const GENERATION = 'a0a1a2a3a4a5a6a7'
 
 const FORMAT_1 =
@@ -77,6 +80,8 @@ interface Moment {
 async function momentsOf(files: CrashingFiles, promised: Promised, act: () => Promise<unknown>): Promise<Moment[]> {
   const moments: Moment[] = []
   files.onStep = (step) => {
+    // The disk is as it was at the step before these.
+    if (/^(open|read|close) /.test(step)) return
     moments.push({ label: `before step ${moments.length}, ${step},`, files: files.copy(), promised: promised.copy() })
   }
   await act()
@@ -102,6 +107,21 @@ const used = async (): Promise<{ files: CrashingFiles; promised: Promised }> => 
 
 const reopened = async (files: CrashingFiles, volume = VOLUME): Promise<Holding | 'lost'> =>
   holdingOf(await openerIn(files)(volume, false), PAGES)
+
+/** The worker is killed, the next one saves, and the machine stops. */
+async function savesAfterKill(files: CrashingFiles, tear: Tear): Promise<void> {
+  files.restartProcess()
+  const replica = await openerIn(files)(VOLUME, false)
+  await replica.save({ term: 9 })
+  await replica.saveHot([4])
+  await replica.savePages(new Map([[1, page(6)]]))
+  files.restart(tear)
+  const found = whole(await reopened(files))
+  expect([found.get('hot'), ...dirtyPages(found)]).toEqual(['4', DIRTY[0], '06', DIRTY[2]])
+}
+
+const dirtyPages = (holding: Holding | 'lost'): (string | undefined)[] =>
+  holding === 'lost' ? ['lost'] : [0, 1, 2].map((number) => holding.get(pagePart(number)))
 
 const damage = (files: CrashingFiles, copy: number | null, { change }: Damage): void => {
   for (const path of copy === null ? [] : must(COPIES[copy], 'a copy')) files.damage(path, change)
@@ -139,6 +159,23 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
     }
   })
 
+  test('while a worker follows one that was killed in a save: what it found is there again', async () => {
+    const under = (await inScript).filter(({ label }) => /written through|synced \/|renamed/.test(label))
+    expect(under.length).toBeGreaterThan(20)
+    const some = under.filter((_, place) => place % 3 === TEARS.indexOf(tear) % 3)
+    for (const killed of some) {
+      const files = killed.files.copy()
+      files.restartProcess()
+      for (const moment of await momentsOf(files, killed.promised, () => reopened(files))) {
+        moment.files.restart(tear)
+        moment.promised.check(`${killed.label} ${moment.label}`, await reopened(moment.files))
+      }
+      const found = new Promised(whole(await reopened(files)))
+      files.restart(tear)
+      found.check(killed.label, await reopened(files))
+    }
+  })
+
   test('while a damaged copy is mended: the whole one is as it was', async () => {
     for (const [place, harm] of DAMAGES.entries()) {
       const copy = (place + TEARS.indexOf(tear)) % 2
@@ -153,7 +190,7 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
 
   test('while it grows: nothing is lost, and what is new is clean', async () => {
     const { files, promised } = await used()
-    const larger = volumeOf(9 * GIB)
+    const larger = volumeWith(9 * GIB)
     for (const crash of crashes(await momentsOf(files, promised, () => reopened(files, larger)), tear)) {
       const replica = await openerIn(crash.files)(larger, false)
       const found = whole(holdingOf(replica, 5))
@@ -185,11 +222,15 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
       }
       expect(await reopened(files.copy())).toBe('lost')
       for (const moment of await momentsOf(files, promised, () => reopened(files))) {
+        await savesAfterKill(moment.files.copy(), tear)
         moment.files.restart(tear)
-        const found = (await openerIn(moment.files)(VOLUME, false)).tracking
-        if (found !== 'lost') expect([moment.label, ...[...found.pages.values()].map(pageText)]).toEqual([moment.label, ...DIRTY])
+        const found = await reopened(moment.files)
+        if (found !== 'lost') expect([moment.label, ...dirtyPages(found)]).toEqual([moment.label, ...DIRTY])
         if (moment.label === 'at the end') expect(found === 'lost').toBe(lost === 'a format without')
       }
+      await (await openerIn(files)(VOLUME, false)).save({ term: 9 })
+      files.restart(tear)
+      expect(dirtyPages(await reopened(files))).toEqual(DIRTY)
     },
   )
 })

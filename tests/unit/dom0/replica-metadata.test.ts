@@ -7,6 +7,8 @@ import type { Generations, ReplicaMetadata } from '../../../lib/core/domain/volu
 import { systemFiles } from '../../../lib/dom0/replica-files'
 import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica-metadata'
 
+jest.setTimeout(60_000)
+
 const METADATA: ReplicaMetadata = {
   volume: volumeKey('6a0b7e1c-0000-4000-8000-000000000001'),
   replica: 'f00d',

@@ -8,6 +8,8 @@ import type { Tracking } from '../../../lib/ports/replica-store'
 import { Dice } from '../../world/prng'
 import { CrashingFiles, NOTHING } from './crashing-files'
 
+jest.setTimeout(60_000)
+
 const GIB = 2 ** 30
 const PAGE_BYTES = 4096
 const page = (...bytes: number[]): Buffer => Buffer.concat([Buffer.from(bytes), Buffer.alloc(PAGE_BYTES - bytes.length)])
@@ -226,6 +228,20 @@ describe('a save that fails', () => {
     }
   })
 
+  test.each(calls)('in %s for both copies: whoever opens them next may rely on what is found', async (failing) => {
+    const files = new CrashingFiles()
+    const store = await makeTracking({ ...of, files }, 5 * GIB, 'clean')
+    const save = failing === 'write through' ? (times: number) => store.saveHot([times]) : savingPages(store)
+    for (const times of [1, 2, 3, 4]) await save(times)
+    files.isFaulty = (call) => call === failing
+    await expect(save(5)).rejects.toMatchObject({ code: 'EIO' })
+    files.isFaulty = () => false
+    await store.close()
+    const found = keepIn(await openTracking({ ...of, files }, 5 * GIB, 5 * GIB))
+    files.restart(NOTHING)
+    expect(keepIn(await openTracking({ ...of, files }, 5 * GIB, 5 * GIB))).toEqual(found)
+  })
+
   test('a copy that cannot be read is a damaged one', async () => {
     const files = new CrashingFiles()
     const store = await makeTracking({ ...of, files }, GIB, 'clean')
@@ -248,6 +264,8 @@ describe('a save that fails', () => {
     expect((await openTracking({ ...of, files }, GIB, GIB)).found).toMatchObject({ hot: [49] })
   })
 })
+
+const keepIn = ({ found }: FoundTracking): Tracking | 'lost' => found
 
 function savingPages(store: TrackingStore): (times: number) => Promise<void> {
   return (times) =>

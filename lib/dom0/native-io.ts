@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A thread that makes the changes of one open file; what it is inside is the addon's. */
+export type NativeLane = object
+
+/** What lib/native/holdfast-io.c offers. Offsets and lengths in bytes. */
+export interface NativeIo {
+  /** `told` is called when there is something to collect. Throws when the system gives no thread. */
+  openLane(fd: number, told: () => void): NativeLane
+  /** False when the lane is full; otherwise `data` must stay as it is until the slot is collected. */
+  write(lane: NativeLane, slot: number, offset: number, data: Buffer): boolean
+  zero(lane: NativeLane, slot: number, offset: number, length: number, punch: boolean): boolean
+  /** After one change or many. */
+  wake(lane: NativeLane): void
+  /** Fills `into` with pairs of slot and errno (0: done) and answers how many pairs. */
+  collect(lane: NativeLane, into: Int32Array): number
+  /** What was asked is still done. The lane must not be named again. */
+  closeLane(lane: NativeLane): void
+  /** How much of `into` was in memory, from its beginning; otherwise a negative errno. Never waits for the disk. */
+  readNow(fd: number, offset: number, into: Buffer): number
+}
+
+const NAME = 'holdfast-io.node'
+
+/** The addon that was built with the executable; null where it was not built, or does not fit this Node: all works without it. */
+export function loadNativeIo(path = join(__dirname, '..', 'lib', NAME)): NativeIo | null {
+  if (!existsSync(path)) return null
+  const module = { exports: {} }
+  try {
+    process.dlopen(module, path)
+  } catch (error) {
+    if (error instanceof Error) return null
+    throw error
+  }
+  return isNativeIo(module.exports) ? module.exports : null
+}
+
+const CALLS = ['openLane', 'write', 'zero', 'wake', 'collect', 'closeLane', 'readNow']
+const isNativeIo = (exports: object): exports is NativeIo => CALLS.every((call) => call in exports)

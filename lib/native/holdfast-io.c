@@ -1,0 +1,276 @@
+/*
+ * What Node has no call for, or a dear one, on a replica's file.
+ *
+ * A lane is one thread that makes the changes of one open file, many for each time it is woken. Node's pool wakes a thread and the
+ * loop for each of them, which costs three times the write itself. The lane may wait for its disk for ever; the loop never does.
+ *
+ * readNow reads what is in memory already, on the loop; it never waits for the disk.
+ *
+ * Threads and locks are libuv's, which Node exports: nothing is asked of the C library that an old one lacks.
+ */
+#define _GNU_SOURCE
+#define NAPI_VERSION 8
+#include <errno.h>
+#include <fcntl.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define LANE_LENGTH 1024u /* a power of two; beyond it the caller uses Node's pool */
+#define TELL_AFTER_BYTES (256u * 1024u) /* the first of many large writes is not to be answered with the last */
+#define STACK_BYTES (256u * 1024u)
+/* Of the kernel, and not in all headers: RWF_NOWAIT, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. */
+#define READ_NOW_FLAG 0x08
+#define KEEP_SIZE_FLAG 0x01
+#define PUNCH_FLAG 0x02
+#define ZERO_FLAG 0x10
+
+typedef struct {
+  uint32_t slot;
+  int32_t error;
+  int zeroes; /* flag of fallocate; 0 for a write */
+  const char *data;
+  size_t length;
+  off_t offset;
+} Change;
+
+/* `asked` is the loop's, `done` the thread's, `told` what the loop has collected; each follows the one before. */
+typedef struct {
+  uv_mutex_t lock;
+  uv_cond_t wake;
+  uv_thread_t thread;
+  napi_threadsafe_function tell;
+  int fd;
+  uint32_t asked, done, told;
+  bool telling, closing, ended;
+  Change ring[LANE_LENGTH];
+} Lane;
+
+static int write_all(int fd, const Change *change) {
+  size_t done = 0;
+  while (done < change->length) {
+    ssize_t count = pwrite(fd, change->data + done, change->length - done, change->offset + (off_t)done);
+    if (count > 0) done += (size_t)count;
+    else if (count == 0) return EIO;
+    else if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+static int zero_all(int fd, const Change *change) {
+  int failed;
+  do failed = fallocate(fd, change->zeroes | KEEP_SIZE_FLAG, change->offset, (off_t)change->length);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0 ? 0 : errno;
+}
+
+/* Called and left with the lock held. */
+static bool loop_is_told(Lane *lane) {
+  lane->telling = true;
+  uv_mutex_unlock(&lane->lock);
+  bool told = napi_call_threadsafe_function(lane->tell, NULL, napi_tsfn_nonblocking) == napi_ok;
+  uv_mutex_lock(&lane->lock);
+  return told;
+}
+
+static void run_lane(void *argument) {
+  Lane *lane = argument;
+  size_t untold_bytes = 0;
+  bool loop_lives = true;
+  uv_mutex_lock(&lane->lock);
+  while (loop_lives) {
+    if (lane->done != lane->asked) {
+      Change *change = &lane->ring[lane->done % LANE_LENGTH];
+      uv_mutex_unlock(&lane->lock);
+      change->error = change->zeroes == 0 ? write_all(lane->fd, change) : zero_all(lane->fd, change);
+      uv_mutex_lock(&lane->lock);
+      untold_bytes += change->length;
+      lane->done++;
+      if (lane->telling || (lane->done != lane->asked && untold_bytes < TELL_AFTER_BYTES)) continue;
+      untold_bytes = 0;
+      loop_lives = loop_is_told(lane);
+    } else if (lane->closing) break;
+    else uv_cond_wait(&lane->wake, &lane->lock);
+  }
+  lane->ended = true;
+  uv_mutex_unlock(&lane->lock);
+  if (loop_lives) napi_release_threadsafe_function(lane->tell, napi_tsfn_release);
+}
+
+/* Also called when Node ends; a thread that still waits, perhaps for its disk, keeps what it needs. */
+static void lane_is_over(napi_env env, void *data, void *hint) {
+  (void)env, (void)hint;
+  Lane *lane = data;
+  uv_mutex_lock(&lane->lock);
+  bool ended = lane->ended;
+  uv_mutex_unlock(&lane->lock);
+  if (!ended) return;
+  uv_thread_join(&lane->thread);
+  uv_cond_destroy(&lane->wake);
+  uv_mutex_destroy(&lane->lock);
+  free(lane);
+}
+
+static napi_value refuse(napi_env env, const char *why) {
+  napi_throw_error(env, NULL, why);
+  return NULL;
+}
+
+static bool take(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
+  size_t count = wanted;
+  return napi_get_cb_info(env, info, &count, values, NULL, NULL) == napi_ok && count == wanted;
+}
+
+static Lane *lane_of(napi_env env, napi_value value) {
+  void *lane = NULL;
+  return napi_get_value_external(env, value, &lane) == napi_ok ? lane : NULL;
+}
+
+/* openLane(fd, told): `told` is called when there is something to collect. */
+static napi_value open_lane(napi_env env, napi_callback_info info) {
+  napi_value values[2], name, external;
+  int32_t fd;
+  if (!take(env, info, 2, values) || napi_get_value_int32(env, values[0], &fd) != napi_ok) return refuse(env, "openLane(fd, told)");
+  Lane *lane = calloc(1, sizeof *lane);
+  if (lane == NULL) return refuse(env, "no memory for a lane");
+  lane->fd = fd;
+  if (napi_create_string_utf8(env, "holdfast lane", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_threadsafe_function(env, values[1], NULL, name, 0, 1, lane, lane_is_over, NULL, NULL, &lane->tell) != napi_ok) {
+    free(lane);
+    return refuse(env, "no way from a lane to the loop");
+  }
+  napi_unref_threadsafe_function(env, lane->tell);
+  uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_BYTES};
+  if (uv_mutex_init(&lane->lock) != 0 || uv_cond_init(&lane->wake) != 0 ||
+      uv_thread_create_ex(&lane->thread, &options, run_lane, lane) != 0 ||
+      napi_create_external(env, lane, NULL, NULL, &external) != napi_ok)
+    return refuse(env, "no thread for a lane");
+  return external;
+}
+
+static napi_value ask(napi_env env, Lane *lane, const Change *change) {
+  napi_value answer;
+  uv_mutex_lock(&lane->lock);
+  bool first = lane->asked == lane->told;
+  bool room = !lane->closing && lane->asked - lane->told < LANE_LENGTH;
+  if (room) lane->ring[lane->asked++ % LANE_LENGTH] = *change;
+  uv_mutex_unlock(&lane->lock);
+  if (room && first) napi_ref_threadsafe_function(env, lane->tell);
+  napi_get_boolean(env, room, &answer);
+  return answer;
+}
+
+/* write(lane, slot, offset, buffer): false when the lane is full. The buffer must live until its slot is collected. */
+static napi_value lane_write(napi_env env, napi_callback_info info) {
+  napi_value values[4];
+  Change change = {0};
+  int64_t offset;
+  void *data;
+  Lane *lane = take(env, info, 4, values) ? lane_of(env, values[0]) : NULL;
+  if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
+      napi_get_value_int64(env, values[2], &offset) != napi_ok ||
+      napi_get_buffer_info(env, values[3], &data, &change.length) != napi_ok)
+    return refuse(env, "write(lane, slot, offset, buffer)");
+  change.offset = offset;
+  change.data = data;
+  return ask(env, lane, &change);
+}
+
+/* zero(lane, slot, offset, length, punch): the same, by the file system alone; EOPNOTSUPP where it cannot. */
+static napi_value lane_zero(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  Change change = {0};
+  int64_t offset, length;
+  bool punch;
+  Lane *lane = take(env, info, 5, values) ? lane_of(env, values[0]) : NULL;
+  if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
+      napi_get_value_int64(env, values[2], &offset) != napi_ok || napi_get_value_int64(env, values[3], &length) != napi_ok ||
+      napi_get_value_bool(env, values[4], &punch) != napi_ok)
+    return refuse(env, "zero(lane, slot, offset, length, punch)");
+  change.offset = offset;
+  change.length = (size_t)length;
+  change.zeroes = punch ? PUNCH_FLAG : ZERO_FLAG;
+  return ask(env, lane, &change);
+}
+
+/* wake(lane): after one change or many. */
+static napi_value lane_wake(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  Lane *lane = take(env, info, 1, values) ? lane_of(env, values[0]) : NULL;
+  if (lane == NULL) return refuse(env, "wake(lane)");
+  uv_cond_signal(&lane->wake);
+  return NULL;
+}
+
+/* collect(lane, into): pairs of slot and errno (0: done) put into an Int32Array; answers how many pairs. */
+static napi_value lane_collect(napi_env env, napi_callback_info info) {
+  napi_value values[2], answer;
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  if (!take(env, info, 2, values)) return refuse(env, "collect(lane, into)");
+  Lane *lane = lane_of(env, values[0]);
+  if (lane == NULL || napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
+    return refuse(env, "collect(lane, into)");
+  int32_t *into = data;
+  uint32_t count = 0;
+  uv_mutex_lock(&lane->lock);
+  lane->telling = false;
+  for (; lane->told != lane->done && 2 * count + 1 < length; lane->told++, count++) {
+    const Change *change = &lane->ring[lane->told % LANE_LENGTH];
+    into[2 * count] = (int32_t)change->slot;
+    into[2 * count + 1] = change->error;
+  }
+  bool last = lane->asked == lane->told;
+  uv_mutex_unlock(&lane->lock);
+  if (count > 0 && last) napi_unref_threadsafe_function(env, lane->tell);
+  napi_create_uint32(env, count, &answer);
+  return answer;
+}
+
+/* closeLane(lane): what was asked is still done; the lane must not be named again. */
+static napi_value close_lane(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  Lane *lane = take(env, info, 1, values) ? lane_of(env, values[0]) : NULL;
+  if (lane == NULL) return refuse(env, "closeLane(lane)");
+  uv_mutex_lock(&lane->lock);
+  lane->closing = true;
+  uv_cond_signal(&lane->wake);
+  uv_mutex_unlock(&lane->lock);
+  return NULL;
+}
+
+/* readNow(fd, offset, buffer): how many bytes were in memory, or a negative errno; -EAGAIN when the disk would have to be asked. */
+static napi_value read_now(napi_env env, napi_callback_info info) {
+  napi_value values[3], answer;
+  int32_t fd;
+  int64_t offset;
+  struct iovec into;
+  if (!take(env, info, 3, values) || napi_get_value_int32(env, values[0], &fd) != napi_ok ||
+      napi_get_value_int64(env, values[1], &offset) != napi_ok ||
+      napi_get_buffer_info(env, values[2], &into.iov_base, &into.iov_len) != napi_ok)
+    return refuse(env, "readNow(fd, offset, buffer)");
+  long count = syscall(SYS_preadv2, fd, &into, 1ul, (unsigned long)offset, 0ul, READ_NOW_FLAG);
+  napi_create_int64(env, count < 0 ? -errno : count, &answer);
+  return answer;
+}
+
+NAPI_MODULE_INIT() {
+  const struct {
+    const char *name;
+    napi_callback call;
+  } calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"wake", lane_wake}, {"collect", lane_collect},
+               {"closeLane", close_lane}, {"readNow", read_now}};
+  for (size_t at = 0; at < sizeof calls / sizeof *calls; at++) {
+    napi_value call;
+    if (napi_create_function(env, calls[at].name, NAPI_AUTO_LENGTH, calls[at].call, NULL, &call) != napi_ok ||
+        napi_set_named_property(env, exports, calls[at].name, call) != napi_ok)
+      return refuse(env, "holdfast-io cannot be loaded");
+  }
+  return exports;
+}

@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openBlockFile } from '../../lib/dom0/block-file'
+import { ChangeLane } from '../../lib/dom0/change-lane'
+import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
+import { ADDON, NO_NATIVE } from './native-addon'
+
+const withAddon = NO_NATIVE === '' ? describe : describe.skip
+
+withAddon(`a lane of changes ${NO_NATIVE}`, () => {
+  let folder = ''
+  let native: NativeIo
+  beforeAll(() => {
+    const loaded = loadNativeIo(ADDON)
+    if (loaded === null) throw new Error('the addon was built and cannot be loaded')
+    native = loaded
+  })
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-lane-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  test('more changes at once than a lane has room for are all made', async () => {
+    const count = 3000
+    const path = join(folder, 'disk')
+    const device = await openBlockFile({ path, sizeBytes: count * 4, create: true, native })
+    const data = Buffer.alloc(count * 4)
+    for (let at = 0; at < count; at++) data.writeUInt32LE(at + 1, at * 4)
+    await Promise.all(Array.from({ length: count }, (_, at) => device.write(at * 4, data.subarray(at * 4, at * 4 + 4))))
+    expect(readFileSync(path).equals(data)).toBe(true)
+    await device.close()
+  })
+
+  test("a failure keeps the system's name, and what follows is not disturbed", async () => {
+    const fd = openSync('/dev/full', 'r+')
+    const lane = new ChangeLane(native, fd)
+    const writes = [lane.write(0, Buffer.alloc(512)), lane.zero(0, 512, true), lane.write(0, Buffer.alloc(0))]
+    const [full, zeroed, nothing] = await Promise.allSettled(writes.filter((write) => write !== null))
+    expect(full).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } })
+    expect(zeroed).toMatchObject({ status: 'rejected', reason: { code: 'ENODEV' } })
+    expect(nothing).toMatchObject({ status: 'fulfilled' })
+    await lane.close()
+    closeSync(fd)
+  })
+
+  test('a device is closed after what was asked of it before', async () => {
+    const path = join(folder, 'disk')
+    const device = await openBlockFile({ path, sizeBytes: 64 << 20, create: true, native })
+    const ended: string[] = []
+    const writes = Array.from({ length: 64 }, (_, at) =>
+      device.write(at << 20, Buffer.alloc(1 << 20, at + 1)).then(() => ended.push('write')),
+    )
+    await device.close().then(() => ended.push('close'))
+    await Promise.all(writes)
+    expect([ended.length, ended.at(-1)]).toEqual([65, 'close'])
+    expect(readFileSync(path).every((byte, at) => byte === (at >> 20) + 1)).toBe(true)
+  })
+
+  test.each([
+    ['that nobody closed', ''],
+    ['with a change under way', 'native.write(lane, 0, 0, Buffer.alloc(1 << 20)); native.wake(lane)'],
+  ])('a process ends with a lane %s', (_name, act) => {
+    const script = `
+      const holder = { exports: {} }
+      process.dlopen(holder, ${JSON.stringify(ADDON)})
+      const native = holder.exports
+      const lane = native.openLane(require('node:fs').openSync(${JSON.stringify(join(folder, 'x'))}, 'w'), () => {
+        native.collect(lane, new Int32Array(8))
+        console.log('collected')
+      })
+      ${act}`
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 60_000 })
+    expect([status, stderr, stdout]).toEqual([0, '', act === '' ? '' : 'collected\n'])
+  })
+
+  test.each([
+    'native.openLane("3", () => {})',
+    'native.openLane()',
+    'native.write({}, 0, 0, Buffer.alloc(1))',
+    'native.write(lane, 0, 0, "text")',
+    'native.zero(lane, 0, 0)',
+    'native.collect(lane, new Uint8Array(8))',
+    'native.readNow(0, 0, 0)',
+    'native.wake(null)',
+    'native.closeLane(undefined)',
+  ])('what does not fit is thrown back: %s', (call) => {
+    const script = `
+      const holder = { exports: {} }
+      process.dlopen(holder, ${JSON.stringify(ADDON)})
+      const native = holder.exports
+      const lane = native.openLane(2, () => {})
+      try { ${call} } catch (error) { console.log(error.message) }`
+    const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 60_000 })
+    expect(status).toBe(0)
+    expect(stdout).toMatch(new RegExp(`^${/native\.(\w+)/.exec(call)?.[1] ?? ''}\\(`))
+  })
+})

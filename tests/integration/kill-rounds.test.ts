@@ -1,0 +1,23 @@
+import { KillRounds } from './kill-rounds'
+
+jest.setTimeout(300_000)
+
+const ROUNDS = 20
+const SEED = Math.floor(Math.random() * 2 ** 31)
+
+test(`seed ${SEED}: ${ROUNDS} rounds of kill -9 under writes lose nothing and show the guest no error`, async () => {
+  const said: string[] = []
+  const report = await new KillRounds(ROUNDS, SEED, (line) => said.push(line)).run().catch((error: unknown) => {
+    throw new Error(`seed ${SEED}: ${String(error)}\n${said.join('\n')}`, { cause: error })
+  })
+  expect({ ...report, said }).toMatchObject({ errors: [], lost: [], firstDifference: -1 })
+  expect(report.writes).toBeGreaterThan(ROUNDS * 60)
+  expect(report.reads).toBeGreaterThan(0)
+  expect(report.takenOver).toBeGreaterThan(0)
+  // A replica that was away lacks what was written meanwhile, and no more; none has to be refused.
+  const { 'resync-started peer-is-new': first, 'resync-started i-tracked-peer': tracked, ...others } = report.rules
+  expect({ first, others }).toMatchObject({ first: 1 })
+  expect(tracked).toBeGreaterThan(0)
+  // Died between the end of its resync and the claim that lists it.
+  expect(Object.keys(others).filter((rule) => rule !== 'resync-started same-generation')).toEqual([])
+})
