@@ -107,10 +107,10 @@ export class Mirror {
         this.#fail(event.side, event.error)
         break
       case 'claimed': {
-        const wasAlone = this.#isAlone('peer')
+        const wasReplaceable = this.#isReplaceable('peer')
         this.#standing.claimed(event.members)
         // What was answered before is in the peer's cache only, too.
-        if (!wasAlone && this.#isAlone('peer')) this.#ownFlush()
+        if (wasReplaceable && !this.#isReplaceable('peer')) this.#ownFlush()
         this.#standingChanged = true
         break
       }
@@ -169,20 +169,14 @@ export class Mirror {
 
   #issue(op: Operation, side: Side, request: ReplicaRequest = op.request): void {
     op.asked |= BIT[side]
-    const asked = this.#isAlone('peer') && side === 'peer' ? hardened(request) : request
+    const asked = side === 'peer' && !this.#isReplaceable('peer') ? hardened(request) : request
     op.hard ||= asked !== request
     this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: asked })
   }
 
-  /** The other one does not count, or not yet. */
-  #isAlone(side: Side): boolean {
-    const { state } = this.replicas[otherSide(side)]
-    return state !== 'member' && state !== 'out'
-  }
-
   /** It was asked before the peer was alone, and is in that machine's cache only. */
   #isSoft(op: Operation): boolean {
-    return isChange(op.request) && !op.request.fua && !op.hard && op.error === '' && this.#isAlone('peer')
+    return isChange(op.request) && !op.request.fua && !op.hard && op.error === '' && !this.#isReplaceable('peer')
   }
 
   /** What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. */
@@ -226,9 +220,7 @@ export class Mirror {
 
   #failed(op: Operation, side: Side, error: string): void {
     const { job, request } = op
-    const other = this.replicas[otherSide(side)]
-    const replaceable = other.state === 'member' || other.state === 'out'
-    if (this.replicas[side].state !== 'member' || replaceable || job?.kind === 'mark') {
+    if (this.replicas[side].state !== 'member' || this.#isReplaceable(side) || job?.kind === 'mark') {
       this.#markLacking(op, side)
       this.#fail(side, error)
       if (request.kind === 'read' && job === null) this.#parkedReads.push(op)
@@ -249,11 +241,14 @@ export class Mirror {
   }
 
   #fail(side: Side, error: string): void {
+    const isLast = !this.#isReplaceable(side)
     const wasUsed = this.#standing.down(side, error)
     this.#standingChanged = true
     if (!wasUsed) return
     for (const op of this.#flights.lost(side)) {
       this.#markLacking(op, side)
+      // Asked again of a device that came back it would succeed, whatever was lost.
+      if (side === 'local' && isLast && isFlushed(op.request)) this.#owedError = error
       if (op.request.kind === 'read' && op.job === null) this.#parkedReads.push(op)
     }
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
@@ -263,6 +258,12 @@ export class Mirror {
 
   #markLacking({ request, job }: Operation, side: Side): void {
     if (isChange(request) && job === null) this.replicas[side].dirty.mark(request.offset, request.length)
+  }
+
+  /** The other one has everything that was answered. */
+  #isReplaceable(side: Side): boolean {
+    const { state } = this.replicas[otherSide(side)]
+    return state === 'member' || state === 'out'
   }
 
   #markUnderWay(side: Side): void {
@@ -408,6 +409,8 @@ export class Mirror {
     for (const op of parked) this.#read(op)
   }
 }
+
+const isFlushed = (request: ReplicaRequest): boolean => request.kind === 'flush' || (isChange(request) && request.fua)
 
 /** A lone peer replica is on another machine's cache: its crash must not lose what the guest believes only unflushed. */
 const hardened = (request: ReplicaRequest): ReplicaRequest =>

@@ -146,8 +146,7 @@ export class Standing {
   }
 
   #alone(): Side | null {
-    const mayBeListed = (side: Side): boolean => this.#listed[side] || this.#proposed[side]
-    const side = SIDES.find((one) => this.#listed[one] && !mayBeListed(otherSide(one)))
+    const side = SIDES.find((one) => this.#listed[one] && !this.replicas[otherSide(one)].binding)
     return side !== undefined && this.replicas[side].state === 'member' ? side : null
   }
 

@@ -74,6 +74,12 @@ export class ActivityLog {
     return Array.from({ length: end - first + 1 }, (_, n) => first + n)
   }
 
+  /** Nothing is hot, and changes are numbered from one again. */
+  restart(): void {
+    this.#hot.clear()
+    this.#settledBefore = 0
+  }
+
   /** They are no longer relied upon. Said before the log without them is on stable storage. */
   leave(extents: readonly number[]): void {
     for (const extent of extents) this.#hot.delete(extent)

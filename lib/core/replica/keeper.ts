@@ -66,7 +66,8 @@ export class Keeper {
   /** Saves still to do, in order; the first one is under way. */
   readonly #saves: { effect: KeeperEffect; then: () => void }[] = []
   readonly #waiting: Ask[] = []
-  #entering = false
+  /** What the log gains when it is saved. */
+  #entering: readonly number[] | null = null
   #lostTracking: boolean
   /** Pages with bits that are set on stable storage and that nobody needs any more. */
   readonly #washed = new Set<number>()
@@ -147,16 +148,17 @@ export class Keeper {
   // --- entering extents ---------------------------------------------------------------------------------------------------
 
   #enter(): void {
-    if (this.#entering || this.#waiting.length === 0) return
+    if (this.#entering !== null || this.#waiting.length === 0) return
     const turnover = this.#log.plan(this.#waiting, this.#alone)
     // Full of what is not settled yet: the primary's next flush settles it.
     if (turnover === null) return
-    this.#entering = true
     const { enter, leave } = turnover
+    this.#entering = enter
     this.#leave(leave)
     this.#save({ do: 'save-hot', extents: [...this.#log.extents, ...enter] }, () => {
+      if (this.#entering !== enter) return
       this.#log.entered(enter)
-      this.#entering = false
+      this.#entering = null
       this.#release()
     })
   }
@@ -239,7 +241,9 @@ export class Keeper {
     this.#cancelWaiting()
     const hot = this.#log.extents
     for (const extent of hot) this.#markExtent(extent)
-    this.#log.leave(hot)
+    this.#log.restart()
+    // The log that is being saved right now is replaced by an empty one at once.
+    this.#entering = null
     if (hot.length > 0 || this.#lostTracking) {
       this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
       this.#save({ do: 'save-hot', extents: [] }, () => undefined)
