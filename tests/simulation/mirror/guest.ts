@@ -54,7 +54,6 @@ export class Guest {
     this.life.alive = false
     this.host.guest = null
     this.world.say(() => `guest ${this.number} is gone: ${why}`)
-    this.world.judge.guestDied(this.number)
   }
 
   /** Ends by itself, everything flushed. */
@@ -146,6 +145,7 @@ export class Guest {
     this.life.alive = false
     this.host.guest = null
     this.world.say(() => `guest ${this.number} has shut down`)
+    this.world.judge.guestEndsWell()
     stopped()
   }
 

@@ -25,6 +25,8 @@ interface Acknowledged {
   readonly change: Change
   /** Number of the acknowledgement. */
   readonly at: number
+  /** The only replica was on another machine, whose loss is not the guest's. */
+  readonly elsewhere: boolean
 }
 
 /**
@@ -45,6 +47,7 @@ export class Judge {
   #guest = { number: 0, host: '' as HostName | '' }
   #answered = 0
   #lostPower: HostName | null = null
+  #endedWell = true
   readonly #impaired: Record<HostName, 'no' | 'perhaps' | 'failed' | 'power' | 'device'> = { a: 'no', b: 'no' }
   /** A device lost what it had answered, and the guest was told of no error since. */
   #owesError = false
@@ -67,6 +70,9 @@ export class Judge {
   // --- what the guest asks and is told --------------------------------------------------------------------------------------
 
   guestStarts(number: number, host: HostName): void {
+    // What the one before has seen and was never told to be there died with it.
+    if (!this.#endedWell) this.#collapse('acknowledged')
+    this.#endedWell = false
     // Elsewhere nothing was lost with the power, and what was acknowledged is there.
     if (this.#lostPower !== null) this.#collapse(this.#lostPower === host || this.#isImpaired(host) ? 'flushed' : 'acknowledged')
     this.#lostPower = null
@@ -74,8 +80,8 @@ export class Judge {
     this.#owesError = false
   }
 
-  guestDied(number: number): void {
-    if (number === this.#guest.number) this.#collapse('acknowledged')
+  guestEndsWell(): void {
+    this.#endedWell = true
   }
 
   answers(number: number): void {
@@ -118,10 +124,9 @@ export class Judge {
         }
         raise(this.#acknowledged, change, version)
         if (this.#listed.length === 1) this.acknowledgedAlone++
-        // The other machine's cache is not the guest's own: alone there, what is acknowledged must be on stable storage.
         const elsewhere = this.#listed.length === 1 && this.#listed[0] !== this.#guest.host
-        if (fua || elsewhere) raise(this.#flushed, change, version)
-        else this.#unflushed.push({ version, change, at: ++this.#acknowledgements })
+        if (fua) raise(this.#flushed, change, version)
+        else this.#unflushed.push({ version, change, at: ++this.#acknowledgements, elsewhere })
       },
     }
   }
@@ -223,6 +228,10 @@ export class Judge {
   #collapse(to: 'flushed' | 'acknowledged'): void {
     this.#seen = new Int32Array(this.#seen.length)
     if (to === 'acknowledged') return
+    for (const { change, version, elsewhere } of this.#unflushed) {
+      // While the guest lives, only its own machine's cache may be lost.
+      if (elsewhere && this.#lostPower === null) raise(this.#flushed, change, version)
+    }
     for (const { change } of this.#unflushed) {
       for (let cell = change.first; cell < change.first + change.count; cell++)
         this.#acknowledged[cell] = this.#flushed[cell] ?? 0
