@@ -46,6 +46,7 @@ describe('a client that', () => {
     await rig.serve()
     const crowd = await Promise.all(Array.from({ length: 64 }, () => rig.guest()))
     await closed(rig.stranger().resume())
+    expect(rig.log.lines[0]).toContain('there are 64 clients')
     expect(rig.served.connections).toBe(64)
     for (const client of crowd) await expectServed(client)
   })
