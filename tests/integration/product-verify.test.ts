@@ -9,14 +9,17 @@ jest.setTimeout(240_000)
 
 const LIMIT_MS = 60_000
 const BLOCK = 64 * 1024
+const MIB = 1024 * 1024
+/** At the rate at which a resync begins, the copy lasts for several looks of the daemon. */
+const DISK_BYTES = 512 * MIB
 /** Nothing of the guest's file system is here, so far into its empty disk. */
-const DAMAGED_AT = 100 * 1024 * 1024
+const DAMAGED_AT = 300 * MIB + 20 * BLOCK
 
 let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open()
-  orders = await makeVm(product.stage)
+  orders = await makeVm(product.stage, 'orders', DISK_BYTES)
   await product.startOn(orders.vm, 'h1')
   await product.startWriting()
   await product.moreWritten()
