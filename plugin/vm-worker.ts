@@ -32,6 +32,7 @@ async function main(folder: string): Promise<void> {
   const exportsOf = new Map(Object.entries(spec.exports ?? {}))
   // Without a witness there is no peer either: a key that nobody else has.
   const secret = { pool: spec.pool, key: spec.poolKeyFile === null ? randomBytes(32) : readPoolKey(spec.poolKeyFile) }
+  const link = { secret, log, security: spec.link?.security ?? 'tls' }
   const parts: WorkerParts = {
     clock: systemClock,
     log,
@@ -50,8 +51,8 @@ async function main(folder: string): Promise<void> {
       const served = await createNbdExport({ listen: nbdListen(listen), exportName, sizeBytes, handler, log })
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
-    dialPeer: (dial) => connectPeer({ ...dial, secret, log }),
-    listenPeer: (listen) => listenPeer({ ...listen, secret, log }),
+    dialPeer: (dial) => connectPeer({ ...dial, ...link }),
+    listenPeer: (listen) => listenPeer({ ...listen, ...link }),
     incarnation: randomUUID(),
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     newGeneration,

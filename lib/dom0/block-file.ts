@@ -119,7 +119,8 @@ class BlockFile implements BlockDevice {
       await zeroed
       return zeroed !== null
     } catch (error) {
-      if (codeOf(error) === 'EOPNOTSUPP') return false
+      // What Linux calls EOPNOTSUPP has this name in Node.
+      if (codeOf(error) === 'ENOTSUP') return false
       throw error
     }
   }

@@ -34,7 +34,7 @@ export class ChangeLane {
     return this.asked(slot, data, this.native.write(this.lane, slot, offset, data))
   }
 
-  /** By the file system itself, which may not know how (`EOPNOTSUPP`). Null when there is no room. */
+  /** By the file system itself, which may not know how (`ENOTSUP`). Null when there is no room. */
   zero(offset: number, length: number, punch: boolean): Promise<void> | null {
     const slot = this.freeSlot()
     return this.asked(slot, null, this.native.zero(this.lane, slot, offset, length, punch))

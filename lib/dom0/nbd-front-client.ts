@@ -15,6 +15,8 @@ export interface NbdFrontClientOptions {
   /** From 1, for the log. */
   readonly number: number
   readonly log: Log
+  /** False for good when the disk is not this front's any more: whoever serves it next must not get this client's old requests. */
+  readonly mayDial: () => boolean
   /** Time for a client to choose the export, from when it can be told the size. */
   readonly handshakeMs: number
   readonly onEnd: () => void
@@ -78,6 +80,10 @@ export class NbdFrontClient {
 
   private dial(): void {
     this.redial = null
+    if (!this.options.mayDial()) {
+      this.strand()
+      return
+    }
     const worker = connect(this.options.to)
     this.worker = worker
     worker.on('connect', () => this.front.workerConnected())
@@ -86,6 +92,11 @@ export class NbdFrontClient {
     })
     worker.on('error', (error) => (this.lastError = textOf(error)))
     worker.on('close', () => this.lost(worker))
+  }
+
+  private strand(): void {
+    if (this.front.hasPromised) this.options.log.warn('front: the disk is no longer served here, the client waits', this.facts())
+    else this.front.end('the disk is no longer served here')
   }
 
   /** What one event writes leaves together. */

@@ -20,7 +20,7 @@ export interface NbdFrontOptions {
 
 export interface NbdFrontServer {
   readonly clients: number
-  /** The socket's name is gone, or another front's: nobody can come any more. */
+  /** The socket's name is gone, or another front's: nobody can come any more, and no worker is looked for. */
   readonly isAbandoned: boolean
   /** Lets every client go and removes the socket. */
   close(): Promise<void>
@@ -33,8 +33,9 @@ const CLIENTS_MAX = 64
 const SOCKET_PATH_BYTES_MAX = 107
 
 /**
- * Keeps the connections of NBD clients that cannot reconnect while workers behind come and go. Rejects with the system's error
- * when the socket cannot be made.
+ * Keeps the connections of NBD clients that cannot reconnect while workers behind come and go. Whoever removes or replaces the
+ * socket takes the disk from it: its clients keep the worker that they have, and get no other. Rejects with the system's error when
+ * the socket cannot be made.
  */
 export async function createNbdFront(options: NbdFrontOptions): Promise<NbdFrontServer> {
   const { listen, to, exportName, log } = options
@@ -45,6 +46,7 @@ export async function createNbdFront(options: NbdFrontOptions): Promise<NbdFront
   const accept = (socket: Socket): void => {
     const client: NbdFrontClient = new NbdFrontClient({
       ...{ socket, to, exportName, budget, log, number: ++numbered },
+      mayDial: () => inodeOf(listen) === inode,
       handshakeMs: options.handshakeMs ?? 10_000,
       onEnd: () => clients.delete(client),
     })

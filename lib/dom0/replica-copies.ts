@@ -52,6 +52,7 @@ export class RecordCopies {
 
   /** Records from..to-1 in every slot; on stable storage when it resolves. */
   async fill(from: number, to: number, payloadOf: (number: number) => Buffer): Promise<void> {
+    if (from >= to) return
     for (let first = from; first < to; first += CHUNK_RECORDS) {
       const count = Math.min(CHUNK_RECORDS, to - first)
       const bytes = Buffer.alloc(this.offset(count, 0))

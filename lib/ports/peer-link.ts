@@ -11,8 +11,14 @@ export interface PeerLink {
   close(reason: string): void
 }
 
+/** Where a frame's data lies. It may be used for what comes next once it is given back; that it never is does no harm. */
+export interface FrameMemory {
+  /** Once. `isFree`: nothing reads the data any more, nor will; a write that may still be on its way to a disk does. */
+  giveBack(isFree: boolean): void
+}
+
 export interface PeerLinkEvents {
   up(link: PeerLink): void
-  frame(frame: PeerFrame, link: PeerLink): void
+  frame(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void
   down(reason: string): void
 }

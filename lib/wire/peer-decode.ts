@@ -1,7 +1,8 @@
 import { PAGE_BYTES } from '../core/domain/blocks'
-import { ByteQueue } from './byte-queue'
+import type { Inbox } from './nbd/inbox'
+import type { Slab } from './nbd/slab'
 import { isPositioned, type Envelope, type WireFrame } from './peer-envelope'
-import { decodeHeader, PEER_HEADER_BYTES, type PeerHeader } from './peer-header'
+import { PEER_HEADER_BYTES, readHeader, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
 import { asHello, asRefuse, asWelcome, fieldsOf, isOtherProtocol } from './peer-text'
 import { asHint, asMark, asPresence } from './peer-replica-text'
@@ -11,25 +12,35 @@ export type PeerFault = { readonly fault: 'protocol' | 'garbage'; readonly reaso
 
 const garbage = (reason: string): PeerFault => ({ fault: 'garbage', reason })
 
-/** Frames of one connection. Feed it bytes, then ask until there is none; after a fault it must not be used. */
-export class PeerDecoder {
-  private readonly queue = new ByteQueue()
-  private header: PeerHeader | null = null
+/** Frames with a payload that stays where it was read, until its memory is given back. */
+const LENT: ReadonlySet<number> = new Set([TYPE.write, TYPE.data, TYPE.bits])
 
-  feed(chunk: Buffer): void {
-    this.queue.push(chunk)
+/** Frames of one connection, whose bytes are put into the inbox. Ask until there is none; after a fault it must not be used. */
+export class PeerDecoder {
+  private header: PeerHeader | null = null
+  private slab: Slab | null = null
+
+  constructor(private readonly inbox: Inbox) {}
+
+  /**
+   * Holds the latest frame's data, if it has any. Whoever gives it back as free lets what comes next be read to the same place;
+   * what nobody gives back is left to the garbage collector.
+   */
+  get memory(): Slab | null {
+    return this.slab
   }
 
   next(): Envelope | PeerFault | null {
+    this.slab = null
     if (this.header === null) {
-      const bytes = this.queue.take(PEER_HEADER_BYTES)
-      if (bytes === null) return null
-      const header = decodeHeader(bytes)
+      if (!this.inbox.has(PEER_HEADER_BYTES)) return null
+      const header = readHeader(this.inbox.bytes, this.inbox.at)
       if ('fault' in header) return garbage(header.fault)
       if (header.payloadBytes > payloadLimit(header.type)) return garbage(`a payload of ${header.payloadBytes} bytes`)
+      this.inbox.skip(PEER_HEADER_BYTES)
       this.header = header
     }
-    const payload = this.queue.take(this.header.payloadBytes)
+    const payload = this.payloadOf(this.header)
     if (payload === null) return null
     const { session, position, received, flags } = this.header
     const frame = frameOf(this.header, payload)
@@ -38,7 +49,18 @@ export class PeerDecoder {
     if (isPositioned(frame) !== position > 0) return garbage(`a ${frame.type} at position ${position}`)
     return { session, resume: (flags & FLAG.resume) !== 0, position, received, frame }
   }
+
+  private payloadOf({ type, payloadBytes }: PeerHeader): Buffer | null {
+    if (payloadBytes === 0) return NO_BYTES
+    if (!LENT.has(type)) return this.inbox.take(payloadBytes)
+    if (!this.inbox.has(payloadBytes)) return null
+    const { data, slab } = this.inbox.lend(payloadBytes, PEER_HEADER_BYTES + payloadBytes)
+    this.slab = slab
+    return data
+  }
 }
+
+const NO_BYTES = Buffer.alloc(0)
 
 function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
   const { seq, volume, offset, length, term } = header

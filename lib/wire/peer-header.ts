@@ -30,47 +30,47 @@ const HIGH = 0x1_0000_0000
 /** The high half of Number.MAX_SAFE_INTEGER. */
 const HIGH_MAX = 0x1f_ffff
 
-export function encodeHeader(header: PeerHeader): Buffer {
-  const bytes = Buffer.allocUnsafe(PEER_HEADER_BYTES)
-  bytes.writeUInt32BE(MAGIC, 0)
-  bytes.writeUInt8(header.type, 4)
-  bytes.writeUInt8(header.flags, 5)
-  bytes.writeUInt16BE(header.volume, 6)
-  bytes.writeUInt32BE(header.session, 8)
-  bytes.writeUInt32BE(header.payloadBytes, 12)
-  writeInteger(bytes, header.position, 16)
-  writeInteger(bytes, header.received, 24)
-  writeInteger(bytes, header.seq, 32)
-  writeInteger(bytes, header.offset, 40)
-  writeInteger(bytes, header.term, 48)
-  bytes.writeUInt32BE(header.length, 56)
-  bytes.writeUInt32BE(0, 60)
-  return bytes
+/** Puts 64 bytes at `at`. */
+export function putHeader(header: PeerHeader, into: Buffer, at: number): void {
+  into.writeUInt32BE(MAGIC, at)
+  into[at + 4] = header.type
+  into[at + 5] = header.flags
+  into.writeUInt16BE(header.volume, at + 6)
+  into.writeUInt32BE(header.session, at + 8)
+  into.writeUInt32BE(header.payloadBytes, at + 12)
+  putInteger(header.position, into, at + 16)
+  putInteger(header.received, into, at + 24)
+  putInteger(header.seq, into, at + 32)
+  putInteger(header.offset, into, at + 40)
+  putInteger(header.term, into, at + 48)
+  into.writeUInt32BE(header.length, at + 56)
+  into.writeUInt32BE(0, at + 60)
 }
 
-/** The header in the first 64 bytes, or what is wrong with it. */
-export function decodeHeader(bytes: Buffer): PeerHeader | { readonly fault: string } {
-  if (bytes.readUInt32BE(0) !== MAGIC) return { fault: 'a frame without its magic number' }
-  for (const at of [16, 24, 32, 40, 48]) if (bytes.readUInt32BE(at) > HIGH_MAX) return { fault: `a number too large at ${at}` }
+/** The header in the 64 bytes at `at`, or what is wrong with it. */
+export function readHeader(bytes: Buffer, at: number): PeerHeader | { readonly fault: string } {
+  if (bytes.readUInt32BE(at) !== MAGIC) return { fault: 'a frame without its magic number' }
+  for (let field = 16; field <= 48; field += 8)
+    if (bytes.readUInt32BE(at + field) > HIGH_MAX) return { fault: `a number too large at ${field}` }
   return {
-    type: bytes.readUInt8(4),
-    flags: bytes.readUInt8(5),
-    volume: bytes.readUInt16BE(6),
-    session: bytes.readUInt32BE(8),
-    payloadBytes: bytes.readUInt32BE(12),
-    position: readInteger(bytes, 16),
-    received: readInteger(bytes, 24),
-    seq: readInteger(bytes, 32),
-    offset: readInteger(bytes, 40),
-    term: readInteger(bytes, 48),
-    length: bytes.readUInt32BE(56),
+    type: bytes.readUInt8(at + 4),
+    flags: bytes.readUInt8(at + 5),
+    volume: bytes.readUInt16BE(at + 6),
+    session: bytes.readUInt32BE(at + 8),
+    payloadBytes: bytes.readUInt32BE(at + 12),
+    position: readInteger(bytes, at + 16),
+    received: readInteger(bytes, at + 24),
+    seq: readInteger(bytes, at + 32),
+    offset: readInteger(bytes, at + 40),
+    term: readInteger(bytes, at + 48),
+    length: bytes.readUInt32BE(at + 56),
   }
 }
 
-function writeInteger(bytes: Buffer, value: number, at: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, `${value} fits a frame`)
-  bytes.writeUInt32BE(Math.floor(value / HIGH), at)
-  bytes.writeUInt32BE(value % HIGH, at + 4)
+function putInteger(value: number, into: Buffer, at: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, 'a number fits a frame')
+  into.writeUInt32BE(Math.floor(value / HIGH), at)
+  into.writeUInt32BE(value % HIGH, at + 4)
 }
 
 const readInteger = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at) * HIGH + bytes.readUInt32BE(at + 4)

@@ -25,6 +25,8 @@ export interface WorkerSpec {
   readonly peer: PeerAddress | null
   /** Whom the disks serve, so that a restarted worker serves them again at the same sockets. Kept by the worker. */
   readonly attached: Readonly<Record<VolumeKey, Attachment>>
+  /** Default: tls. The other one is for measurements and tests, on loopback addresses only. */
+  readonly link?: { readonly security: 'tls' | 'plain-loopback' }
   /** How much a resync yields to the guest. */
   readonly resync?: ResyncSettings
   /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */

@@ -45,6 +45,22 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     closeSync(fd)
   })
 
+  test('where the file system cannot zero a range, zeroes are written', async () => {
+    const shared = mkdtempSync('/dev/shm/holdfast-lane-')
+    const path = join(shared, 'disk')
+    const fd = openSync(path, 'w+')
+    const lane = new ChangeLane(native, fd)
+    await expect(lane.zero(0, 4096, false)).rejects.toMatchObject({ code: 'ENOTSUP' })
+    await lane.close()
+    closeSync(fd)
+    const device = await openBlockFile({ path, sizeBytes: 8192, create: true, native })
+    await device.write(0, Buffer.alloc(8192, 7))
+    await device.zero(0, 4096, false)
+    await device.close()
+    expect(readFileSync(path)).toEqual(Buffer.concat([Buffer.alloc(4096), Buffer.alloc(4096, 7)]))
+    rmSync(shared, { recursive: true })
+  })
+
   test('a device is closed after what was asked of it before', async () => {
     const path = join(folder, 'disk')
     const device = await openBlockFile({ path, sizeBytes: 64 << 20, create: true, native })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
@@ -13,11 +13,14 @@ export class FrontBench {
   readonly workerSocket = join(this.folder, 'worker.sock')
   readonly uri = `nbd+unix:///disk?socket=${this.socket}`
   private readonly script = join(this.folder, 'holdfast-front.js')
+  /** As it is installed: to be run by its name. */
+  readonly executable = join(this.folder, 'holdfast-front')
   private readonly fronts: OwnProcess[] = []
 
   constructor() {
     const entryPoints = [join(__dirname, '..', '..', 'plugin', 'nbd-front.ts')]
     buildSync({ entryPoints, bundle: true, platform: 'node', target: 'node20', outfile: this.script, logLevel: 'error' })
+    writeFileSync(this.executable, `#!/bin/sh\nexec ${process.execPath} ${this.script} "$@"\n`, { mode: 0o755 })
   }
 
   launch(...given: readonly string[]): OwnProcess {

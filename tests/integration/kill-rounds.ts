@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../lib/dom0/system-error'
+import { ADDON } from '../contracts/native-addon'
 import { Dice } from '../world/prng'
 import { Gaps, longestPause, resyncRules, SeenResyncs, type Way } from './kill-rounds-figures'
 import { RoundsWriter } from './kill-rounds-writer'
@@ -28,6 +29,8 @@ type Kind = (typeof DECK)[number]
 
 export interface KillRoundsReport {
   readonly rounds: number
+  /** Replicas were changed by the addon, not by plain Node. */
+  readonly hasAddon: boolean
   readonly writes: number
   readonly reads: number
   /** What a guest was told, other than that its write is done. */
@@ -50,6 +53,7 @@ export class KillRounds {
   private readonly seen = new SeenResyncs()
   private readonly lost: string[] = []
   private primary = this.pair.a
+  private readonly hasAddon: boolean
   private deck: Kind[] = []
   private takenOver = 0
   private isOver = false
@@ -60,6 +64,7 @@ export class KillRounds {
     private readonly say: (line: string) => void,
   ) {
     this.dice = new Dice(seed)
+    this.hasAddon = existsSync(ADDON) && this.dice.chance(0.7)
     const writer = (name: string, offset: number, length: number, reconnects: boolean): RoundsWriter =>
       new RoundsWriter({ name, exportName: 'orders', offset, length, seed: this.dice.below(2 ** 31), reconnects })
     this.writers = [
@@ -73,6 +78,7 @@ export class KillRounds {
     let watching = Promise.resolve()
     try {
       this.pair.build('holdfast-front', 'nbd-front.ts')
+      if (this.hasAddon) this.addAddon()
       await this.pair.begin('--front')
       watching = this.watch()
       watching.catch(() => undefined)
@@ -87,6 +93,13 @@ export class KillRounds {
       await this.pair.close()
       await watching
     }
+  }
+
+  /** Where an executable of the same build looks for it. */
+  private addAddon(): void {
+    const folder = join(this.pair.folder, 'lib')
+    mkdirSync(folder)
+    copyFileSync(ADDON, join(folder, 'holdfast-io.node'))
   }
 
   private get secondary(): MirrorSide {
@@ -168,6 +181,7 @@ export class KillRounds {
   private async takeOver(): Promise<void> {
     const { primary, secondary } = this
     await Promise.all([...this.writers.map((writer) => writer.leave()), primary.kill()])
+    await secondary.until('it knows its role', ({ claim }) => claim !== null)
     const { status, err } = await secondary.run('take-over')
     if (status === 0) {
       this.takenOver += 1
@@ -221,7 +235,7 @@ export class KillRounds {
     for (const side of sides) this.check(side)
     const rules = resyncRules(sides)
     return {
-      ...{ rounds: this.rounds, lost: this.lost, rules, takenOver: this.takenOver },
+      ...{ rounds: this.rounds, hasAddon: this.hasAddon, lost: this.lost, rules, takenOver: this.takenOver },
       writes: this.writers.reduce((sum, { acknowledgedAt }) => sum + acknowledgedAt.length, 0),
       reads: this.writers.reduce((sum, { reads }) => sum + reads, 0),
       errors: this.writers.flatMap(({ errors }) => errors),

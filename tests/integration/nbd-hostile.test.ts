@@ -43,9 +43,10 @@ describe('a client that', () => {
   })
 
   test('comes after sixty-four others that are being served is sent away', async () => {
-    await rig.serve()
+    await rig.serve({ handshakeMs: 600_000 })
     const crowd = await Promise.all(Array.from({ length: 64 }, () => rig.guest()))
     await closed(rig.stranger().resume())
+    expect(rig.log.lines[0]).toContain('there are 64 clients')
     expect(rig.served.connections).toBe(64)
     for (const client of crowd) await expectServed(client)
   })

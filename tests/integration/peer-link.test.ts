@@ -23,7 +23,7 @@ const write = (seq: number): PeerFrame => {
   return { type: 'write', seq, volume: 0, offset: seq * 4096, data, term: 4, fua: false }
 }
 
-describe('a link over three addresses', () => {
+describe.each(['tls', 'plain-loopback'] as const)('a link over three addresses, %s', (security) => {
   const log = new QuietLog()
   let primary: Side
   let secondary: Side
@@ -38,6 +38,7 @@ describe('a link over three addresses', () => {
       onHello: () => ({ welcome: WELCOME }),
       events: secondary,
       secret: { pool: POOL, key: KEY },
+      security,
       log,
       ...over,
     })
@@ -52,6 +53,7 @@ describe('a link over three addresses', () => {
       events,
       onRefused: ({ code }) => refusals.push(code),
       secret: { pool: POOL, key },
+      security,
       log,
     })
     endpoints.push(endpoint)
@@ -259,7 +261,8 @@ describe('a link over three addresses', () => {
     expect(secondary.story).toEqual([])
   })
 
-  test('a wrong key is told to the log of both, with the address', async () => {
+  const ofTls = security === 'tls' ? test : undefined
+  ofTls?.('a wrong key is told to the log of both, with the address', async () => {
     const { port } = await listen(await freePort())
     dial(port, Buffer.alloc(32, 0x11))
     await until(
@@ -289,4 +292,39 @@ describe('a link over three addresses', () => {
     const frame = write(seq)
     return frame.type === 'write' ? frame.data : Buffer.alloc(0)
   }
+})
+
+describe('without TLS', () => {
+  const log = new QuietLog()
+  const common = { secret: { pool: POOL, key: KEY }, security: 'plain-loopback', log, events: new Side() } as const
+  test.each(['192.0.2.1', '0.0.0.0', '::', '::ffff:127.0.0.1', 'localhost', '127.0.0.1.example', ''])(
+    'nothing goes to %p, nor is anything heard there',
+    async (address) => {
+      const addresses = ['127.0.0.1', address]
+      const listening = async (): Promise<PeerEndpoint> =>
+        listenPeer({ ...common, addresses, port: 0, onHello: () => ({ welcome: WELCOME }) })
+      await expect(listening()).rejects.toMatchObject({ code: 'EPLAINTEXT' })
+      const dialling = (): PeerEndpoint =>
+        connectPeer({ ...common, addresses, port: 1, hello: HELLO, onRefused: () => undefined })
+      expect(dialling).toThrow('EPLAINTEXT')
+    },
+  )
+  test('nobody else is understood: TLS is garbage to it', async () => {
+    const side = new Side()
+    const endpoint = await listenPeer({
+      ...common,
+      ...{ addresses: ['127.0.0.1'], port: 0, events: side, onHello: () => ({ welcome: WELCOME }) },
+    })
+    const dialled = connectPeer({
+      ...{ ...common, security: 'tls', events: new Side() },
+      ...{ addresses: ['127.0.0.1'], port: endpoint.port, hello: HELLO, onRefused: () => undefined },
+    })
+    await until(
+      () => log.lines.some((line) => line.includes('garbage')) && log.lines.some((line) => line.includes('cannot connect')),
+      () => log.lines,
+    )
+    await dialled.close('test over')
+    await endpoint.close('test over')
+    expect(side.story).toEqual([])
+  })
 })

@@ -1,4 +1,4 @@
-import type { PeerLink, PeerLinkEvents } from '../../lib/ports/peer-link'
+import type { FrameMemory, PeerLink, PeerLinkEvents } from '../../lib/ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../lib/wire/peer'
 
 export const POOL = '3b0c6c2e-5d1c-4f0e-9a37-0c7a3d1f2b10'
@@ -30,9 +30,16 @@ export class Side implements PeerLinkEvents {
     this.link = link
     this.story.push('up')
   }
-  frame(frame: PeerFrame): void {
-    if (frame.type === 'welcome') this.story.push('welcome')
-    else this.frames.push(frame)
+  /** Every second frame's memory is given back at once, so that others are read to where it was. */
+  frame(frame: PeerFrame, _link: PeerLink, memory: FrameMemory | null): void {
+    if (frame.type === 'welcome') {
+      this.story.push('welcome')
+    } else if ('data' in frame && this.frames.length % 2 === 0) {
+      this.frames.push({ ...frame, data: Buffer.from(frame.data) })
+      memory?.giveBack(true)
+    } else {
+      this.frames.push(frame)
+    }
   }
   down(reason: string): void {
     this.link = null

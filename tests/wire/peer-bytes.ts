@@ -1,19 +1,32 @@
+import { Inbox } from '../../lib/wire/nbd/inbox'
 import { PeerDecoder, type PeerFault } from '../../lib/wire/peer-decode'
 import { PEER_PROTOCOL } from '../../lib/wire/peer'
+import { payloadOf, putEnvelope } from '../../lib/wire/peer-encode'
 import type { Envelope, WireFrame } from '../../lib/wire/peer-envelope'
+import { PEER_HEADER_BYTES } from '../../lib/wire/peer-header'
 
 /** Every envelope, up to the first fault, that these pieces hold. */
 export function decoded(chunks: readonly Buffer[]): (Envelope | PeerFault)[] {
-  const decoder = new PeerDecoder()
+  const inbox = new Inbox()
+  const decoder = new PeerDecoder(inbox)
   const all: (Envelope | PeerFault)[] = []
   for (const chunk of chunks) {
-    decoder.feed(chunk)
+    inbox.feed(chunk)
     for (let next = decoder.next(); next !== null; next = decoder.next()) {
       all.push(next)
       if ('fault' in next) return all
     }
   }
   return all
+}
+
+/** As it goes over the wire: header, payload. */
+export function encoded(envelope: Envelope): readonly [Buffer, Buffer] {
+  const payload = payloadOf(envelope.frame)
+  // Not at the beginning, and in memory that was used before.
+  const bytes = Buffer.alloc(3 + PEER_HEADER_BYTES, 0xee)
+  putEnvelope(envelope, payload.length, bytes, 3)
+  return [bytes.subarray(3), payload]
 }
 
 export const envelope = (frame: WireFrame, position: number, resume = false): Envelope => ({

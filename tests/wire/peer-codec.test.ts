@@ -1,10 +1,9 @@
 import { PEER_PROTOCOL } from '../../lib/wire/peer'
-import { encodeEnvelope } from '../../lib/wire/peer-encode'
 import { hex } from './nbd-bytes'
-import { decoded, envelope, EVERY_FRAME } from './peer-bytes'
+import { decoded, encoded, envelope, EVERY_FRAME } from './peer-bytes'
 import { pieces, SEED, seeded } from './seeded'
 
-const STREAM = Buffer.concat(EVERY_FRAME.flatMap((each) => [...encodeEnvelope(each)]))
+const STREAM = Buffer.concat(EVERY_FRAME.flatMap((each) => [...encoded(each)]))
 
 /** A header by hand: type, flags and volume; payload bytes; position; then the rest of what the type uses. */
 const frame = (start: string, payloadBytes: string, position: string, rest: string, payload = ''): Buffer =>
@@ -29,7 +28,7 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
       { type: 'write', seq: 7, volume: 2, offset: 4096, data: Buffer.from('guest data'), term: 3, fua: true },
       1,
     )
-    expect(Buffer.concat(encodeEnvelope(write)).toString('hex')).toBe(WRITE.toString('hex'))
+    expect(Buffer.concat(encoded(write)).toString('hex')).toBe(WRITE.toString('hex'))
     expect(decoded([WRITE])).toEqual([write])
   })
 
@@ -52,12 +51,12 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
       fua: false,
     } as const
     expect(decoded([bytes])).toEqual([envelope(zero, most)])
-    expect(Buffer.concat(encodeEnvelope(envelope(zero, most))).toString('hex')).toBe(bytes.toString('hex'))
+    expect(Buffer.concat(encoded(envelope(zero, most))).toString('hex')).toBe(bytes.toString('hex'))
   })
 
   test('the payload is the very buffer of the frame', () => {
     const data = Buffer.alloc(1 << 20)
-    expect(encodeEnvelope(envelope({ type: 'data', seq: 1, volume: 0, data }, 1))[1]).toBe(data)
+    expect(encoded(envelope({ type: 'data', seq: 1, volume: 0, data }, 1))[1]).toBe(data)
   })
 
   test('every frame comes back, in one piece, at every split, byte by byte and in random pieces', () => {

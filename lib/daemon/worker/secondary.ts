@@ -2,7 +2,7 @@ import type { Claim, StoredClaim } from '../../core/domain/claim'
 import { Secondary as SecondaryRules } from '../../core/mirror/secondary'
 import type { ReplicaRequest } from '../../core/domain/replica-request'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
-import type { PeerLink } from '../../ports/peer-link'
+import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
 import type { WorkerSpec } from '../../wire/worker-api'
 import type { WorkerParts } from './parts'
@@ -79,7 +79,7 @@ export class Secondary {
           this.#link = link
           this.#hold(() => this.#present(link))
         },
-        frame: (frame, link) => this.#frame(frame, link),
+        frame: (frame, link, memory) => this.#frame(frame, link, memory),
         down: () => (this.#link = null),
       },
     })
@@ -150,7 +150,7 @@ export class Secondary {
       if (this.#ready !== ready) return
       const waiting = this.#waiting ?? []
       this.#waiting = null
-      for (const { frame, link } of waiting) this.#handle(frame, link)
+      for (const { frame, link } of waiting) this.#handle(frame, link, null)
     })
   }
 
@@ -174,12 +174,12 @@ export class Secondary {
     this.#hold(() => Promise.all(this.#places.flatMap(({ seat }) => seat?.saveTerm(term) ?? [])))
   }
 
-  #frame(frame: PeerFrame, link: PeerLink): void {
-    if (this.#waiting === null) this.#handle(frame, link)
+  #frame(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void {
+    if (this.#waiting === null) this.#handle(frame, link, memory)
     else this.#waiting.push({ frame, link })
   }
 
-  #handle(frame: PeerFrame, link: PeerLink): void {
+  #handle(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void {
     if (link !== this.#link) return
     switch (frame.type) {
       case 'write':
@@ -188,7 +188,7 @@ export class Secondary {
       case 'read':
       case 'hash':
       case 'mark':
-        this.#perform(frame, link)
+        this.#perform(frame, link, memory)
         break
       case 'hint':
         if (this.rules.judge(frame.term).verdict === 'do') this.#places[frame.volume]?.seat?.hint(frame.hint)
@@ -217,13 +217,15 @@ export class Secondary {
     link.send({ type: 'pong', id })
   }
 
-  #perform(frame: Request, link: PeerLink): void {
+  /** What is not told to be done may still be on its way to the disk: then its memory is not given back. */
+  #perform(frame: Request, link: PeerLink, memory: FrameMemory | null): void {
     const { seq, volume, term } = frame
     const seat = this.#places[volume]?.seat
     if (this.rules.judge(term).verdict !== 'do') link.send({ type: 'done', seq, volume, error: 'TERM' })
     else if (seat == null) link.send({ type: 'done', seq, volume, error: 'EIO' })
     else
       seat.perform(seq, requestOf(frame), (error, data) => {
+        memory?.giveBack(true)
         // Sealed while it was on the disk: an old primary must not hear of it.
         if (this.rules.judge(term).verdict !== 'do') return
         if (data === undefined) link.send({ type: 'done', seq, volume, error })

@@ -2,20 +2,24 @@ import { randomInt } from 'node:crypto'
 import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint } from '../../ports/peer-connect'
 import type { Envelope } from '../../wire/peer-envelope'
+import { BufferPool } from '../buffer-pool'
 import type { PoolSecret } from '../tls-psk'
 import type { PeerConnection } from './connection'
 import { Lane } from './lane'
 import { Link } from './link'
 import { QuietWarnings } from './quiet-warnings'
-import { LINK_TIMES, type LinkTimes } from './times'
+import { IDLE_BYTES_MAX, LINK_TIMES, TRIM_EVERY_MS, type LinkTimes } from './times'
+import { transportOf, type LinkSecurity } from './transport'
 
 export interface ConnectOptions extends PeerDial {
   readonly secret: PoolSecret
+  /** Default: tls. */
+  readonly security?: LinkSecurity
   readonly log: Log
   readonly times?: LinkTimes
 }
 
-/** The primary's side: keeps one connection per address, and one link over them. */
+/** The primary's side: keeps one connection per address, and one link over them. Throws `EPLAINTEXT`; see LinkSecurity. */
 export function connectPeer(options: ConnectOptions): PeerEndpoint {
   const dialer = new PeerDialer(options)
   return {
@@ -30,20 +34,24 @@ export function connectPeer(options: ConnectOptions): PeerEndpoint {
 class PeerDialer {
   private readonly lanes: readonly Lane[]
   private readonly times: LinkTimes
+  private readonly memory = new BufferPool(IDLE_BYTES_MAX)
+  private readonly trimmer: NodeJS.Timeout
   private session = newSession()
   private linkId: number
   private link: Link | null = null
   private closed = false
 
   constructor(private readonly options: ConnectOptions) {
-    const { addresses, port, secret, log } = options
+    const { addresses, port, secret, log, security = 'tls' } = options
     this.times = options.times ?? LINK_TIMES
+    const transport = transportOf(security, secret, addresses)
+    const parts = { transport, times: this.times, memory: this.memory }
     this.linkId = options.hello.linkId
     const warnings = new QuietWarnings(log)
     this.lanes = addresses.map(
       (address, rank) =>
         new Lane({
-          ...{ address, port, rank, secret, warnings, times: this.times },
+          ...{ address, port, rank, warnings, parts },
           hello: () => ({
             ...{ session: this.session, resume: this.link !== null, position: 0, received: 0 },
             frame: { type: 'hello', hello: { ...options.hello, linkId: this.linkId } },
@@ -52,11 +60,13 @@ class PeerDialer {
           onLost: () => this.onLost(),
         }),
     )
+    this.trimmer = setInterval(() => this.memory.trim(), TRIM_EVERY_MS)
     for (const lane of this.lanes) lane.dial()
   }
 
   close(reason: string): void {
     this.closed = true
+    clearInterval(this.trimmer)
     for (const lane of this.lanes) lane.close()
     this.link?.close(reason)
   }
@@ -79,7 +89,7 @@ class PeerDialer {
       if (!isFirst) return
       this.options.log.info('peer link: up', { address: connection.address, linkId: this.linkId })
       this.options.events.up(link)
-      if (!link.isOver) this.options.events.frame(frame, link)
+      if (!link.isOver) this.options.events.frame(frame, link, null)
     } else connection.close(`${frame.type} instead of a welcome`)
   }
 

@@ -1,13 +1,24 @@
 import type { Socket } from 'node:net'
+import { Inbox } from '../../wire/nbd/inbox'
+import type { Memory, Slab } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
 import { PeerDecoder } from '../../wire/peer-decode'
-import { encodeEnvelope } from '../../wire/peer-encode'
 import { codeOf } from '../system-error'
+import { FrameOutbox } from './frame-outbox'
 import type { LinkTimes } from './times'
+import type { Transport } from './transport'
 
 export interface ConnectionListener {
-  envelope(envelope: Envelope, connection: PeerConnection): void
+  /** `memory` holds the frame's data, if it has any; see PeerDecoder. */
+  envelope(envelope: Envelope, connection: PeerConnection, memory: Slab | null): void
   gone(reason: string, connection: PeerConnection): void
+}
+
+/** What the connections of one end have in common. */
+export interface ConnectionParts {
+  readonly transport: Transport
+  readonly times: LinkTimes
+  readonly memory: Memory
 }
 
 /** A socket that is to be closed after its last words is given so long to say them. */
@@ -17,26 +28,34 @@ const LAST_WORDS_MS = 1000
 export class PeerConnection {
   /** Who is told; a connection is handed on from the one that greets to its link. */
   listener: ConnectionListener
-  private readonly decoder = new PeerDecoder()
+  private readonly times: LinkTimes
+  private readonly inbox: Inbox
+  private readonly decoder: PeerDecoder
+  private readonly socket: Socket
+  private readonly outbox: FrameOutbox
   private heard: number
   private answeringSince: number
   private pinged: number | null = null
-  private corked = false
   private closed = false
   private failure = 'closed by the other side'
 
   constructor(
-    private readonly socket: Socket,
+    proven: Socket,
     /** Position of its address in the list of addresses: lower is better. */
     readonly rank: number,
     readonly address: string,
-    private readonly times: LinkTimes,
+    { transport, times, memory }: ConnectionParts,
     listener: ConnectionListener,
   ) {
     this.listener = listener
+    this.times = times
     this.heard = this.answeringSince = performance.now()
+    this.inbox = new Inbox(memory)
+    this.decoder = new PeerDecoder(this.inbox)
+    const socket = transport.read(proven, this.inbox, () => this.arrived())
+    this.socket = socket
+    this.outbox = new FrameOutbox(socket, memory, transport.limits)
     socket.setNoDelay(true)
-    socket.on('data', (chunk: Buffer) => this.understand(chunk))
     socket.on('error', (error) => (this.failure = codeOf(error) || error.message))
     socket.on('end', () => this.close(this.failure))
     socket.on('close', () => this.finish(this.failure))
@@ -52,18 +71,7 @@ export class PeerConnection {
   }
 
   send(envelope: Envelope): void {
-    if (this.closed) return
-    if (!this.corked) {
-      this.corked = true
-      this.socket.cork()
-      process.nextTick(() => {
-        this.corked = false
-        this.socket.uncork()
-      })
-    }
-    const [header, payload] = encodeEnvelope(envelope)
-    this.socket.write(header)
-    if (payload.length > 0) this.socket.write(payload)
+    if (!this.closed) this.outbox.send(envelope)
   }
 
   isAnswering(now: number): boolean {
@@ -92,6 +100,7 @@ export class PeerConnection {
     if (this.closed) return
     const limit = setTimeout(() => this.socket.destroy(), LAST_WORDS_MS)
     this.socket.once('close', () => clearTimeout(limit))
+    this.outbox.close()
     this.socket.destroySoon()
     this.finish(reason)
   }
@@ -105,22 +114,27 @@ export class PeerConnection {
   private finish(reason: string): void {
     if (this.closed) return
     this.closed = true
+    this.outbox.close()
+    this.inbox.close()
     this.listener.gone(reason, this)
   }
 
-  private understand(chunk: Buffer): void {
-    if (this.closed) return
+  private arrived(): void {
+    if (this.closed) {
+      // Nobody is there to understand it; a socket that still says its last words is still read from.
+      this.inbox.skip(this.inbox.length)
+      return
+    }
     const now = performance.now()
     if (!this.isAnswering(now)) this.answeringSince = now
     this.heard = now
     this.pinged = null
-    this.decoder.feed(chunk)
     for (let next = this.decoder.next(); next !== null; next = this.decoder.next()) {
       if ('fault' in next) {
         this.close(`${next.fault}: ${next.reason}`)
         return
       }
-      this.listener.envelope(next, this)
+      this.listener.envelope(next, this, this.decoder.memory)
       if (this.isClosed) return
     }
   }

@@ -1,17 +1,14 @@
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Envelope } from '../../wire/peer-envelope'
 import { codeOf } from '../system-error'
-import { connectTlsPsk, type PoolSecret } from '../tls-psk'
-import { PeerConnection, type ConnectionListener } from './connection'
+import { PeerConnection, type ConnectionListener, type ConnectionParts } from './connection'
 import type { QuietWarnings } from './quiet-warnings'
-import type { LinkTimes } from './times'
 
 export interface LaneOptions {
   readonly address: string
   readonly port: number
   readonly rank: number
-  readonly secret: PoolSecret
-  readonly times: LinkTimes
+  readonly parts: ConnectionParts
   readonly warnings: QuietWarnings
   readonly hello: () => Envelope
   /** The first thing that was said on a connection. */
@@ -22,7 +19,7 @@ export interface LaneOptions {
 
 /** One address of the other side, dialled again and again. */
 export class Lane implements ConnectionListener {
-  private socket: TLSSocket | null = null
+  private socket: Socket | null = null
   private limit: NodeJS.Timeout | null = null
   private again: NodeJS.Timeout | null = null
   private backoffMs: number
@@ -32,7 +29,7 @@ export class Lane implements ConnectionListener {
   private closed = false
 
   constructor(private readonly options: LaneOptions) {
-    this.backoffMs = options.times.backoffMin
+    this.backoffMs = options.parts.times.backoffMin
   }
 
   /** The last attempt found nobody listening. */
@@ -41,18 +38,18 @@ export class Lane implements ConnectionListener {
   }
 
   dial(): void {
-    const { address, port, rank, secret, times, hello } = this.options
-    const socket = connectTlsPsk(address, port, secret)
+    const { address, port, rank, parts, hello } = this.options
+    const proven = (): void => new PeerConnection(socket, rank, address, parts, this).send(hello())
+    const socket = parts.transport.dial(address, port, proven)
     this.failure = 'closed before the welcome'
     this.socket = socket
     this.isWelcome = false
     this.limit = setTimeout(() => {
       this.failure = 'no welcome in time'
       socket.destroy()
-    }, times.attempt)
+    }, parts.times.attempt)
     socket.on('error', (error: Error) => (this.failure = codeOf(error) || error.message))
     socket.once('connect', () => (this.refused = false))
-    socket.once('secureConnect', () => new PeerConnection(socket, rank, address, times, this).send(hello()))
     socket.once('close', () => this.lost())
   }
 
@@ -68,12 +65,12 @@ export class Lane implements ConnectionListener {
   /** The connection belongs to a link, which ends it. */
   welcomed(): void {
     this.isWelcome = true
-    this.backoffMs = this.options.times.backoffMin
+    this.backoffMs = this.options.parts.times.backoffMin
     this.stopLimit()
   }
 
   slowDown(): void {
-    this.backoffMs = this.options.times.backoffMax
+    this.backoffMs = this.options.parts.times.backoffMax
   }
 
   close(): void {
@@ -85,13 +82,13 @@ export class Lane implements ConnectionListener {
 
   private lost(): void {
     const { failure } = this
-    const { address, port, times, warnings, onLost } = this.options
+    const { address, port, parts, warnings, onLost } = this.options
     this.stopLimit()
     if (this.closed) return
     this.refused = failure === 'ECONNREFUSED'
     if (!this.isWelcome) warnings.warn(address, 'peer link: cannot connect', { address, port, error: failure })
     this.again = setTimeout(() => this.dial(), this.backoffMs)
-    this.backoffMs = Math.min(2 * this.backoffMs, times.backoffMax)
+    this.backoffMs = Math.min(2 * this.backoffMs, parts.times.backoffMax)
     onLost()
   }
 

@@ -3,6 +3,7 @@ import type { Log } from '../../ports/log'
 import type { PeerLink, PeerLinkEvents } from '../../ports/peer-link'
 import { isPositioned, type Envelope, type LinkFrame } from '../../wire/peer-envelope'
 import type { PeerFrame } from '../../wire/peer'
+import type { Slab } from '../../wire/nbd/slab'
 import { ReceiveWindow, SendWindow, type Sent } from '../../wire/peer-window'
 import type { ConnectionListener, PeerConnection } from './connection'
 import type { LinkTimes } from './times'
@@ -88,7 +89,7 @@ export class Link implements PeerLink, ConnectionListener {
     this.options.events.down(reason)
   }
 
-  envelope(envelope: Envelope, connection: PeerConnection): void {
+  envelope(envelope: Envelope, connection: PeerConnection, memory: Slab | null): void {
     if (this.over) return
     const { frame, position, received, session } = envelope
     this.heardAt = connection.heardAt
@@ -96,7 +97,7 @@ export class Link implements PeerLink, ConnectionListener {
     else if (!this.sending.confirm(received)) connection.close('it confirms what was never sent')
     else if (frame.type === 'bye') this.end(`the other side ended it: ${frame.reason}`)
     else if (frame.type === 'link-ping') this.tellLink({ type: 'link-ack' }, connection)
-    else if (isPositioned(frame)) this.accept(frame, position, connection)
+    else if (isPositioned(frame)) this.accept(frame, position, connection, memory)
   }
 
   gone(reason: string, connection: PeerConnection): void {
@@ -107,7 +108,7 @@ export class Link implements PeerLink, ConnectionListener {
     this.chooseCarrier(performance.now())
   }
 
-  private accept(frame: PeerFrame, position: number, connection: PeerConnection): void {
+  private accept(frame: PeerFrame, position: number, connection: PeerConnection, memory: Slab | null): void {
     const verdict = this.receiving.accept(position)
     if (verdict === 'gap') {
       this.end(`frame ${position} came after ${this.receiving.received}`)
@@ -116,7 +117,8 @@ export class Link implements PeerLink, ConnectionListener {
     this.unconfirmedIn += 64 + ('data' in frame ? frame.data.length : 0)
     if (this.unconfirmedIn >= CONFIRM_AFTER_BYTES) this.tellLink({ type: 'link-ack' }, connection)
     else this.confirmSoon ??= setTimeout(() => this.confirmNow(), CONFIRM_AFTER_MS)
-    if (verdict === 'deliver') this.options.events.frame(frame, this)
+    if (verdict === 'deliver') this.options.events.frame(frame, this, memory)
+    else memory?.giveBack(true)
   }
 
   private confirmNow(): void {

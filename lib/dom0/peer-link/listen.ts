@@ -1,17 +1,21 @@
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { Server, Socket } from 'node:net'
 import type { Log } from '../../ports/log'
 import type { PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { Hello, Welcome } from '../../wire/peer'
 import type { Envelope, WireFrame } from '../../wire/peer-envelope'
 import { codeOf } from '../system-error'
-import { TLS_PSK, type PoolSecret } from '../tls-psk'
+import { BufferPool } from '../buffer-pool'
+import type { PoolSecret } from '../tls-psk'
 import { PeerConnection, type ConnectionListener } from './connection'
 import { Link } from './link'
 import { QuietWarnings } from './quiet-warnings'
-import { LINK_TIMES, type LinkTimes } from './times'
+import { IDLE_BYTES_MAX, LINK_TIMES, TRIM_EVERY_MS, type LinkTimes } from './times'
+import { transportOf, type LinkSecurity, type Transport } from './transport'
 
 export interface ListenOptions extends PeerListen {
   readonly secret: PoolSecret
+  /** Default: tls. */
+  readonly security?: LinkSecurity
   readonly log: Log
   readonly times?: LinkTimes
 }
@@ -29,7 +33,7 @@ const RETRY_MS = 1000
 
 /**
  * The secondary's side. Resolves when at least one address is listened on; the others are tried until they can be. Rejects with
- * the system's error when none can.
+ * the system's error when none can, or with `EPLAINTEXT`; see LinkSecurity.
  */
 export async function listenPeer(options: ListenOptions): Promise<PeerEndpoint> {
   const listener = new PeerListener(options)
@@ -42,6 +46,9 @@ class PeerListener implements ConnectionListener {
   private readonly limits = new Map<PeerConnection, NodeJS.Timeout>()
   private readonly warnings: QuietWarnings
   private readonly times: LinkTimes
+  private readonly transport: Transport
+  private readonly memory = new BufferPool(IDLE_BYTES_MAX)
+  private readonly trimmer: NodeJS.Timeout
   private current: Current | null = null
   private retry: NodeJS.Timeout | null = null
   private port: number
@@ -51,11 +58,17 @@ class PeerListener implements ConnectionListener {
     this.times = options.times ?? LINK_TIMES
     this.warnings = new QuietWarnings(options.log)
     this.port = options.port
+    const { security = 'tls', secret, addresses } = options
+    this.transport = transportOf(security, secret, addresses)
+    this.trimmer = setInterval(() => this.memory.trim(), TRIM_EVERY_MS)
   }
 
   async start(): Promise<PeerEndpoint> {
     const failures = await this.listenWherePossible()
-    if (this.servers.size === 0) throw failures[0] ?? new Error('no address to listen on')
+    if (this.servers.size === 0) {
+      clearInterval(this.trimmer)
+      throw failures[0] ?? new Error('no address to listen on')
+    }
     return { port: this.port, close: (reason) => this.close(reason) }
   }
 
@@ -79,18 +92,13 @@ class PeerListener implements ConnectionListener {
   }
 
   private async listen(rank: number, address: string): Promise<void> {
-    const { pool, key } = this.options.secret
-    const server = createServer({
-      ...TLS_PSK,
-      handshakeTimeout: this.times.attempt,
-      pskCallback: (_socket, identity) => (identity === pool ? key : null),
+    const server = this.transport.serve({
+      attemptMs: this.times.attempt,
+      accepted: (socket) => this.greet(socket, rank),
+      refused: (from, error) =>
+        this.warnings.warn(from, 'peer link: a connection without the pool key was refused', { from, error }),
     })
     server.maxConnections = CONNECTIONS_MAX
-    server.on('secureConnection', (socket) => this.greet(socket, rank))
-    server.on('tlsClientError', (error, socket) => {
-      const from = socket.remoteAddress ?? 'an unknown address'
-      this.warnings.warn(from, 'peer link: a connection without the pool key was refused', { from, error: error.message })
-    })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ host: address, port: this.port }, () => {
@@ -105,8 +113,9 @@ class PeerListener implements ConnectionListener {
     if (this.closed) server.close()
   }
 
-  private greet(socket: TLSSocket, rank: number): void {
-    const connection = new PeerConnection(socket, rank, socket.remoteAddress ?? 'unknown', this.times, this)
+  private greet(socket: Socket, rank: number): void {
+    const { transport, times, memory } = this
+    const connection = new PeerConnection(socket, rank, socket.remoteAddress ?? 'unknown', { transport, times, memory }, this)
     this.greeting.add(connection)
     this.limits.set(
       connection,
@@ -173,6 +182,7 @@ class PeerListener implements ConnectionListener {
 
   private async close(reason: string): Promise<void> {
     this.closed = true
+    clearInterval(this.trimmer)
     if (this.retry !== null) clearTimeout(this.retry)
     const closing = [...this.servers.values()].map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
     this.current?.link.close(reason)

@@ -1,3 +1,8 @@
+/** Memory that a link keeps for what comes next: some large writes, or many small ones. */
+export const IDLE_BYTES_MAX = 16 * 1024 * 1024
+/** It is let go of when nothing was sent or received for so long. */
+export const TRIM_EVERY_MS = 10_000
+
 /** Milliseconds. Shorter ones find a dead link sooner and mistake a busy host for one. */
 export interface LinkTimes {
   /** How often a link looks at its connections. */

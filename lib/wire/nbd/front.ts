@@ -50,6 +50,11 @@ export class NbdFront {
     return this.relay.unansweredCount
   }
 
+  /** The client knows the size: it is to be served, or left waiting. */
+  get hasPromised(): boolean {
+    return this.promised !== null
+  }
+
   /** The client's part of the negotiation is awaited, nobody else's. */
   get awaitsChoice(): boolean {
     return this.promised !== null && this.chosen === 'nothing'

@@ -76,12 +76,10 @@ export class NbdHandshake {
     private readonly policy: NbdPolicy = { tls: 'off', structured: true },
   ) {}
 
-  /** TLS stands: what was said before it might have been anybody's. */
+  /** TLS stands. Nothing was agreed on before it: all that is refused where it is required. */
   secured(): void {
     assert(this.channel === 'upgrading', 'TLS follows the option that asks for it')
     this.channel = 'secure'
-    this.structured = false
-    this.contextOf = null
   }
 
   /** The next step that the bytes allow, or null when more are needed. After `chosen` and `close` it must not be called. */

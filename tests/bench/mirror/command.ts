@@ -29,6 +29,7 @@ interface MirrorOptions {
   readonly sizeMib?: number
   readonly subjects?: string
   readonly memory: boolean
+  readonly addon: boolean
   readonly seed: number
   readonly patience: number
   readonly lock?: string
@@ -54,6 +55,7 @@ export function registerMirror(program: Command): void {
     .option('--rounds <count>', 'how often each row is measured', wholeNumber)
     .option('--size-mib <count>', 'size of the disk', wholeNumber)
     .option('--subjects <names>', `only these (default: all, with --quick ${QUICK_SUBJECTS})`)
+    .option('--no-addon', 'Holdfast in plain Node, as where the addon could not be built')
     .option('--no-memory', 'leave out what the processes need in memory')
     .option('--seed <number>', 'of offsets and data', wholeNumber, 1)
     .option('--patience <seconds>', 'how long, in all, to wait for a quiet machine and to measure again', countOrNone, 60)
@@ -94,7 +96,7 @@ async function benchMirror(options: MirrorOptions): Promise<Report> {
   }
   try {
     // The bundle lies in dist/bench.
-    const all = allSubjects(keepExecutables(join(__dirname, '..'), executables))
+    const all = allSubjects(keepExecutables(join(__dirname, '..'), executables, options.addon))
     const kinds = subjectsNamed(options.subjects ?? (options.quick === true ? QUICK_SUBJECTS : ''), all)
     for (const name of where === 'both' ? (['tmpfs', 'disk'] as const) : [where]) {
       places.push(await openPlace(name, (2 * kinds.length + 1) * sizeBytes, options.diskFolder))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkerStatus } from '../../../lib/wire/worker-api'
 import { Child, runToEnd } from '../child'
@@ -10,23 +10,25 @@ import type { BenchDisk, Setting, Subject, SubjectKind } from './subject'
 export interface Executables {
   readonly holdfast: string
   readonly witness: string
+  /** Whether the workers find the addon, which does their file I/O where it could be built. */
+  readonly addon: boolean
 }
 
 /** @param built where `npm run build` has left them */
-export function keepExecutables(built: string, folder: string): Executables {
-  const kept = (name: string): string => {
-    const to = join(folder, name)
-    copyFileSync(join(built, 'dom0', name), to)
-    return to
+export function keepExecutables(built: string, folder: string, withAddon: boolean): Executables {
+  for (const name of ['holdfast', 'holdfast-worker', 'holdfast-witness']) {
+    cpSync(join(built, 'dom0', name), join(folder, 'dom0', name))
   }
-  kept('holdfast-worker')
-  return { holdfast: kept('holdfast'), witness: kept('holdfast-witness') }
+  const lib = join(built, 'lib')
+  const addon = withAddon && existsSync(lib)
+  if (addon) cpSync(lib, join(folder, 'lib'), { recursive: true })
+  return { holdfast: join(folder, 'dom0/holdfast'), witness: join(folder, 'dom0/holdfast-witness'), addon }
 }
 
 /** `holdfast mirror serve` on both sides, the link over loopback TCP, and a witness. */
 export const holdfast = (executables: Executables): SubjectKind => ({
   name: 'holdfast',
-  text: 'Holdfast: two stand-alone sides, the link over loopback TCP, and a witness',
+  text: `two stand-alone sides (${executables.addon ? 'with the addon' : 'plain Node'}), the link over loopback TCP, and a witness`,
   part: 'mirror',
   unable: ({ tls }) => (tls ? null : 'workers have no link without TLS'),
   start: async (setting, disk) => {

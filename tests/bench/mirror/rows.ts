@@ -39,6 +39,9 @@ export interface Goals {
 /** At depth 1 a mirrored write takes two hops where the floor's takes one, so not much more than 0.6 of it can be had. */
 export const goalsOf = ({ depth }: Row): Goals => ({ overPeer: depth >= 8 ? 1.5 : 1, overFloor: depth === 1 ? 0.5 : 0.6 })
 
+/** What a worker of one disk may take in memory: idle, and under 32 requests of 1 MiB. */
+export const WORKER_MEMORY_GOALS = { idleBytes: 60e6, loadedBytes: 200e6 }
+
 /** @param names as they were typed, with commas between; empty means all. Throws CannotMeasure. */
 export function rowsNamed(names: string): readonly Row[] {
   const wanted = names.split(',').filter((name) => name !== '')

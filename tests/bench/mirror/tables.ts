@@ -1,5 +1,6 @@
 import { compare, sum, type Comparison, type Figures } from './comparison'
 import type { Block, Report } from './report'
+import { WORKER_MEMORY_GOALS } from './rows'
 import type { Spread } from './statistics'
 
 /** A part of the printed report: words, or a table whose first column is text and whose others are figures. */
@@ -59,14 +60,24 @@ const numbers = (each: Figures): string[] => [
 ]
 
 const memory = ({ memory: use }: Block): Table => ({
-  head: ['memory, MB', 'idle', 'under 32 requests of 1 MiB'],
+  head: ['memory, MB', 'idle', 'goal', 'under 32 requests of 1 MiB', 'goal'],
   rows: Object.entries(use).flatMap(([subject, { idle, loaded }]) => [
-    ...Object.keys(idle).map((process) => [`${subject}, ${process}`, megabytes(idle[process]), megabytes(loaded[process])]),
-    [`${subject}, together`, megabytes(sum(idle)), megabytes(sum(loaded))],
+    ...Object.keys(idle).map((process) => {
+      const [idleBytes = 0, loadedBytes = 0] = [idle[process], loaded[process]]
+      const isWorker = subject === 'holdfast' && ['primary', 'secondary'].includes(process)
+      const { idleBytes: idleGoal, loadedBytes: loadedGoal } = WORKER_MEMORY_GOALS
+      return [
+        `${subject}, ${process}`,
+        ...[megabytes(idleBytes), isWorker ? within(idleBytes, idleGoal) : ''],
+        ...[megabytes(loadedBytes), isWorker ? within(loadedBytes, loadedGoal) : ''],
+      ]
+    }),
+    [`${subject}, together`, megabytes(sum(idle)), '', megabytes(sum(loaded)), ''],
   ]),
 })
 
-const megabytes = (bytes = 0): string => (bytes / 1e6).toFixed(0)
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
+const within = (bytes: number, goal: number): string => `${megabytes(goal)} ${bytes < goal ? 'met' : 'missed'}`
 const verdict = (reached: Spread | null, goal: number): string =>
   reached === null ? '' : `${goal.toFixed(1)} ${reached.median >= goal ? 'met' : 'missed'}`
 

@@ -153,6 +153,13 @@ export class CrashingFiles implements Files {
     return copy
   }
 
+  /** The same in the midst of what the process does. */
+  async stop(tear: Tear): Promise<void> {
+    this.#isDead = true
+    await new Promise((resolve) => setImmediate(resolve))
+    this.restart(tear)
+  }
+
   /** The process ends with the machine, and what it had under way is torn. */
   restart(tear: Tear): void {
     for (const naming of this.#namings) if (tear.isNameKept()) this.#rename(this.#durableNames, naming)

@@ -115,7 +115,7 @@ async function savesAfterKill(files: CrashingFiles, tear: Tear): Promise<void> {
   await replica.save({ term: 9 })
   await replica.saveHot([4])
   await replica.savePages(new Map([[1, page(6)]]))
-  files.restart(tear)
+  await files.stop(tear)
   const found = whole(await reopened(files))
   expect([found.get('hot'), ...dirtyPages(found)]).toEqual(['4', DIRTY[0], '06', DIRTY[2]])
 }
@@ -229,7 +229,7 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
         if (moment.label === 'at the end') expect(found === 'lost').toBe(lost === 'a format without')
       }
       await (await openerIn(files)(VOLUME, false)).save({ term: 9 })
-      files.restart(tear)
+      await files.stop(tear)
       expect(dirtyPages(await reopened(files))).toEqual(DIRTY)
     },
   )

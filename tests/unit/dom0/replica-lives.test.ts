@@ -5,8 +5,6 @@ import { Dice } from '../../world/prng'
 import { CrashingFiles, tearBy } from './crashing-files'
 import { GIB, holdingOf, IMAGE, openerIn, pagePart, pageText, Promised, volumeOf, type Holding } from './replica-rig'
 
-jest.setTimeout(60_000)
-
 /** SEED=n begins with another; each failure prints its own. */
 const FIRST_SEED = Number(process.env['SEED'] ?? 1)
 const SEEDS = Number(process.env['SEEDS'] ?? 150)
@@ -17,6 +15,8 @@ const SUFFIXES = [
   ['.meta.json', '.hot', '.map'],
   ['.meta.2.json', '.hot.2', '.map.2'],
 ]
+
+jest.setTimeout(60_000 + 60 * SEEDS)
 
 /** One replica through several lives of its worker and its machine. */
 class Story {

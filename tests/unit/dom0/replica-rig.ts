@@ -34,7 +34,9 @@ async function imageDevice(files: CrashingFiles, path: string, sizeBytes: number
   size.writeBigUInt64BE(BigInt(sizeBytes))
   if (imageSizeIn(files, path) !== sizeBytes) await file.write(0, size)
   const nothing = (): Promise<void> => Promise.resolve()
-  return { sizeBytes, read: nothing, write: nothing, zero: nothing, flush: () => file.sync(), close: () => file.close() }
+  // Whatever is flushed is written first: a size whose flush had failed would never be.
+  const zero = (): Promise<void> => file.write(0, size)
+  return { sizeBytes, read: nothing, write: nothing, zero, flush: () => file.sync(), close: () => file.close() }
 }
 
 /** What a replica holds, each part as a text that can be compared. */
