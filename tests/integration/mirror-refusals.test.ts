@@ -42,10 +42,10 @@ const sound = (): Record<string, string> => ({
 const argumentsOf = (given: Record<string, string>): string[] =>
   Object.entries(given).flatMap(([option, value]) => (value === '' ? [] : [`--${option}`, ...(value === 'yes' ? [] : [value])]))
 
-/** Everything below the folder but the logs and what the running pair keeps writing. */
+/** Everything below the folder but the logs and what the running pair keeps writing: its folders, and metadata beside its images. */
 const listing = (): string[] =>
   readdirSync(pair.folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => !/\.log$|^(?:a|b|witness)(?:\/|$)/.test(name))
+    .filter((name) => !/\.log$|^(?:a|b|witness)(?:\/|$)|^[ab]\.img\./.test(name))
     .map((name) => {
       const { size, mtimeMs, mode } = statSync(at(name))
       return `${name} ${statSync(at(name)).isDirectory() ? 'folder' : `${size} ${mtimeMs}`} ${mode}`
