@@ -71,7 +71,7 @@ removeStrangers('dist/lab', Object.keys(LAB))
 const present = TARGETS.filter(({ entry }) => existsSync(join(ROOT, entry)))
 const missing = TARGETS.filter((target) => !present.includes(target))
 const results = await Promise.allSettled(present.map(make))
-const withoutNative = buildNative(join(ROOT, 'dist/lib/holdfast-io.node'))
+const withoutNative = buildNative(join(ROOT, 'dist/lib'))
 const failures = results.flatMap((result, index) =>
   result.status === 'rejected' ? [`${present[index].entry}: ${result.reason}`] : [],
 )
@@ -79,6 +79,6 @@ const inputs = results.flatMap((result) => (result.status === 'fulfilled' ? resu
 writeFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENCES.txt'), licenceNotices(ROOT, inputs))
 for (const { entry } of missing) console.error(`not built: ${entry} does not exist`)
 for (const failure of failures) console.error(failure)
-if (withoutNative !== '') console.log(`without the addon, so replicas will be slower: ${withoutNative}`)
+if (withoutNative !== '') console.log(`without the addons, so mirrors will be slower: ${withoutNative}`)
 console.log(`built ${present.length - failures.length} executables of version ${version} in dist`)
 process.exitCode = failures.length + missing.length === 0 ? 0 : 1

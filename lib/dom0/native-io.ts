@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { loadAddon } from './native-addon'
 
 /** A thread that makes the changes of one open file; what it is inside is the addon's. */
 export type NativeLane = object
@@ -21,20 +20,7 @@ export interface NativeIo {
   readNow(fd: number, offset: number, into: Buffer): number
 }
 
-const NAME = 'holdfast-io.node'
-
-/** The addon that was built with the executable; null where it was not built, or does not fit this Node: all works without it. */
-export function loadNativeIo(path = join(__dirname, '..', 'lib', NAME)): NativeIo | null {
-  if (!existsSync(path)) return null
-  const module = { exports: {} }
-  try {
-    process.dlopen(module, path)
-  } catch (error) {
-    if (error instanceof Error) return null
-    throw error
-  }
-  return isNativeIo(module.exports) ? module.exports : null
-}
-
 const CALLS = ['openLane', 'write', 'zero', 'wake', 'collect', 'closeLane', 'readNow']
-const isNativeIo = (exports: object): exports is NativeIo => CALLS.every((call) => call in exports)
+
+/** Null where there is none; see loadAddon. */
+export const loadNativeIo = (folder?: string): NativeIo | null => loadAddon('holdfast-io.node', CALLS, folder) as NativeIo | null

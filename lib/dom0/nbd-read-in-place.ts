@@ -1,28 +1,18 @@
-import { Socket, type OnReadOpts } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Inbox } from '../wire/nbd/inbox'
+import { withOnread } from './socket-onread'
 
-/**
- * Gives the connection of `accepted`, which is paused and has read nothing, to a socket that reads straight to where the inbox
- * has space, and answers that socket. Node can do so (`onread`) only for sockets that are made for it, and the documented ways of
- * making one leave out the accepted. So its handle is moved; where Node keeps none of that name, everything works as well with a
- * buffer and a copy for each piece.
- */
+/** Answers a socket in the place of `accepted`, which is paused and has read nothing: one that reads to where the inbox has space. */
 export function readInPlace(accepted: Socket, inbox: Inbox, arrived: () => void): Socket {
-  const handle: unknown = '_handle' in accepted ? accepted._handle : null
-  if (typeof handle !== 'object' || handle === null) return readByCopy(accepted, inbox, arrived)
-  const onread: OnReadOpts = {
+  const socket = withOnread(accepted, {
     buffer: () => inbox.space(),
     callback: (bytes) => {
       inbox.filled(bytes)
       arrived()
       return true
     },
-  }
-  const options = { handle, onread, allowHalfOpen: false }
-  const socket = new Socket(options)
-  Object.assign(accepted, { _handle: null })
-  accepted.destroy()
-  return socket
+  })
+  return socket ?? readByCopy(accepted, inbox, arrived)
 }
 
 /** For what is no plain socket of the system, as TLS. */

@@ -4,7 +4,7 @@ import { openBlockFile } from '../../lib/dom0/block-file'
 import { loadNativeIo } from '../../lib/dom0/native-io'
 import { openDevice } from '../../lib/dom0/open-device'
 import type { BlockDevice } from '../../lib/ports/block-device'
-import { ADDON, NO_NATIVE } from './native-addon'
+import { ADDONS, NO_NATIVE } from './native-addon'
 import { LoopDevice, NO_LOOPS } from './loop-device'
 import { OtherNbdServer } from './other-nbd-server'
 import { TapdiskServer } from './tapdisk-server'
@@ -32,7 +32,7 @@ const onFile: Keeper = {
 const withLane: Keeper = {
   name: 'a file whose changes go by a lane',
   keep: async (folder, sizeBytes) => {
-    const native = loadNativeIo(ADDON)
+    const native = loadNativeIo(ADDONS)
     if (native === null) throw new Error('the addon was built and cannot be loaded')
     return {
       device: await openBlockFile({ path: join(folder, 'disk'), sizeBytes, create: true, native }),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openBlockFile } from '../../lib/dom0/block-file'
 import { ChangeLane } from '../../lib/dom0/change-lane'
 import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
-import { ADDON, NO_NATIVE } from './native-addon'
+import { ADDONS, NO_NATIVE } from './native-addon'
 
 const withAddon = NO_NATIVE === '' ? describe : describe.skip
 
@@ -13,7 +13,7 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
   let folder = ''
   let native: NativeIo
   beforeAll(() => {
-    const loaded = loadNativeIo(ADDON)
+    const loaded = loadNativeIo(ADDONS)
     if (loaded === null) throw new Error('the addon was built and cannot be loaded')
     native = loaded
   })
@@ -80,7 +80,7 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
   ])('a process ends with a lane %s', (_name, act) => {
     const script = `
       const holder = { exports: {} }
-      process.dlopen(holder, ${JSON.stringify(ADDON)})
+      process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})
       const native = holder.exports
       const lane = native.openLane(require('node:fs').openSync(${JSON.stringify(join(folder, 'x'))}, 'w'), () => {
         native.collect(lane, new Int32Array(8))
@@ -104,7 +104,7 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
   ])('what does not fit is thrown back: %s', (call) => {
     const script = `
       const holder = { exports: {} }
-      process.dlopen(holder, ${JSON.stringify(ADDON)})
+      process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})
       const native = holder.exports
       const lane = native.openLane(2, () => {})
       try { ${call} } catch (error) { console.log(error.message) }`

@@ -5,13 +5,11 @@ import { join } from 'node:path'
 
 const SCRIPT = join(__dirname, '..', '..', 'packaging', 'native.mjs')
 
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-native-'))
-process.once('exit', () => rmSync(folder, { recursive: true }))
+/** The addons, built by the compiler of this machine. */
+export const ADDONS = mkdtempSync(join(tmpdir(), 'holdfast-native-'))
+process.once('exit', () => rmSync(ADDONS, { recursive: true }))
 
-/** The addon, built by the compiler of this machine. */
-export const ADDON = join(folder, 'holdfast-io.node')
+const { stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ADDONS], { encoding: 'utf8' })
 
-const { stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ADDON], { encoding: 'utf8' })
-
-/** Why there is none; empty when there is one. */
-export const NO_NATIVE = existsSync(ADDON) ? '' : `${stdout}${stderr}`.trim()
+/** Why there are none; empty when there are. */
+export const NO_NATIVE = existsSync(join(ADDONS, 'holdfast-tls.node')) ? '' : `${stdout}${stderr}`.trim()

@@ -1,7 +1,9 @@
 import { createServer } from 'node:net'
+import { loadNativeTls } from '../../lib/dom0/native-tls'
 import { connectPeer, listenPeer } from '../../lib/dom0/peer-link'
 import type { PeerEndpoint, PeerListen } from '../../lib/ports/peer-connect'
 import type { PeerFrame } from '../../lib/wire/peer'
+import { ADDONS, NO_NATIVE } from '../contracts/native-addon'
 import { HELLO, KEY, POOL, Side, until, WELCOME } from './peer-sides'
 import { QuietLog } from './quiet-log'
 import { Relay } from './relay'
@@ -23,7 +25,23 @@ const write = (seq: number): PeerFrame => {
   return { type: 'write', seq, volume: 0, offset: seq * 4096, data, term: 4, fua: false }
 }
 
-describe.each(['tls', 'plain-loopback'] as const)('a link over three addresses, %s', (security) => {
+/** Each side's own TLS: the addon's, or (null) Node's. */
+const native = NO_NATIVE === '' ? loadNativeTls(ADDONS) : null
+const KINDS = [
+  { kind: 'without TLS', security: 'plain-loopback' as const, ours: null, theirs: null },
+  { kind: "with Node's TLS", security: 'tls' as const, ours: null, theirs: null },
+  ...(native === null
+    ? []
+    : [
+        { kind: "with the addon's TLS", security: 'tls' as const, ours: native, theirs: native },
+        { kind: "with the addon's TLS on the primary alone", security: 'tls' as const, ours: native, theirs: null },
+        { kind: "with the addon's TLS on the secondary alone", security: 'tls' as const, ours: null, theirs: native },
+      ]),
+]
+
+test('the addon can be loaded where it can be built', () => expect(native === null).toBe(NO_NATIVE !== ''))
+
+describe.each(KINDS)('a link over three addresses, $kind', ({ security, ours, theirs }) => {
   const log = new QuietLog()
   let primary: Side
   let secondary: Side
@@ -39,6 +57,7 @@ describe.each(['tls', 'plain-loopback'] as const)('a link over three addresses, 
       events: secondary,
       secret: { pool: POOL, key: KEY },
       security,
+      native: theirs,
       log,
       ...over,
     })
@@ -54,6 +73,7 @@ describe.each(['tls', 'plain-loopback'] as const)('a link over three addresses, 
       onRefused: ({ code }) => refusals.push(code),
       secret: { pool: POOL, key },
       security,
+      native: ours,
       log,
     })
     endpoints.push(endpoint)

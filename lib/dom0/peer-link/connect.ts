@@ -3,6 +3,7 @@ import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint } from '../../ports/peer-connect'
 import type { Envelope } from '../../wire/peer-envelope'
 import { BufferPool } from '../buffer-pool'
+import type { NativeTls } from '../native-tls'
 import type { PoolSecret } from '../tls-psk'
 import type { PeerConnection } from './connection'
 import { Lane } from './lane'
@@ -15,6 +16,8 @@ export interface ConnectOptions extends PeerDial {
   readonly secret: PoolSecret
   /** Default: tls. */
   readonly security?: LinkSecurity
+  /** Null: Node's TLS. Default: the addon, if there is one. */
+  readonly native?: NativeTls | null
   readonly log: Log
   readonly times?: LinkTimes
 }
@@ -42,9 +45,13 @@ class PeerDialer {
   private closed = false
 
   constructor(private readonly options: ConnectOptions) {
-    const { addresses, port, secret, log, security = 'tls' } = options
+    const { addresses, port, secret, log, security = 'tls', native } = options
     this.times = options.times ?? LINK_TIMES
-    const transport = transportOf(security, secret, addresses)
+    const transport = transportOf(
+      security,
+      { secret, memory: this.memory, ...(native === undefined ? {} : { native }) },
+      addresses,
+    )
     const parts = { transport, times: this.times, memory: this.memory }
     this.linkId = options.hello.linkId
     const warnings = new QuietWarnings(log)

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { Inbox } from '../../wire/nbd/inbox'
 import type { Memory, Slab } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
@@ -6,6 +5,7 @@ import { PeerDecoder } from '../../wire/peer-decode'
 import { codeOf } from '../system-error'
 import { FrameOutbox } from './frame-outbox'
 import type { LinkTimes } from './times'
+import type { OpenPipe, Pipe } from './pipe'
 import type { Transport } from './transport'
 
 export interface ConnectionListener {
@@ -31,7 +31,7 @@ export class PeerConnection {
   private readonly times: LinkTimes
   private readonly inbox: Inbox
   private readonly decoder: PeerDecoder
-  private readonly socket: Socket
+  private readonly pipe: Pipe
   private readonly outbox: FrameOutbox
   private heard: number
   private answeringSince: number
@@ -40,11 +40,11 @@ export class PeerConnection {
   private failure = 'closed by the other side'
 
   constructor(
-    proven: Socket,
+    open: OpenPipe,
     /** Position of its address in the list of addresses: lower is better. */
     readonly rank: number,
     readonly address: string,
-    { transport, times, memory }: ConnectionParts,
+    { times, memory }: ConnectionParts,
     listener: ConnectionListener,
   ) {
     this.listener = listener
@@ -52,9 +52,9 @@ export class PeerConnection {
     this.heard = this.answeringSince = performance.now()
     this.inbox = new Inbox(memory)
     this.decoder = new PeerDecoder(this.inbox)
-    const socket = transport.read(proven, this.inbox, () => this.arrived())
-    this.socket = socket
-    this.outbox = new FrameOutbox(socket, memory, transport.limits)
+    this.pipe = open(this.inbox, () => this.arrived())
+    this.outbox = new FrameOutbox(this.pipe, memory)
+    const { socket } = this.pipe
     socket.setNoDelay(true)
     socket.on('error', (error) => (this.failure = codeOf(error) || error.message))
     socket.on('end', () => this.close(this.failure))
@@ -98,23 +98,24 @@ export class PeerConnection {
   /** Frames sent before still leave, if the other side takes them soon. Not again after the first time. */
   close(reason: string): void {
     if (this.closed) return
-    const limit = setTimeout(() => this.socket.destroy(), LAST_WORDS_MS)
-    this.socket.once('close', () => clearTimeout(limit))
-    this.outbox.close()
-    this.socket.destroySoon()
+    const { socket } = this.pipe
+    const limit = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
+    socket.once('close', () => clearTimeout(limit))
+    this.outbox.close(true)
+    this.pipe.close()
     this.finish(reason)
   }
 
   /** The other side does not answer: no last words. */
   drop(reason: string): void {
-    this.socket.destroy()
+    this.pipe.socket.destroy()
     this.finish(reason)
   }
 
   private finish(reason: string): void {
     if (this.closed) return
     this.closed = true
-    this.outbox.close()
+    this.outbox.close(false)
     this.inbox.close()
     this.listener.gone(reason, this)
   }

@@ -1,22 +1,9 @@
-import type { Socket } from 'node:net'
 import type { Memory } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
 import { payloadOf, putEnvelope } from '../../wire/peer-encode'
 import { PEER_HEADER_BYTES } from '../../wire/peer-header'
+import type { Pipe } from './pipe'
 
-export interface OutboxLimits {
-  /** Bytes: a payload that is not larger is copied behind its header. */
-  readonly copied: number
-  /** Bytes of the memory in which frames that leave together are collected. */
-  readonly sheet: number
-  /** Pieces that the socket is given before it has got rid of others. */
-  readonly atOnce: number
-}
-
-/** For the system: copying so much costs less than naming it as one more piece. */
-export const PLAIN_LIMITS: OutboxLimits = { copied: 8 * 1024, sheet: 64 * 1024, atOnce: Infinity }
-/** For Node's TLS: several pieces at once are joined in fresh memory, so it gets one each turn, and the next ones grow meanwhile. */
-export const TLS_LIMITS: OutboxLimits = { copied: 128 * 1024, sheet: 256 * 1024, atOnce: 1 }
 /** As long as nothing with a payload was sent. */
 const FIRST_SHEET_BYTES = 4 * 1024
 
@@ -42,20 +29,20 @@ export class FrameOutbox {
   private pieces: Piece[] = []
   private sheetBytes = FIRST_SHEET_BYTES
   private scheduled = false
-  private leaving = 0
+  private leavingBytes = 0
   private closed = false
 
   constructor(
-    private readonly socket: Socket,
+    private readonly pipe: Pipe,
     private readonly memory: Memory,
-    private readonly limits: OutboxLimits,
   ) {}
 
   send(envelope: Envelope): void {
     if (this.closed) return
     const payload = payloadOf(envelope.frame)
-    if (payload.length > 0) this.sheetBytes = this.limits.sheet
-    const isCopied = payload.length <= this.limits.copied
+    const { limits } = this.pipe
+    if (payload.length > 0) this.sheetBytes = limits.sheet
+    const isCopied = payload.length <= limits.copied
     const { bytes } = this.room(PEER_HEADER_BYTES + (isCopied ? payload.length : 0))
     putEnvelope(envelope, payload.length, bytes, this.at)
     this.at += PEER_HEADER_BYTES
@@ -67,12 +54,17 @@ export class FrameOutbox {
     this.flushSoon()
   }
 
-  /** Hands over what there is. What the socket does not get rid of is its own affair, and the garbage collector's. */
-  close(): void {
+  /** Hands over what there is, if `say`. What does not leave is left to the garbage collector. */
+  close(say: boolean): void {
     if (this.closed) return
     this.closed = true
     this.cut()
-    for (const { bytes } of this.pieces.splice(0)) this.socket.write(bytes)
+    const pieces = this.pieces.splice(0)
+    if (say && pieces.length > 0)
+      this.pipe.send(
+        pieces.map(({ bytes }) => bytes),
+        () => undefined,
+      )
   }
 
   private flushSoon(): void {
@@ -87,20 +79,31 @@ export class FrameOutbox {
   private flush(): void {
     if (this.closed) return
     this.cut()
-    const room = this.limits.atOnce - this.leaving
-    const pieces = this.pieces.splice(0, room)
-    const last = pieces.at(-1)
-    if (last === undefined) return
-    this.leaving += pieces.length
-    this.socket.cork()
-    for (const piece of pieces) if (piece !== last) this.socket.write(piece.bytes)
-    this.socket.write(last.bytes, () => this.left(pieces))
-    this.socket.uncork()
+    const pieces = this.pieces.splice(0, this.piecesNow())
+    if (pieces.length === 0) return
+    const bytes = bytesOf(pieces)
+    this.leavingBytes += bytes
+    this.pipe.send(
+      pieces.map((piece) => piece.bytes),
+      () => this.left(pieces, bytes),
+    )
   }
 
-  private left(pieces: readonly Piece[]): void {
+  /** How many of them the pipe is to have now. */
+  private piecesNow(): number {
+    let count = 0
+    let ahead = this.leavingBytes
+    for (const { bytes } of this.pieces) {
+      if (ahead >= this.pipe.limits.ahead) break
+      ahead += bytes.length
+      count++
+    }
+    return count
+  }
+
+  private left(pieces: readonly Piece[], bytes: number): void {
     if (this.closed) return
-    this.leaving -= pieces.length
+    this.leavingBytes -= bytes
     for (const { sheet } of pieces) {
       if (sheet === null) continue
       sheet.leaving--
@@ -136,3 +139,5 @@ export class FrameOutbox {
     this.start = this.at
   }
 }
+
+const bytesOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)

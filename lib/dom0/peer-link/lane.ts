@@ -39,8 +39,10 @@ export class Lane implements ConnectionListener {
 
   dial(): void {
     const { address, port, rank, parts, hello } = this.options
-    const proven = (): void => new PeerConnection(socket, rank, address, parts, this).send(hello())
-    const socket = parts.transport.dial(address, port, proven)
+    const socket = parts.transport.dial(address, port, {
+      proven: (open) => new PeerConnection(open, rank, address, parts, this).send(hello()),
+      failed: (why) => (this.failure = why),
+    })
     this.failure = 'closed before the welcome'
     this.socket = socket
     this.isWelcome = false

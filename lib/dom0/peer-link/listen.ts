@@ -1,13 +1,15 @@
-import type { Server, Socket } from 'node:net'
+import type { Server } from 'node:net'
 import type { Log } from '../../ports/log'
 import type { PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { Hello, Welcome } from '../../wire/peer'
 import type { Envelope, WireFrame } from '../../wire/peer-envelope'
 import { codeOf } from '../system-error'
 import { BufferPool } from '../buffer-pool'
+import type { NativeTls } from '../native-tls'
 import type { PoolSecret } from '../tls-psk'
 import { PeerConnection, type ConnectionListener } from './connection'
 import { Link } from './link'
+import type { OpenPipe } from './pipe'
 import { QuietWarnings } from './quiet-warnings'
 import { IDLE_BYTES_MAX, LINK_TIMES, TRIM_EVERY_MS, type LinkTimes } from './times'
 import { transportOf, type LinkSecurity, type Transport } from './transport'
@@ -16,6 +18,8 @@ export interface ListenOptions extends PeerListen {
   readonly secret: PoolSecret
   /** Default: tls. */
   readonly security?: LinkSecurity
+  /** Null: Node's TLS. Default: the addon, if there is one. */
+  readonly native?: NativeTls | null
   readonly log: Log
   readonly times?: LinkTimes
 }
@@ -58,8 +62,12 @@ class PeerListener implements ConnectionListener {
     this.times = options.times ?? LINK_TIMES
     this.warnings = new QuietWarnings(options.log)
     this.port = options.port
-    const { security = 'tls', secret, addresses } = options
-    this.transport = transportOf(security, secret, addresses)
+    const { security = 'tls', secret, addresses, native } = options
+    this.transport = transportOf(
+      security,
+      { secret, memory: this.memory, ...(native === undefined ? {} : { native }) },
+      addresses,
+    )
     this.trimmer = setInterval(() => this.memory.trim(), TRIM_EVERY_MS)
   }
 
@@ -94,7 +102,7 @@ class PeerListener implements ConnectionListener {
   private async listen(rank: number, address: string): Promise<void> {
     const server = this.transport.serve({
       attemptMs: this.times.attempt,
-      accepted: (socket) => this.greet(socket, rank),
+      proven: (open, from) => this.greet(open, from, rank),
       refused: (from, error) =>
         this.warnings.warn(from, 'peer link: a connection without the pool key was refused', { from, error }),
     })
@@ -113,9 +121,9 @@ class PeerListener implements ConnectionListener {
     if (this.closed) server.close()
   }
 
-  private greet(socket: Socket, rank: number): void {
+  private greet(open: OpenPipe, from: string, rank: number): void {
     const { transport, times, memory } = this
-    const connection = new PeerConnection(socket, rank, socket.remoteAddress ?? 'unknown', { transport, times, memory }, this)
+    const connection = new PeerConnection(open, rank, from, { transport, times, memory }, this)
     this.greeting.add(connection)
     this.limits.set(
       connection,

@@ -1,61 +1,103 @@
 import { connect, createServer as createPlainServer, isIP, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import type { Memory } from '../../wire/nbd/slab'
 import { isLoopback } from '../../wire/replica-source'
-import { readByCopy, readInPlace } from '../nbd-read-in-place'
-import type { Inbox } from '../../wire/nbd/inbox'
+import { loadNativeTls, type NativeTls } from '../native-tls'
 import { failure } from '../system-error'
 import { connectTlsPsk, TLS_PSK, type PoolSecret } from '../tls-psk'
-import { PLAIN_LIMITS, TLS_LIMITS, type OutboxLimits } from './frame-outbox'
+import { openNodeTls, openPlain, type OpenPipe } from './pipe'
+import { SealedPipe } from './sealed-pipe'
 
 /** `plain-loopback`: neither encrypted nor authenticated, to measure and to test; refused on any other address. */
 export type LinkSecurity = 'tls' | 'plain-loopback'
 
-/** How the bytes of a connection go to the other side. */
+/** How connections are made. */
 export interface Transport {
-  readonly limits: OutboxLimits
-  /** Not connected yet when it returns. `proven`: the other side belongs to the pool. */
-  dial(address: string, port: number, proven: () => void): Socket
+  /** Not connected yet when it returns. */
+  dial(address: string, port: number, needs: DialNeeds): Socket
   /** Does not listen yet. */
   serve(needs: ServeNeeds): Server
-  /** Puts into the inbox what an accepted or dialled socket reads, and answers the socket to be used from then on. */
-  readonly read: (socket: Socket, inbox: Inbox, arrived: () => void) => Socket
+}
+
+interface DialNeeds {
+  /** The other side belongs to the pool. */
+  readonly proven: (open: OpenPipe) => void
+  /** What the socket's end does not tell. */
+  readonly failed: (why: string) => void
 }
 
 interface ServeNeeds {
+  /** So long a client may take to prove that it belongs to the pool. */
   readonly attemptMs: number
-  /** It has proven that it belongs to the pool. */
-  readonly accepted: (socket: Socket) => void
-  readonly refused: (from: string, reason: string) => void
+  readonly proven: (open: OpenPipe, from: string) => void
+  readonly refused: (from: string, why: string) => void
+}
+
+interface TransportParts {
+  readonly secret: PoolSecret
+  readonly memory: Memory
+  readonly native?: NativeTls | null
 }
 
 /** Throws `EPLAINTEXT` when bytes would leave this host in the clear. */
-export function transportOf(security: LinkSecurity, secret: PoolSecret, addresses: readonly string[]): Transport {
-  if (security === 'tls') return overTls(secret)
+export function transportOf(security: LinkSecurity, parts: TransportParts, addresses: readonly string[]): Transport {
+  if (security === 'tls') {
+    const { native = loadNativeTls() } = parts
+    return native === null ? overNodeTls(parts.secret) : overNativeTls(native, parts)
+  }
   const far = addresses.find((address) => isIP(address) === 0 || !isLoopback(address))
   if (far !== undefined) throw failure('EPLAINTEXT', `without TLS only on a loopback address: ${far}`)
   return PLAIN
 }
 
-const overTls = (secret: PoolSecret): Transport => ({
-  limits: TLS_LIMITS,
-  dial: (address, port, proven) => connectTlsPsk(address, port, secret).once('secureConnect', proven),
-  serve: ({ attemptMs, accepted, refused }) => {
+const overNodeTls = (secret: PoolSecret): Transport => ({
+  dial: (address, port, { proven }) => {
+    const socket = connectTlsPsk(address, port, secret)
+    return socket.once('secureConnect', () => proven(openNodeTls(socket)))
+  },
+  serve: ({ attemptMs, proven, refused }) => {
     const { pool, key } = secret
     const pskCallback = (_socket: unknown, identity: string): Buffer | null => (identity === pool ? key : null)
     const server = createTlsServer({ ...TLS_PSK, handshakeTimeout: attemptMs, pskCallback })
-    server.on('secureConnection', accepted)
-    server.on('tlsClientError', (error, socket) => refused(socket.remoteAddress ?? 'an unknown address', error.message))
+    server.on('secureConnection', (socket) => proven(openNodeTls(socket), remoteOf(socket)))
+    server.on('tlsClientError', (error, socket) => refused(remoteOf(socket), error.message))
     return server
   },
-  read: readByCopy,
+})
+
+const overNativeTls = (native: NativeTls, { secret, memory }: TransportParts): Transport => ({
+  dial: (address, port, { proven, failed }) => {
+    const { socket } = new SealedPipe(null, { native, memory, isServer: false, ...secret, proven, failed })
+    return socket.connect({ host: address, port })
+  },
+  serve: ({ attemptMs, proven, refused }) =>
+    createPlainServer({ pauseOnConnect: true }, (accepted) => {
+      const from = remoteOf(accepted)
+      const limit = setTimeout(() => {
+        refused(from, 'no proof in time')
+        socket.destroy()
+      }, attemptMs)
+      const { socket } = new SealedPipe(accepted, {
+        ...{ native, memory, isServer: true, ...secret },
+        proven: (open) => {
+          clearTimeout(limit)
+          proven(open, from)
+        },
+        failed: (why) => {
+          clearTimeout(limit)
+          refused(from, why)
+        },
+      })
+      socket.once('close', () => clearTimeout(limit))
+    }),
 })
 
 const PLAIN: Transport = {
-  limits: PLAIN_LIMITS,
-  dial: (address, port, proven) => connect({ host: address, port }).once('connect', proven),
-  serve: ({ accepted }) => createPlainServer({ pauseOnConnect: true }, accepted),
-  read: (socket, inbox, arrived) => {
-    if (!socket.isPaused()) return readByCopy(socket, inbox, arrived)
-    return readInPlace(socket, inbox, arrived).resume()
+  dial: (address, port, { proven }) => {
+    const socket = connect({ host: address, port })
+    return socket.once('connect', () => proven(openPlain(socket)))
   },
+  serve: ({ proven }) => createPlainServer({ pauseOnConnect: true }, (socket) => proven(openPlain(socket), remoteOf(socket))),
 }
+
+const remoteOf = ({ remoteAddress = 'an unknown address' }: Socket): string => remoteAddress

@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net'
+import type { Inbox } from '../../wire/nbd/inbox'
+import { readByCopy, readInPlace } from '../nbd-read-in-place'
+
+export interface PipeLimits {
+  /** Bytes: a payload that is not larger is copied behind its header. */
+  readonly copied: number
+  /** Bytes of the memory in which frames that leave together are collected. */
+  readonly sheet: number
+  /** Once the pipe has so many bytes that have not left, it is given no more. */
+  readonly ahead: number
+}
+
+/** For the system: copying so much costs less than naming it as one more piece. */
+export const PLAIN_LIMITS: PipeLimits = { copied: 8 * 1024, sheet: 64 * 1024, ahead: Infinity }
+/** For Node's TLS: several pieces at once are joined in fresh memory, so it gets one each turn, and the next ones grow meanwhile. */
+export const NODE_TLS_LIMITS: PipeLimits = { copied: 128 * 1024, sheet: 256 * 1024, ahead: 1 }
+
+/** The bytes of a connection whose other side has proven that it belongs to the pool. */
+export interface Pipe {
+  readonly limits: PipeLimits
+  /** For its events, and to destroy it. */
+  readonly socket: Socket
+  /** They leave together. `left`: the system has them; not called when it never will. */
+  send(pieces: readonly Buffer[], left: () => void): void
+  /** After what was sent. */
+  close(): void
+}
+
+/** Called once: from then on, what comes is put into the inbox. */
+export type OpenPipe = (inbox: Inbox, arrived: () => void) => Pipe
+
+/** Bytes as they are, or in the care of Node's TLS. */
+export class SocketPipe implements Pipe {
+  constructor(
+    readonly socket: Socket,
+    readonly limits: PipeLimits,
+  ) {}
+
+  send(pieces: readonly Buffer[], left: () => void): void {
+    const { socket } = this
+    const last = pieces.at(-1)
+    if (last === undefined) return
+    socket.cork()
+    for (const piece of pieces) if (piece !== last) socket.write(piece)
+    socket.write(last, (error) => {
+      if (error == null) left()
+    })
+    socket.uncork()
+  }
+
+  close(): void {
+    this.socket.destroySoon()
+  }
+}
+
+export const openPlain =
+  (socket: Socket): OpenPipe =>
+  (inbox, arrived) =>
+    new SocketPipe(
+      socket.isPaused() ? readInPlace(socket, inbox, arrived).resume() : readByCopy(socket, inbox, arrived),
+      PLAIN_LIMITS,
+    )
+
+export const openNodeTls =
+  (socket: Socket): OpenPipe =>
+  (inbox, arrived) =>
+    new SocketPipe(readByCopy(socket, inbox, arrived), NODE_TLS_LIMITS)
