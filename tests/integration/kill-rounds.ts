@@ -1,8 +1,8 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../lib/dom0/system-error'
-import { ADDON } from '../contracts/native-addon'
+import { ADDONS } from '../contracts/native-addon'
 import { Dice } from '../world/prng'
 import { Gaps, longestPause, resyncRules, SeenResyncs, type Way } from './kill-rounds-figures'
 import { RoundsWriter } from './kill-rounds-writer'
@@ -64,7 +64,7 @@ export class KillRounds {
     private readonly say: (line: string) => void,
   ) {
     this.dice = new Dice(seed)
-    this.hasAddon = existsSync(ADDON) && this.dice.chance(0.7)
+    this.hasAddon = existsSync(ADDONS) && this.dice.chance(0.7)
     const writer = (name: string, offset: number, length: number, reconnects: boolean): RoundsWriter =>
       new RoundsWriter({ name, exportName: 'orders', offset, length, seed: this.dice.below(2 ** 31), reconnects })
     this.writers = [
@@ -97,9 +97,7 @@ export class KillRounds {
 
   /** Where an executable of the same build looks for it. */
   private addAddon(): void {
-    const folder = join(this.pair.folder, 'lib')
-    mkdirSync(folder)
-    copyFileSync(ADDON, join(folder, 'holdfast-io.node'))
+    cpSync(ADDONS, join(this.pair.folder, 'lib'), { recursive: true })
   }
 
   private get secondary(): MirrorSide {
