@@ -24,7 +24,7 @@ export interface LinkTimes {
 export const LINK_TIMES: LinkTimes = {
   tick: 25,
   idle: 50,
-  silent: 150,
+  silent: 120,
   downAfter: 1000,
   settle: 1000,
   attempt: 1000,
