@@ -119,6 +119,14 @@ describe('NBD requests, byte by byte', () => {
     expect(events([GO, FLUSH], readOnly).at(-1)).toMatchObject({ kind: 'request' })
   })
 
+  test('a refused write is answered when its payload is over', () => {
+    const past = request('0000 0001', COOKIE, '000000000000ffff 00000004', 'aabbccdd')
+    for (let cut = 28; cut < past.length; cut++) expect(asked(past.subarray(0, cut))).toEqual([])
+    expect(asked(past.subarray(0, 30), past.subarray(30))).toMatchObject([{ kind: 'send' }])
+    expect(errorOf(past)).toBe(answer('0000001c'))
+    expect(asked(past, FLUSH)).toMatchObject([{ kind: 'send' }, { kind: 'request', request: { kind: 'flush' } }])
+  })
+
   test('a client of the oldest dialect cannot flush, until it shows that it can', () => {
     const start = hex('00000003', OPTION, '00000001 00000000')
     const write = request('0000 0001', COOKIE, '0000000000000000 00000001', 'ff')

@@ -34,6 +34,8 @@ export class FrontRequests {
   private begun: (FrontRequest & { readonly payload: Buffer[] }) | null = null
   private missingBytes = 0
   private skipBytes = 0
+  /** Due once its payload is skipped. */
+  private refused: FrontRequestStep | null = null
 
   /** Payload for which room was taken though it is not all here. */
   get begunBytes(): number | null {
@@ -44,6 +46,11 @@ export class FrontRequests {
   next(queue: ByteQueue): FrontRequestStep | null {
     this.skipBytes -= queue.skip(this.skipBytes)
     if (this.skipBytes > 0) return null
+    const { refused } = this
+    if (refused !== null) {
+      this.refused = null
+      return refused
+    }
     if (this.begun === null) return this.begin(queue)
     const request = this.begun
     const piece = this.missingBytes === 0 ? null : queue.take(Math.min(queue.length, this.missingBytes))
@@ -67,8 +74,11 @@ export class FrontRequests {
     const cookieHigh = header.readUInt32BE(8)
     const cookieLow = header.readUInt32BE(12)
     if (heldBytes > PAYLOAD_BYTES_MAX) {
-      if (isWrite) this.skipBytes = heldBytes
-      return { kind: 'refused', reply: replyTo({ cookieHigh, cookieLow }, NBD_ERROR.EINVAL) }
+      const refused: FrontRequestStep = { kind: 'refused', reply: replyTo({ cookieHigh, cookieLow }, NBD_ERROR.EINVAL) }
+      if (!isWrite) return refused
+      this.skipBytes = heldBytes
+      this.refused = refused
+      return this.next(queue)
     }
     this.missingBytes = isWrite ? heldBytes : 0
     this.begun = { cookieHigh, cookieLow, heldBytes, answerBytes: isWrite ? 0 : heldBytes, header, payload: [] }

@@ -58,9 +58,14 @@ const FLAGS: ReadonlyMap<number, number> = new Map([
   [COMMAND.blockStatus, COMMAND_FLAG.fua | COMMAND_FLAG.oneExtent],
 ])
 
-/** Requests of one connection after the negotiation. Payloads of refused writes are skipped, never held. */
+/**
+ * Requests of one connection after the negotiation. The payload of a refused write is skipped, never held, and the refusal told
+ * when it is over: libnbd takes an answer to what it is still sending for a broken server.
+ */
 export class NbdRequests {
   private skipBytes = 0
+  /** Due once its payload is skipped. */
+  private refused: RequestStep | null = null
   /** The header that is looked at lies before its payload, and this one's payload has been announced. */
   private announced = false
 
@@ -71,6 +76,11 @@ export class NbdRequests {
     if (this.skipBytes > 0) {
       this.skipBytes -= inbox.skip(this.skipBytes)
       if (this.skipBytes > 0) return null
+    }
+    const { refused } = this
+    if (refused !== null) {
+      this.refused = null
+      return refused
     }
     if (!inbox.has(HEADER_BYTES)) return null
     const { bytes, at } = inbox
@@ -86,8 +96,11 @@ export class NbdRequests {
     const error = this.objection(command, flags, offset, length)
     if (error !== NBD_ERROR.none || (length === 0 && command !== COMMAND.flush)) {
       inbox.skip(HEADER_BYTES)
-      if (command === COMMAND.write) this.skipBytes = length
-      return { kind: 'answered', to: { cookieHigh, cookieLow }, isRead: command === COMMAND.read, error }
+      const answered: RequestStep = { kind: 'answered', to: { cookieHigh, cookieLow }, isRead: command === COMMAND.read, error }
+      if (command !== COMMAND.write) return answered
+      this.skipBytes = length
+      this.refused = answered
+      return this.next(inbox)
     }
     const fua = (flags & COMMAND_FLAG.fua) !== 0
     if (command === COMMAND.write) {
