@@ -1,30 +1,32 @@
 #!/bin/bash
 # Lays the built product out under a folder, by packaging/install-layout.txt.
-#   packaging/install.sh --root DIR [--node PATH]
+#   packaging/install.sh --root DIR [--node PATH] [--for pool|pair]
 # --root  where "/" of the host is: a mounted root, or / itself
 # --node  the Node that will run on the host (20 or later); default: the one found here
+# --for   pool (default): a host of a pool; pair: a machine without XAPI that runs `holdfast mirror` or the witness
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-root='' node=''
+root='' node='' use=pool
 
 usage() {
-  echo "usage: packaging/install.sh --root DIR [--node PATH]" >&2
+  echo "usage: packaging/install.sh --root DIR [--node PATH] [--for pool|pair]" >&2
   exit 64
 }
 while (($#)); do
   case $1 in
     --root) root=${2:-} ;;
     --node) node=${2:-} ;;
+    --for) use=${2:-} ;;
     *) usage ;;
   esac
   shift
   shift || usage
 done
-[[ -n $root ]] || usage
+[[ -n $root && ($use == pool || $use == pair) ]] || usage
 # A wrapper or a link on the PATH is no use on the host: ask Node itself where it is.
 node=$("${node:-node}" -p process.execPath) || { echo "install: no Node found; name one with --node" >&2; exit 1; }
 
-layout() { grep -v -e '^#' -e '^$' "$here/packaging/install-layout.txt"; }
+layout() { awk -v use="$use" '/^for /{skip = $2 != use; next} /^[^#]/ && !skip' "$here/packaging/install-layout.txt"; }
 
 while read -r _ _ arrow source; do
   [[ $arrow == '<-' && $source != NODE && ! -f $here/$source ]] || continue

@@ -10,9 +10,10 @@ import { installInto } from './installed-host'
 const TOP = join(__dirname, '..', '..')
 /** One line per path of the list, without what files are made from: `0755 /etc/holdfast/`, `link /a -> b`. */
 let LISTED: readonly string[] = []
-const listed = (): string[] =>
+const listed = (use = 'pool'): string[] =>
   readFileSync(join(TOP, 'packaging/install-layout.txt'), 'utf8')
-    .split('\n')
+    .split(/^for /m)
+    .flatMap((part, at) => (at === 0 ? part : part.startsWith(use) ? part.slice(use.length) : '').split('\n'))
     .filter((line) => line !== '' && !line.startsWith('#'))
     .filter((line) => !line.includes(' <? ') || existsSync(join(TOP, line.split(' <? ')[1] ?? '')))
     .map((line) => line.replace(/ <[-?] .*/, ''))
@@ -40,6 +41,16 @@ function installed(folder: string): string[] {
 
 test('what is installed is what is listed', () => {
   expect(installed(root).sort()).toEqual([...LISTED].sort())
+})
+test('a machine of a pair gets the command, the worker and the witness, and nothing of a pool', () => {
+  const pair = mkdtempSync(join(tmpdir(), 'holdfast-install-'))
+  const { status } = spawnSync(join(TOP, 'packaging/install.sh'), ['--root', pair, '--for', 'pair'])
+  expect(status).toBe(0)
+  const files = installed(pair)
+  expect(files.sort()).toEqual(listed('pair').sort())
+  expect(files.filter((line) => /xapi|smapi|holdfastd/.test(line))).toEqual([])
+  expect(files.filter((line) => line.includes('holdfast-mirror@.service'))).toHaveLength(1)
+  rmSync(pair, { recursive: true })
 })
 test('a second installation over the first changes nothing', () => {
   installInto(root)
@@ -85,6 +96,7 @@ test('installing needs a root and something built', () => {
   const run = (...args: string[]) => spawnSync(join(TOP, 'packaging/install.sh'), args, { encoding: 'utf8' })
   expect(run().status).toBe(64)
   expect(run('--root').status).toBe(64)
+  expect(run('--root', root, '--for', 'fun').status).toBe(64)
   expect(run('--frobnicate', 'x').status).toBe(64)
   expect(run('--root', root, '--node', '/nonexistent/node')).toMatchObject({
     status: 1,
