@@ -6,6 +6,7 @@ import type { ReplicaSource } from '../wire/replica-source'
 import type { WorkerVolume } from '../wire/worker-api'
 import { openDevice } from './open-device'
 import { systemFiles, type Files } from './replica-files'
+import { makeFolderOnDisk } from './replica-folder'
 import { imageSize, type ImageSize } from './replica-image'
 import { replicaMetadata, type MetadataStore } from './replica-metadata'
 import { KeptReplica } from './replica-kept'
@@ -30,7 +31,13 @@ export const replicaOpener =
   (volume, create) =>
     new Opening(parts, volume).open(create)
 
-export const openReplica: OpenReplica = replicaOpener({ files: systemFiles, imageSize, openDevice })
+const opener = replicaOpener({ files: systemFiles, imageSize, openDevice })
+
+export const openReplica: OpenReplica = async (volume, create) => {
+  // The folders of an SR are Holdfast's own; those of a place that somebody named are not.
+  if (create && volume.source === undefined) await makeFolderOnDisk(volume.path)
+  return opener(volume, create)
+}
 
 class Opening {
   private readonly source: ReplicaSource

@@ -30,7 +30,7 @@ export class Catalogue {
     this.#stores.set(sr, store)
     for (const record of await store.load()) this.#merge(record)
     // What peers told while the folder was not attached yet.
-    for (const record of this.#records.values()) if (record.sr === sr) await this.#store(record)
+    await this.giveBack(sr)
     await Promise.all(this.#peers().map((host) => this.reconcile(host)))
   }
 
@@ -111,6 +111,11 @@ export class Catalogue {
       // The record lives on in memory and at the peers, which give it back to a repaired disk.
       this.parts.log.warn('catalogue record not written', { volume: record.key, error: String(error) })
     }
+  }
+
+  /** A disk that was replaced lacks the records of its SR. */
+  async giveBack(sr: SrUuid): Promise<void> {
+    for (const record of this.#records.values()) if (record.sr === sr) await this.#store(record)
   }
 
   async #push(list: readonly VolumeRecord[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
+import type { VolumeRecord } from '../../core/domain/volume'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
@@ -23,6 +24,7 @@ const LOOKS_BEFORE_PAIRING = 3
 /** Once a second, back to what the catalogue wants: workers run, pairs are connected, what came back is adopted. */
 export class Upkeep {
   readonly #unpaired = new Map<VmUuid, number>()
+  readonly #failed = new Set<VolumeKey>()
   #busy = false
 
   constructor(private readonly needs: UpkeepNeeds) {}
@@ -52,8 +54,19 @@ export class Upkeep {
       return
     }
     const status = await fleet.status(vm)
+    for (const { sr } of this.#repaired(records, status)) await catalogue.giveBack(sr)
     const peer = [...homes].find((host) => host !== parts.host)
     if (status?.role === 'primary' && peer !== undefined) await this.#pair(vm, status, peer)
+  }
+
+  /** Those whose replica on this host had failed when it was last looked at, and has not now. */
+  #repaired(records: readonly VolumeRecord[], status: WorkerStatus | null): VolumeRecord[] {
+    const replicas = new Map(status?.volumes.map(({ key, localReplica }) => [key, localReplica]))
+    return records.filter(({ key }) => {
+      if (replicas.get(key) === 'failed') this.#failed.add(key)
+      else if (replicas.has(key)) return this.#failed.delete(key)
+      return false
+    })
   }
 
   async #pair(vm: VmUuid, status: WorkerStatus, peer: HostUuid): Promise<void> {
