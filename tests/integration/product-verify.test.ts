@@ -1,6 +1,8 @@
-/** What nobody sees by itself is found and mended; a copy is a task of XAPI; a disk that is silent is not waited for. */
+/** What nobody sees by itself is found and mended; a copy is a task of XAPI; a disk that is silent or gone is not waited for. */
+import { mkdirSync, rmSync } from 'node:fs'
 import type { Fault } from '../../lib/lab/faults/fault'
 import { makeVm, until } from '../../lib/lab/demo/stage'
+import { labPaths } from '../../lib/lab/rack/paths'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { VerifyReport } from '../../lib/wire/daemon-api'
 import { ProductLab } from './product-lab'
@@ -53,6 +55,18 @@ async function resyncTasks(): Promise<{ status: string; progress: number }[]> {
     }))
 }
 
+const onlyOn = (host: string): Promise<void> =>
+  until('the operator reads that one copy is left', LIMIT_MS, async () => {
+    const { disks } = await product.vmStatus('h2', orders.vmUuid)
+    return disks.every(({ upToDate }) => upToDate.join() === host)
+  })
+
+async function guestSawNoError(): Promise<void> {
+  const { stdout } = await product.lab.exec('h1', ['sh', '-c', 'cat /run/xen-lab/*/console.log'])
+  expect(stdout).toContain('holdfast-guest: ready')
+  expect(stdout).not.toMatch(/I\/O error|EXT4-fs|remount/i)
+}
+
 test('the first copy is a task of XAPI that ends in success', async () => {
   await product.plugin('h1', 'protect', { vm: orders.vmUuid, level: 'redirect' })
   await until('a task shows the copy', LIMIT_MS, async () => (await resyncTasks()).length > 0)
@@ -86,14 +100,9 @@ describe('a disk that does not answer', () => {
 
   test('is given up for the copy on the other host, and the guest sees no error', async () => {
     await product.lab.fault(fault)
-    await until('the operator reads that one copy is left', LIMIT_MS, async () => {
-      const { disks } = await product.vmStatus('h2', orders.vmUuid)
-      return disks.every(({ upToDate }) => upToDate.join() === 'h2')
-    })
+    await onlyOn('h2')
     await product.moreWritten()
-    const { stdout } = await product.lab.exec('h1', ['sh', '-c', 'cat /run/xen-lab/*/console.log'])
-    expect(stdout).toContain('holdfast-guest: ready')
-    expect(stdout).not.toMatch(/I\/O error|EXT4-fs|remount/i)
+    await guestSawNoError()
     const { entries } = await product.operator('h1', 'timeline', orders.vmUuid)
     expect(entries.find(({ act }) => act === 'replica-failed')).toMatchObject({ evidence: { error: 'ETIMEDOUT' } })
   })
@@ -104,6 +113,33 @@ describe('a disk that does not answer', () => {
     expect(await rulesOf('resync-started')).toEqual(['peer-is-new', 'i-tracked-peer'])
     await product.moreWritten()
     expect(await verify('h2')).toMatchObject({ disks: [{ verify: { differingBytes: 0, state: 'done' } }] })
+  })
+})
+
+describe('a disk that is gone', () => {
+  const fault: Fault = { kind: 'disk', host: 'h1', volume: null, ops: 'both', error: 'EIO' }
+
+  test('costs the guest nothing', async () => {
+    await product.lab.fault(fault)
+    await onlyOn('h2')
+    await product.moreWritten()
+    await guestSawNoError()
+  })
+
+  test('and the empty one in its place gets everything while the guest writes', async () => {
+    const { disk } = labPaths(product.lab.dir).host('h1')
+    rmSync(disk, { recursive: true })
+    mkdirSync(disk)
+    await product.lab.undo(fault)
+    expect(await product.redundant('h1', orders.vmUuid)).toMatchObject({ residentOn: 'h1', holder: 'h1', term: 1 })
+    expect(await rulesOf('resync-started')).toEqual(['peer-is-new', 'i-tracked-peer', 'peer-is-new'])
+    const records = ['sh', '-c', 'cat /srv/holdfast/catalogue/*.json']
+    await until('it has its records again', LIMIT_MS, async () =>
+      (await product.lab.exec('h1', records)).stdout.includes(orders.vmUuid),
+    )
+    await product.moreWritten()
+    expect(await verify('h1')).toMatchObject({ disks: [{ verify: { differingBytes: 0, state: 'done' } }] })
+    await guestSawNoError()
     await product.stopWriting()
     expect(await product.verified()).toMatchObject({ missing: [], different: [] })
   })
