@@ -26,6 +26,7 @@ export function startTls(
   const server = createServer(serverOptions(tls), (client) => {
     // Left to us, so that the reason is told: a client with TLS 1.3 believes that it is in already.
     if ('pskOf' in tls || client.authorized) secure(client)
+    else if (client.getPeerX509Certificate() === undefined) refused('it showed no certificate')
     else refused(`its certificate: ${String(client.authorizationError)}`)
   })
   server.on('tlsClientError', (error) => refused(error.message))

@@ -45,14 +45,25 @@ function read(text: string): ReplicaSource {
 
 /** A path that contains a colon needs the URI. */
 function unixShort(rest: string): NbdSource {
+  withoutParameters(rest)
   const colon = rest.indexOf(':')
   const [path, name] = colon < 0 ? [rest, ''] : [rest.slice(0, colon), rest.slice(colon + 1)]
   return { kind: 'nbd', address: unixAddress(path), exportName: exportName(name) }
 }
 
 function tcpShort(rest: string): NbdSource {
+  withoutParameters(rest)
   const parts = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)(?::(.*))?$/.exec(rest)
   if (parts === null) throw new Unreadable('It has no port.', 'Write nbd:tcp:host:port, an IPv6 address in brackets.')
   const [, host = '', port = '', name = ''] = parts
   return reachableSafely({ kind: 'nbd', address: tcpAddress(host, port), exportName: exportName(name) })
+}
+
+/** Taken as part of a name they would be ignored without a word. */
+function withoutParameters(rest: string): void {
+  if (rest.includes('?'))
+    throw new Unreadable(
+      'A question mark and what follows it belong to an NBD URI.',
+      'Write nbd+unix:///name?socket=/path&... or nbd://host:port/name?...; %3F where it is part of a name.',
+    )
 }

@@ -40,10 +40,15 @@ export const timelineText = (
   terminal: Terminal,
 ): string => (entries.length === 0 ? 'Nothing has happened.\n' : entries.map((each) => entryText(each, names, terminal)).join(''))
 
+/** A tenth of a millisecond is more than anybody can use. */
+const factText = (value: unknown): string => (typeof value === 'number' ? String(Math.round(value * 10) / 10) : String(value))
+
 function entryText(entry: TimelineEntry, names: ReadonlyMap<string, string>, terminal: Terminal): string {
   const nameOf = (uuid: string): string => names.get(uuid) ?? uuid
   const who = [nameOf(entry.host), ...(entry.vm === null ? [] : [nameOf(entry.vm)])].join('  ')
-  const evidence = Object.entries(entry.evidence).map(([name, value]) => `${name}=${String(value)}`)
+  const evidence = Object.entries(entry.evidence)
+    .filter(([, value]) => value !== '' && value !== null)
+    .map(([name, value]) => `${name}=${nameOf(factText(value))}`)
   const because = [`rule ${entry.rule}`, ...evidence].join(', ')
   return `${entry.at}  ${who}  ${paint(terminal, 'bold', entry.act)}\n${filled(entry.text, '    ')}${filled(`(${because})`, '    ')}`
 }

@@ -33,7 +33,7 @@ test('seed 11: the local replica fails under writes: the peer serves; repaired, 
   await Promise.all(writers.map((writer) => writer.stop()))
   for (const writer of writers) writer.check(readFileSync(pair.a.image))
   pair.expectSameBytes()
-  const local = pair.a.acts('resync-started').filter(({ evidence }) => evidence['replica'] === pair.a.uuid)
+  const local = pair.a.acts('resync-started').filter(({ evidence }) => evidence['host'] === pair.a.uuid)
   expect(local.map(({ rule }) => rule)).toContain('i-tracked-peer')
   expect(local.map(({ rule }) => rule)).not.toContain('peer-is-new')
 })

@@ -52,6 +52,8 @@ describe('a replica as text', () => {
     ['file:/srv/\ud800', /control character/, /Rename/],
     [`file:/${'é'.repeat(2048)}`, /longer than 4095 bytes/, /shorter/],
     [`nbd:unix:/${'d'.repeat(107)}`, /longer than 107 bytes/, /shorter/],
+    ['nbd:unix:/run/d.sock:d?dialect=tapdisk', /question mark/, /nbd\+unix:\/\/\/name\?socket/],
+    ['nbd:tcp:localhost:1:d?write-through=yes', /question mark/, /nbd:\/\/host/],
     ['nbd:unix:', /does not begin with a slash/, /whole path/],
     ['nbd:tcp:localhost', /no port/, /host:port/],
     ['nbd:tcp:localhost:', /"" is no port/, /1 to 65535/],

@@ -249,7 +249,7 @@ export class Primary {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
     const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
     const histories = disk === undefined ? {} : historiesOf(disk)
-    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, replica: host, error, ...histories })
+    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, host, error, ...histories })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {
