@@ -127,12 +127,21 @@ export class Standing {
   /** Two members are equal again in every block. */
   compared(): void {
     for (const side of SIDES) {
-      const { presence, generations } = this.replicas[side]
-      if (presence === null) continue
       // A crash between the claim that lists both and this mark leaves one that believes it is alone.
-      if (generations.bitmap === '') this.#mark(side, { bits: 'none' })
-      else this.#mark(side, { generations: inStep(generations), bits: 'none' }, () => this.needs.joined())
+      if (this.replicas[side].generations.bitmap !== '') this.#leaveAlone(side)
+      else if (this.replicas[side].presence !== null) this.#mark(side, { bits: 'none' })
     }
+  }
+
+  /** Whatever was asked before the last `joined` is on stable storage on both. */
+  settled(): void {
+    if (SIDES.every((side) => this.replicas[side].state === 'member' && this.replicas[side].dirty.count === 0)) this.compared()
+  }
+
+  /** Its notes still cover what was asked of it alone and is not settled: they are left until it is. */
+  #leaveAlone(side: Side): void {
+    const { presence, generations } = this.replicas[side]
+    if (presence !== null) this.#mark(side, { generations: inStep(generations), bits: 'keep' }, () => this.needs.joined())
   }
 
   /** Back to a known clean state: admits, begins resyncs, parts histories, proposes. */
@@ -182,7 +191,15 @@ export class Standing {
       this.#refuse(side, 'claim-lists-inconsistent')
       return
     }
+    if (!presence.cacheKept && this.#mayHaveKeptMore(other)) return
     this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
+  }
+
+  /** The claim lists it, too, and its machine has not lost what it had cached, or may not have. */
+  #mayHaveKeptMore({ state, presence, history, lastError }: Replica): boolean {
+    if (state !== 'out') return false
+    if (presence === null) return this.#patient && lastError === ''
+    return presence.cacheKept && history.state !== 'inconsistent'
   }
 
   #considerAbsent(side: Side): void {
@@ -253,13 +270,9 @@ export class Standing {
     const source = otherSide(side)
     this.replicas[side].become('member')
     this.#note(side, 'replica-joined-claim', 'resync-complete', '')
-    if (this.replicas[source].presence === null) return
-    if (this.replicas[side].dirty.count > 0) {
-      // The source failed and came back meanwhile: what it noted is compared before it is forgotten.
-      this.needs.resyncBegins(side)
-      return
-    }
-    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
+    // When the source failed and came back meanwhile, what it noted is compared first.
+    if (this.replicas[side].dirty.count > 0) this.needs.resyncBegins(side)
+    else this.#leaveAlone(source)
   }
 
   #mark(side: Side, mark: Mark, then: () => void = () => undefined): void {

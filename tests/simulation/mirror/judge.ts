@@ -73,9 +73,6 @@ export class Judge {
     // What the one before has seen and was never told to be there died with it.
     if (!this.#endedWell) this.#collapse('acknowledged')
     this.#endedWell = false
-    // Elsewhere nothing was lost with the power, and what was acknowledged is there.
-    if (this.#lostPower !== null) this.#collapse(this.#lostPower === host || this.#isImpaired(host) ? 'flushed' : 'acknowledged')
-    this.#lostPower = null
     this.#guest = { number, host }
     this.#owesError = false
   }
@@ -207,7 +204,10 @@ export class Judge {
   }
 
   /** The product says that this replica is as good as the other one. */
-  isBack(host: HostName): void {
+  isBack(host: HostName, rule: string): void {
+    // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.
+    if (this.#lostPower === host && (rule === 'opened' || rule === 'only-copy')) this.#collapse('flushed')
+    this.#lostPower = null
     this.#impaired[host] = 'no'
   }
 
