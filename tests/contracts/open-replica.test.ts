@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../lib/core/domain/ids'
@@ -105,8 +115,7 @@ describe('opening a replica', () => {
   })
 
   test('of format 1: nothing is known of its blocks, and it is of format 2 from the first save on', async () => {
-    truncateSync(emptyImage(folder, 8 * MIB), 8 * MIB)
-    volume = { ...volume, path: join(folder, 'image') }
+    volume = { ...volume, path: emptyImage(folder, 8 * MIB) }
     for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, FORMAT_1)
     for (const times of [1, 2]) {
       const found = await reopen(times === 1)
@@ -139,6 +148,8 @@ describe('opening a replica', () => {
       await made.saveHot([1])
       await made.close()
       open = null
+      // Whatever somebody left there.
+      if (reached > 8 * MIB) appendFileSync(volume.path, 'rest')
       truncateSync(volume.path, reached)
       const grown = await reopen(false, { ...volume, sizeBytes: 12 * MIB })
       expect(grown.tracking).toEqual({ hot: [1], pages: new Map() })

@@ -205,6 +205,8 @@ export class KillRounds {
     const socket = writer.options.reconnects ? join(primary.folder, 'disk.sock') : primary.socket
     await eventually(`${socket} is there`, () => Promise.resolve(existsSync(socket) ? true : null))
     await writer.open(socket)
+    // A client that cannot connect the first time gives up.
+    await writer.more(1)
   }
 
   private check(side: MirrorSide): void {

@@ -17,7 +17,7 @@ describe('memory of an export', () => {
   afterAll(() => rig.close())
 
   /** The request, once the disk is asked. */
-  const asked = async (type: 0 | 1, data?: Buffer): Promise<DiskRequest> => {
+  const asked = async (type: 0 | 1, data?: Buffer<ArrayBuffer>): Promise<DiskRequest> => {
     client.send(type, 0, LENGTH, data)
     await until(
       () => disk.held.length === 1,

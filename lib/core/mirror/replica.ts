@@ -72,3 +72,9 @@ export class Replica {
     return this.#state === 'member' || this.#state === 'joining' || this.#state === 'out'
   }
 }
+
+/** Whether the claim should list it: it has every write, or will have had it by then. `patient`: one never met is waited for. */
+export function isWished({ state, lastIncarnation, lastError, presence }: Replica, patient: boolean): boolean {
+  const awaited = patient && lastIncarnation === '' && lastError === '' && presence === null
+  return state === 'member' || state === 'joining' || (state === 'out' && awaited)
+}

@@ -10,7 +10,7 @@ import type { Members, Side } from './events'
 import { otherSide, SIDES } from './events'
 import { compareHistories, STRATEGIES } from './handshake'
 import { announced, inStep, isAnnounced, parted, unmirrored } from './lineage'
-import { Replica } from './replica'
+import { isWished, Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
 export class Standing {
@@ -295,12 +295,8 @@ export class Standing {
    */
   #propose(): void {
     if (this.reader === undefined) return
-    const wished = (side: Side): boolean => {
-      const { state, lastIncarnation, lastError, presence } = this.replicas[side]
-      const awaited = this.#patient && lastIncarnation === '' && lastError === '' && presence === null
-      return state === 'member' || state === 'joining' || (state === 'out' && awaited)
-    }
-    const members = { local: wished('local'), peer: wished('peer') }
+    const { local, peer } = this.replicas
+    const members = { local: isWished(local, this.#patient), peer: isWished(peer, this.#patient) }
     const reference = this.#proposed
     if (members.local === reference.local && members.peer === reference.peer) return
     this.#proposed = members

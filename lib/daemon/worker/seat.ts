@@ -279,6 +279,12 @@ export class Seat {
   }
 }
 
-/** By shape, not by class: errors of the system may come from another realm. */
-export const errorCode = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+/** By shape, not by class: errors of the system may come from another realm. One without a system's code is a bug, and goes up. */
+export function errorCode(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && isSystems(error.code))
+    return error.code
+  throw error
+}
+
+/** Node's own complaints about how it is called begin with ERR_. */
+const isSystems = (code: string): boolean => !code.startsWith('ERR_')

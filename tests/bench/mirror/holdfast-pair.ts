@@ -30,7 +30,7 @@ export const holdfast = (executables: Executables): SubjectKind => ({
   name: 'holdfast',
   text: `two stand-alone sides (${executables.addon ? 'with the addon' : 'plain Node'}), the link over loopback TCP, and a witness`,
   part: 'mirror',
-  unable: ({ tls }) => (tls ? null : 'workers have no link without TLS'),
+  unable: () => null,
   start: async (setting, disk) => {
     const pair = new Pair(executables, setting, disk)
     try {

@@ -203,7 +203,7 @@ export class Worker {
 
   #takeOverFrom(standby: Standby): void {
     this.world.probe('takeover: tried')
-    let over = false
+    const attempt = { over: false }
     const takeOver = new TakeOver(this, standby, {
       taken: (stored, leaseFromMs) => {
         if (this.role !== standby || this.#changing) return
@@ -212,11 +212,11 @@ export class Worker {
         standby.stop(() => this.world.schedule.to(this.life, () => this.#become(stored, leaseFromMs)))
       },
       given: (why) => {
-        over = true
+        attempt.over = true
         this.say(() => `no takeover: ${why}`)
         this.#takeOver = null
       },
     })
-    if (!over) this.#takeOver = takeOver
+    if (!attempt.over) this.#takeOver = takeOver
   }
 }

@@ -3,6 +3,7 @@ import type { GuestRequest, ReplicaRequest } from '../../../lib/core/domain/repl
 import type { MirrorEffect, MirrorEvent, Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
 import type { LinkEnd } from '../../world/link'
+import { describe } from './describe-request'
 import { Holding } from './holding'
 import type { Host, Worker } from './host'
 import { LocalReplica } from './local-replica'
@@ -299,11 +300,4 @@ export class Primary {
         throw new Error(`a secondary sent ${message.type}`)
     }
   }
-}
-
-export function describe(request: ReplicaRequest): string {
-  if (request.kind === 'mark') return `mark ${JSON.stringify(request.mark)}`
-  if (request.kind === 'flush') return 'flush'
-  const at = `${request.kind} ${request.offset / 4096}+${Math.ceil(request.length / 4096)}`
-  return (request.kind === 'write' || request.kind === 'zero') && request.fua ? `${at} fua` : at
 }

@@ -100,11 +100,12 @@ function findCorruption(world: World): void {
     world.judge.verdict = null
     world.judge.copies.verifying = true
     primary.verify(repair)
-    wait(world, 'verifies', () => world.judge.verdict !== null)
+    const verdict = (): string | null => world.judge.verdict
+    wait(world, 'verifies', () => verdict() !== null)
     const found = world.judge.found.map(({ first, last }) => `${first}-${last}`).join()
     const wanted = repair ? `${block}-${block}` : ''
-    if (world.judge.verdict !== '' || found !== wanted)
-      throw new Broken('verify', `found ${found} (${world.judge.verdict ?? ''}), differing was ${wanted}`)
+    if (verdict() !== '' || found !== wanted)
+      throw new Broken('verify', `found ${found} (${verdict() ?? 'no verdict'}), differing was ${wanted}`)
   }
   world.judge.replicasAreEqual()
 }

@@ -1,9 +1,9 @@
-import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
-import { DIGEST_BYTES, type Hint, type Presence, type ReplicaRequest } from '../../../lib/core/domain/replica-request'
+import type { Hint, Presence, ReplicaRequest } from '../../../lib/core/domain/replica-request'
 import { Keeper, type KeeperEffect, type KeeperEvent } from '../../../lib/core/replica/keeper'
-import { bufferOf, CELL_BYTES, cellsOf } from '../../world/cells'
+import { bufferOf, cellsOf } from '../../world/cells'
 import type { Life } from '../../world/schedule'
+import { cellRange, digests } from './cell-range'
 import { must } from './must'
 import type { Noted } from './notes'
 import type { Store } from './store'
@@ -69,8 +69,12 @@ export class Seat {
         dice.fraction() * plan.notesMs,
         () => {
           const { disk, notes } = store
-          if (disk.trouble !== 'none' || disk.hangs) return options.came('EIO')
-          if (notes.noted === null && !options.create) return options.came('ENOENT')
+          const trouble =
+            disk.trouble !== 'none' || disk.hangs ? 'EIO' : notes.noted === null && !options.create ? 'ENOENT' : null
+          if (trouble !== null) {
+            options.came(trouble)
+            return
+          }
           if (notes.noted === null) store.make()
           const noted = must(notes.noted, 'a replica was made')
           const unsettled = notes.trackingLost || noted.hot.length > 0
@@ -254,7 +258,7 @@ export class Seat {
         if (cells === undefined) performed(error)
         else performed('', request.kind === 'read' ? bufferOf(cells) : digests(cells))
       })
-    } else if (request.kind === 'flush') disk.ask({ kind: 'flush' }, this.life, performed as (error: string) => void)
+    } else if (request.kind === 'flush') disk.ask({ kind: 'flush' }, this.life, (error) => performed(error))
     else if (request.kind !== 'mark') {
       const { first, count } = cellRange(request)
       const cells = request.kind === 'write' ? cellsOf(request.data) : new Int32Array(count)
@@ -280,28 +284,4 @@ export class Seat {
     }
     this.#settleQuiet()
   }
-}
-
-const cellRange = ({ offset, length }: { offset: number; length: number }): { first: number; count: number } => ({
-  first: offset / CELL_BYTES,
-  count: Math.ceil(length / CELL_BYTES),
-})
-
-const CELLS_PER_BLOCK = BLOCK_BYTES / CELL_BYTES
-
-/** Equal for equal blocks and, but for one chance in 2^62, for those only. */
-function digests(cells: Int32Array): Buffer {
-  const blocks = Math.ceil(cells.length / CELLS_PER_BLOCK)
-  const bytes = Buffer.alloc(blocks * DIGEST_BYTES)
-  for (let block = 0; block < blocks; block++) {
-    let one = 0x811c9dc5
-    let two = 0x2545f491
-    for (let cell = block * CELLS_PER_BLOCK; cell < Math.min(cells.length, (block + 1) * CELLS_PER_BLOCK); cell++) {
-      one = Math.imul(one ^ (cells[cell] ?? 0), 0x01000193) ^ (one >>> 15)
-      two = Math.imul(two + (cells[cell] ?? 0), 0x5bd1e995) ^ (two >>> 13)
-    }
-    bytes.writeInt32LE(one | 0, block * DIGEST_BYTES)
-    bytes.writeInt32LE(two | 0, block * DIGEST_BYTES + 4)
-  }
-  return bytes
 }

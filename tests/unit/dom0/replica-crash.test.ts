@@ -3,7 +3,7 @@ import { codeOf } from '../../../lib/dom0/system-error'
 import type { StoredReplica } from '../../../lib/ports/replica-store'
 import type { WorkerVolume } from '../../../lib/wire/worker-api'
 import { CrashingFiles, NOTHING, TEARS, type Tear } from './crashing-files'
-import { GIB, holdingOf, type Holding, openerIn, pagePart, pageText, Promised, volumeOf } from './replica-rig'
+import { GIB, holdingOf, type Holding, IMAGE, openerIn, pagePart, pageText, Promised, volumeOf } from './replica-rig'
 
 jest.setTimeout(60_000)
 
@@ -208,6 +208,18 @@ describe.each(TEARS)('a machine stops, with $name of what was under way on the d
       if (typeof found !== 'string') empty.check(crash.label, found)
       else
         expect([crash.label, found]).toEqual([expect.stringContaining('before step'), expect.stringMatching('ENOENT|_DAMAGED')])
+    }
+  })
+
+  test('while it is made in place of one whose image is gone: the old one does not come back', async () => {
+    const { files } = await used()
+    files.damage(IMAGE, () => null)
+    const empty = new Promised(whole(holdingOf((await made()).replica, PAGES)))
+    for (const moment of await momentsOf(files, empty, () => openerIn(files)(VOLUME, true))) {
+      moment.files.restart(tear)
+      const found = await reopened(moment.files).catch((error: unknown) => codeOf(error))
+      if (typeof found !== 'string') empty.check(moment.label, found)
+      else expect([moment.label, found]).toEqual([expect.stringContaining('before step'), 'ENOENT'])
     }
   })
 

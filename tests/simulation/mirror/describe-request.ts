@@ -1,0 +1,9 @@
+import type { ReplicaRequest } from '../../../lib/core/domain/replica-request'
+
+/** One line of a transcript. */
+export function describe(request: ReplicaRequest): string {
+  if (request.kind === 'mark') return `mark ${JSON.stringify(request.mark)}`
+  if (request.kind === 'flush') return 'flush'
+  const at = `${request.kind} ${request.offset / 4096}+${Math.ceil(request.length / 4096)}`
+  return (request.kind === 'write' || request.kind === 'zero') && request.fua ? `${at} fua` : at
+}
