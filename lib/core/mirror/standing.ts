@@ -6,9 +6,9 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
+import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import type { Members, Side } from './events'
 import { otherSide, SIDES } from './events'
-import { compareHistories, STRATEGIES } from './handshake'
 import { announced, inStep, isAnnounced, parted, unmirrored } from './lineage'
 import { isWished, Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
@@ -174,44 +174,18 @@ export class Standing {
 
   /** The claim lists it, so it has every acknowledged write, unless its machine lost them. */
   #considerListed(side: Side): void {
-    const replica = this.replicas[side]
-    const other = this.replicas[otherSide(side)]
-    const { presence } = replica
-    if (presence === null) return
-    if (other.state === 'member') {
-      const seamless = presence.incarnation === replica.lastIncarnation
-      const { rule, strategy } = compareHistories(other.history, replica.history)
-      // Otherwise the claim will cease to list it, and then it is resynced.
-      if (strategy === 'in-step' && (seamless || presence.cacheKept)) this.#admit(side, seamless ? 'never-missed-a-write' : rule)
-      return
-    }
-    // At the start the local replica may open a moment after the peer answers: wait for it rather than prefer the peer.
-    if (other.state === 'out' && side === 'peer' && !this.#localSeen) return
-    if (replica.history.state === 'inconsistent') {
-      this.#refuse(side, 'claim-lists-inconsistent')
-      return
-    }
-    if (!presence.cacheKept && this.#mayHaveKeptMore(other)) return
-    this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
-  }
-
-  /** The claim lists it, too, and its machine has not lost what it had cached, or may not have. */
-  #mayHaveKeptMore({ state, presence, history, lastError }: Replica): boolean {
-    if (state !== 'out') return false
-    if (presence === null) return this.#patient && lastError === ''
-    return presence.cacheKept && history.state !== 'inconsistent'
+    this.#follow(side, verdictOnListed(side, this.replicas, { localSeen: this.#localSeen, patient: this.#patient }))
   }
 
   #considerAbsent(side: Side): void {
-    const source = this.replicas[otherSide(side)]
-    if (this.replicas[side].state !== 'absent' || source.state !== 'member' || this.#listed[side]) return
-    if (!this.mayAnswer || !this.#tracked) return
-    const { rule, strategy } = compareHistories(source.history, this.replicas[side].history)
-    const { allowed, wholeDisk } = STRATEGIES[strategy]
-    if (!allowed) this.#refuse(side, rule)
-    // The claim says that the other one counts, and the histories say the opposite.
-    else if (STRATEGIES[strategy].source === 'peer') this.#refuse(side, 'claim-contradicts-history')
-    else this.#beginResync(side, wholeDisk, rule)
+    if (this.replicas[side].state !== 'absent' || this.#listed[side] || !this.mayAnswer || !this.#tracked) return
+    this.#follow(side, verdictOnAbsent(side, this.replicas))
+  }
+
+  #follow(side: Side, verdict: EntryVerdict): void {
+    if (verdict.entry === 'admitted') this.#admit(side, verdict.rule)
+    else if (verdict.entry === 'resynced') this.#beginResync(side, verdict.wholeDisk, verdict.rule)
+    else if (verdict.entry === 'refused') this.#refuse(side, verdict.rule)
   }
 
   #refuse(side: Side, rule: string): void {
@@ -241,7 +215,11 @@ export class Standing {
     replica.lastIncarnation = incarnation
     this.#note(side, 'replica-present', rule, '')
     const believesAlone = [replica, other].some(({ generations, state }) => state === 'member' && generations.bitmap !== '')
-    if (other.state === 'member' && (replica.dirty.count > 0 || believesAlone)) this.needs.resyncBegins(side)
+    if (other.state === 'member') {
+      if (replica.dirty.count > 0 || believesAlone) this.needs.resyncBegins(side)
+      // The one that stayed may still keep notes that were about to be forgotten.
+      else this.needs.joined()
+    }
     // Its resync stopped when this one could not be read.
     if (other.state === 'resyncing') this.needs.resyncBegins(otherSide(side))
     this.needs.catchUp(side, anew)
