@@ -9,7 +9,7 @@ import type { Mark, Presence } from '../domain/replica-request'
 import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import type { Members, Side } from './events'
 import { otherSide, SIDES } from './events'
-import { announced, inStep, isAnnounced, parted, unmirrored } from './lineage'
+import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from './lineage'
 import { isWished, Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
@@ -228,12 +228,14 @@ export class Standing {
   #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
     const replica = this.replicas[side]
     const source = otherSide(side)
-    const { bitmap } = this.replicas[source].generations
+    let { bitmap } = this.replicas[source].generations
     if (replica.bits !== null) replica.dirty.merge(replica.bits)
     replica.bits = null
     if (wholeDisk) {
       replica.dirty.markAll()
-      this.#mark(source, { bits: 'all' })
+      const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
+      this.#mark(source, { generations, bits: 'all' })
+      bitmap = generations.bitmap
     }
     replica.become('resyncing')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
