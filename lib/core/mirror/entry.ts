@@ -42,10 +42,11 @@ export function verdictOnListed(side: Side, replicas: Replicas, { localSeen, pat
   return { entry: 'admitted', rule: replica.lastIncarnation === '' ? 'opened' : 'only-copy' }
 }
 
-/** The claim lists it, too, and its machine has not lost what it had cached, or may not have. */
-function mayHaveKeptMore({ state, presence, history, lastError }: Replica, patient: boolean): boolean {
+/** The claim lists it, too, or may, and its machine has not lost what it had cached, or nobody knows that it has. */
+function mayHaveKeptMore({ state, presence, history, lastError, lastIncarnation }: Replica, patient: boolean): boolean {
   if (state !== 'out') return false
-  if (presence === null) return patient && lastError === ''
+  // What was confirmed under this very mirror is worth any wait: its guest lives, and believes in it.
+  if (presence === null) return lastIncarnation !== '' || (patient && lastError === '')
   return presence.cacheKept && history.state !== 'inconsistent'
 }
 
