@@ -22,6 +22,13 @@ export const parted = (generations: Generations, newGeneration: () => string): G
 })
 
 /**
+ * Of one that is about to note what another replica lacks, of which it knows nothing: both generations are new, for its notes tell
+ * nothing of a replica that has one of the older ones, and the other one may get the new one before this side has it on stable storage.
+ */
+export const recounted = (generations: Generations, newGeneration: () => string): Generations =>
+  parted(parted(generations, newGeneration), newGeneration)
+
+/**
  * Of a resync source whose target is about to be given the same generation: its own one among the older ones says so, after a
  * crash too. If the target is lost before the claim lists it, the source parts again before it answers anything alone.
  */

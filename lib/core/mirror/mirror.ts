@@ -45,6 +45,8 @@ export class Mirror {
   #parkedReads: Operation[] = []
   #heldRequests: { id: number; request: GuestRequest }[] = []
   #heldReplies: MirrorEffect[] = []
+  /** What the replicas noted up to this request may be forgotten once it is settled. */
+  #clearAfter = Number.POSITIVE_INFINITY
   /** A flush of our own failed on the last replica. */
   #owedError = ''
   #leaseValid = true
@@ -64,7 +66,10 @@ export class Mirror {
       catchUp: (side, anew) => this.#catchUp(side, anew),
       markUnderWay: (side) => this.#markUnderWay(side),
       resyncBegins: (side) => this.#copies.begins(side),
-      joined: () => this.#settling.missed(),
+      joined: () => {
+        this.#settling.missed()
+        this.#clearAfter = this.#flights.lastIssue
+      },
     })
     this.#copies = new BackgroundCopies(this.#standing, {
       out: (effect) => this.#out.push(effect),
@@ -245,6 +250,7 @@ export class Mirror {
     const wasUsed = this.#standing.down(side, error)
     this.#standingChanged = true
     if (!wasUsed) return
+    this.#clearAfter = Number.POSITIVE_INFINITY
     for (const op of this.#flights.lost(side)) {
       this.#markLacking(op, side)
       // Asked again of a device that came back it would succeed, whatever was lost.
@@ -351,8 +357,15 @@ export class Mirror {
   #flushed(op: Operation): void {
     const onBoth = SIDES.every((side) => isDone(op, side) && this.replicas[side].usable)
     const before = this.#settling.ended(op, onBoth)
-    if (before !== null) for (const side of SIDES) this.#out.push({ do: 'hint', side, hint: { kind: 'settled', before } })
+    if (before !== null) this.#settled(before)
     this.#copies.flushed(op, onBoth)
+  }
+
+  #settled(before: number): void {
+    for (const side of SIDES) this.#out.push({ do: 'hint', side, hint: { kind: 'settled', before } })
+    if (before <= this.#clearAfter) return
+    this.#clearAfter = Number.POSITIVE_INFINITY
+    this.#standing.settled()
   }
 
   #startCopy(op: Operation, job: CopyJob): void {

@@ -6,10 +6,10 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
+import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import type { Members, Side } from './events'
 import { otherSide, SIDES } from './events'
-import { compareHistories, STRATEGIES } from './handshake'
-import { announced, inStep, isAnnounced, parted, unmirrored } from './lineage'
+import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from './lineage'
 import { isWished, Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
@@ -127,12 +127,21 @@ export class Standing {
   /** Two members are equal again in every block. */
   compared(): void {
     for (const side of SIDES) {
-      const { presence, generations } = this.replicas[side]
-      if (presence === null) continue
       // A crash between the claim that lists both and this mark leaves one that believes it is alone.
-      if (generations.bitmap === '') this.#mark(side, { bits: 'none' })
-      else this.#mark(side, { generations: inStep(generations), bits: 'none' }, () => this.needs.joined())
+      if (this.replicas[side].generations.bitmap !== '') this.#leaveAlone(side)
+      else if (this.replicas[side].presence !== null) this.#mark(side, { bits: 'none' })
     }
+  }
+
+  /** Whatever was asked before the last `joined` is on stable storage on both. */
+  settled(): void {
+    if (SIDES.every((side) => this.replicas[side].state === 'member' && this.replicas[side].dirty.count === 0)) this.compared()
+  }
+
+  /** Its notes still cover what was asked of it alone and is not settled: they are left until it is. */
+  #leaveAlone(side: Side): void {
+    const { presence, generations } = this.replicas[side]
+    if (presence !== null) this.#mark(side, { generations: inStep(generations), bits: 'keep' }, () => this.needs.joined())
   }
 
   /** Back to a known clean state: admits, begins resyncs, parts histories, proposes. */
@@ -165,36 +174,18 @@ export class Standing {
 
   /** The claim lists it, so it has every acknowledged write, unless its machine lost them. */
   #considerListed(side: Side): void {
-    const replica = this.replicas[side]
-    const other = this.replicas[otherSide(side)]
-    const { presence } = replica
-    if (presence === null) return
-    if (other.state === 'member') {
-      const seamless = presence.incarnation === replica.lastIncarnation
-      const { rule, strategy } = compareHistories(other.history, replica.history)
-      // Otherwise the claim will cease to list it, and then it is resynced.
-      if (strategy === 'in-step' && (seamless || presence.cacheKept)) this.#admit(side, seamless ? 'never-missed-a-write' : rule)
-      return
-    }
-    // At the start the local replica may open a moment after the peer answers: wait for it rather than prefer the peer.
-    if (other.state === 'out' && side === 'peer' && !this.#localSeen) return
-    if (replica.history.state === 'inconsistent') {
-      this.#refuse(side, 'claim-lists-inconsistent')
-      return
-    }
-    this.#admit(side, replica.lastIncarnation === '' ? 'opened' : 'only-copy')
+    this.#follow(side, verdictOnListed(side, this.replicas, { localSeen: this.#localSeen, patient: this.#patient }))
   }
 
   #considerAbsent(side: Side): void {
-    const source = this.replicas[otherSide(side)]
-    if (this.replicas[side].state !== 'absent' || source.state !== 'member' || this.#listed[side]) return
-    if (!this.mayAnswer || !this.#tracked) return
-    const { rule, strategy } = compareHistories(source.history, this.replicas[side].history)
-    const { allowed, wholeDisk } = STRATEGIES[strategy]
-    if (!allowed) this.#refuse(side, rule)
-    // The claim says that the other one counts, and the histories say the opposite.
-    else if (STRATEGIES[strategy].source === 'peer') this.#refuse(side, 'claim-contradicts-history')
-    else this.#beginResync(side, wholeDisk, rule)
+    if (this.replicas[side].state !== 'absent' || this.#listed[side] || !this.mayAnswer || !this.#tracked) return
+    this.#follow(side, verdictOnAbsent(side, this.replicas))
+  }
+
+  #follow(side: Side, verdict: EntryVerdict): void {
+    if (verdict.entry === 'admitted') this.#admit(side, verdict.rule)
+    else if (verdict.entry === 'resynced') this.#beginResync(side, verdict.wholeDisk, verdict.rule)
+    else if (verdict.entry === 'refused') this.#refuse(side, verdict.rule)
   }
 
   #refuse(side: Side, rule: string): void {
@@ -224,7 +215,11 @@ export class Standing {
     replica.lastIncarnation = incarnation
     this.#note(side, 'replica-present', rule, '')
     const believesAlone = [replica, other].some(({ generations, state }) => state === 'member' && generations.bitmap !== '')
-    if (other.state === 'member' && (replica.dirty.count > 0 || believesAlone)) this.needs.resyncBegins(side)
+    if (other.state === 'member') {
+      if (replica.dirty.count > 0 || believesAlone) this.needs.resyncBegins(side)
+      // The one that stayed may still keep notes that were about to be forgotten.
+      else this.needs.joined()
+    }
     // Its resync stopped when this one could not be read.
     if (other.state === 'resyncing') this.needs.resyncBegins(otherSide(side))
     this.needs.catchUp(side, anew)
@@ -233,12 +228,14 @@ export class Standing {
   #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
     const replica = this.replicas[side]
     const source = otherSide(side)
-    const { bitmap } = this.replicas[source].generations
+    let { bitmap } = this.replicas[source].generations
     if (replica.bits !== null) replica.dirty.merge(replica.bits)
     replica.bits = null
     if (wholeDisk) {
       replica.dirty.markAll()
-      this.#mark(source, { bits: 'all' })
+      const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
+      this.#mark(source, { generations, bits: 'all' })
+      bitmap = generations.bitmap
     }
     replica.become('resyncing')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
@@ -253,13 +250,9 @@ export class Standing {
     const source = otherSide(side)
     this.replicas[side].become('member')
     this.#note(side, 'replica-joined-claim', 'resync-complete', '')
-    if (this.replicas[source].presence === null) return
-    if (this.replicas[side].dirty.count > 0) {
-      // The source failed and came back meanwhile: what it noted is compared before it is forgotten.
-      this.needs.resyncBegins(side)
-      return
-    }
-    this.#mark(source, { generations: inStep(this.replicas[source].generations), bits: 'none' }, () => this.needs.joined())
+    // When the source failed and came back meanwhile, what it noted is compared first.
+    if (this.replicas[side].dirty.count > 0) this.needs.resyncBegins(side)
+    else this.#leaveAlone(source)
   }
 
   #mark(side: Side, mark: Mark, then: () => void = () => undefined): void {

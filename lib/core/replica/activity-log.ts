@@ -45,33 +45,61 @@ export class ActivityLog {
     return this.#hot.size === 0 || this.unsettled().length === 0
   }
 
+  /** How many extents were changed by requests numbered above `seq`: they cannot be settled before that one is. */
+  changedSince(seq: number): number {
+    let extents = 0
+    for (const last of this.#hot.values()) if (last > seq) extents++
+    return extents
+  }
+
+  /** So many may be changed past a request that waits for room, so that there will be room for it. */
+  get overtakeMax(): number {
+    return this.limit / 2
+  }
+
   /**
-   * Makes room for the extents of as many of the ranges as fit at a time, in their order. Only settled extents leave, unless
-   * `any` may. Null when there is no room.
+   * Makes room for the extents of as many of the ranges as fit, in their order. Only settled extents leave, unless `any` may. Null
+   * when there is no room for the first one.
    */
   plan(ranges: readonly { offset: number; length: number }[], any: boolean): Turnover | null {
+    const mayLeave = new Set([...this.#hot].filter(([, seq]) => any || seq < this.#settledBefore).map(([extent]) => extent))
     const enter = new Set<number>()
-    const kept = new Set<number>()
+    const fits = (extents: readonly number[]): boolean => {
+      const kept = extents.filter((extent) => mayLeave.has(extent)).length
+      const more = extents.filter((extent) => !this.#hot.has(extent) && !enter.has(extent)).length
+      return this.#hot.size + enter.size + more <= this.limit + mayLeave.size - kept
+    }
+    const take = (extents: readonly number[]): void => {
+      for (const extent of extents) {
+        if (this.#hot.has(extent)) mayLeave.delete(extent)
+        else enter.add(extent)
+      }
+    }
     for (const range of ranges) {
-      for (const extent of this.#around(range)) (this.#hot.has(extent) ? kept : enter).add(extent)
+      const extents = [this.#around(range), this.#of(range)].find(fits)
+      if (extents === undefined) break
+      take(extents)
       if (enter.size >= this.limit / 2) break
     }
+    if (enter.size === 0) return null
     const missing = this.#hot.size + enter.size - this.limit
     if (missing <= 0) return { enter: [...enter], leave: [] }
-    const leave = [...this.#hot]
-      .filter(([extent, seq]) => !kept.has(extent) && (any || seq < this.#settledBefore))
-      .sort(([, a], [, b]) => a - b)
-      .slice(0, missing + LEAVE_AT_ONCE)
-      .map(([extent]) => extent)
-    return leave.length >= missing ? { enter: [...enter], leave } : null
+    const oldest = [...mayLeave].sort((a, b) => (this.#hot.get(a) ?? 0) - (this.#hot.get(b) ?? 0))
+    return { enter: [...enter], leave: oldest.slice(0, missing + LEAVE_AT_ONCE) }
+  }
+
+  #of({ offset, length }: { offset: number; length: number }): number[] {
+    const first = Math.floor(offset / EXTENT_BYTES)
+    return Array.from({ length: Math.floor((offset + length - 1) / EXTENT_BYTES) - first + 1 }, (_, n) => first + n)
   }
 
   /** The extents of a range, and some more when the one before it is hot. */
-  #around({ offset, length }: { offset: number; length: number }): number[] {
-    const first = Math.floor(offset / EXTENT_BYTES)
-    const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
-    const end = this.#hot.has(first - 1) ? Math.min(last + AHEAD, Math.ceil(this.sizeBytes / EXTENT_BYTES) - 1) : last
-    return Array.from({ length: end - first + 1 }, (_, n) => first + n)
+  #around(range: { offset: number; length: number }): number[] {
+    const extents = this.#of(range)
+    const first = extents[0] ?? 0
+    const end = Math.ceil(this.sizeBytes / EXTENT_BYTES)
+    if (!this.#hot.has(first - 1)) return extents
+    return Array.from({ length: Math.min(extents.length + AHEAD, end - first) }, (_, n) => first + n)
   }
 
   /** Nothing is hot, and changes are numbered from one again. */

@@ -66,6 +66,8 @@ export class Keeper {
   /** Saves still to do, in order; the first one is under way. */
   readonly #saves: { effect: KeeperEffect; then: () => void }[] = []
   readonly #waiting: Ask[] = []
+  /** Changes that went past the first one that waits, at most: what they touched stays in the log until that one is done. */
+  #overtaken = 0
   /** What the log gains when it is saved. */
   #entering: readonly number[] | null = null
   #lostTracking: boolean
@@ -108,6 +110,7 @@ export class Keeper {
   /** True when the change may go to the device at once; otherwise it is to be asked for by `ask`. The fast way past apply(). */
   admits(offset: number, length: number, seq: number): boolean {
     if (!this.#tracked) return true
+    if (this.#waiting.length > 0 && ++this.#overtaken > this.#log.overtakeMax) return false
     if (!this.#log.admits(offset, length, seq)) return false
     if (this.#alone) this.bits.mark(offset, length)
     return true
@@ -142,7 +145,7 @@ export class Keeper {
   #ask(id: number, seq: number, request: ReplicaRequest): void {
     if (request.kind === 'mark') this.#mark(id, request.mark)
     else if (!isChange(request) || this.admits(request.offset, request.length, seq)) this.#out.push({ do: 'perform', id })
-    else this.#waiting.push({ id, seq, offset: request.offset, length: request.length })
+    else if (this.#waiting.push({ id, seq, offset: request.offset, length: request.length }) === 1) this.#overtaken = 0
   }
 
   // --- entering extents ---------------------------------------------------------------------------------------------------
@@ -166,10 +169,8 @@ export class Keeper {
   #release(): void {
     const waiting = this.#waiting.splice(0)
     for (const ask of waiting) {
-      if (this.#log.admits(ask.offset, ask.length, ask.seq)) {
-        if (this.#alone) this.bits.mark(ask.offset, ask.length)
-        this.#out.push({ do: 'perform', id: ask.id })
-      } else this.#waiting.push(ask)
+      if (this.admits(ask.offset, ask.length, ask.seq)) this.#out.push({ do: 'perform', id: ask.id })
+      else if (this.#waiting.push(ask) === 1) this.#overtaken = this.#log.changedSince(ask.seq)
     }
   }
 

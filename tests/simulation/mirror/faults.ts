@@ -264,7 +264,10 @@ export class Faults {
     const { claim } = witness.stored
     const [holder, other] = this.#sides()
     const lone = judge.listed.length === 1 && judge.listed[0] === holder.name
-    const usable = other.store.notes.noted?.state === 'up-to-date' && other.worker?.role instanceof Standby
+    const [kept, old] = [holder, other].map(({ store }) => store.notes.noted)
+    // One whose resync has just ended lacks nothing.
+    const isOld = old?.state === 'up-to-date' && old.generations.current !== kept?.generations.current
+    const usable = isOld && other.worker?.role instanceof Standby
     if (!lone || holder.powered || !usable || this.#unprotected > 0 || judge.acknowledgedAlone === 0 || world.vm.isBusy) {
       world.schedule.after(100, () => this.#force())
       return

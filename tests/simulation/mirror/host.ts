@@ -215,6 +215,8 @@ export class Worker {
         attempt.over = true
         this.say(() => `no takeover: ${why}`)
         this.#takeOver = null
+        // A swap whose answer was lost may have been done.
+        if (why === 'gave-up') this.reconsider()
       },
     })
     if (!attempt.over) this.#takeOver = takeOver

@@ -15,6 +15,8 @@ export class CopyJudge {
   verifying = false
   /** Replicas of which nothing is known: they may be copied whole. */
   readonly #fresh = new Set<HostName>()
+  /** Blocks that were known to differ perhaps when the last resync began: a later change of them settles them on both sides. */
+  #named: ReadonlySet<number> | 'all' = new Set()
   /** Between the announcement that a replica is about to be as good as the other one and the claim that says so. */
   #announced = false
 
@@ -43,9 +45,13 @@ export class CopyJudge {
     if (this.#fresh.size > 0) return
     const all = Math.ceil(this.world.plan.sizeBytes / BLOCK_BYTES)
     const known = new Set<number>()
+    this.#named = known
     for (const name of HOSTS) {
       const covered = coveredBlocks(this.world.hosts[name].store.notes, all, BLOCKS_PER_EXTENT)
-      if (covered === 'all') return
+      if (covered === 'all') {
+        this.#named = 'all'
+        return
+      }
       for (const block of covered) known.add(block)
     }
     for (const block of this.#underWay()) known.add(block)
@@ -55,11 +61,15 @@ export class CopyJudge {
 
   asked(host: HostName, request: ReplicaRequest): void {
     if (request.kind === 'mark') this.#announced ||= isAnnouncement(request.mark.generations)
-    if (this.verifying || this.#fresh.size > 0 || !this.#isCopy(request)) return
+    if (this.verifying || this.#fresh.size > 0 || this.#named === 'all' || !this.#isCopy(request)) return
     const last = Math.floor((request.offset + request.length - 1) / BLOCK_BYTES)
     const underWay = this.#underWay()
     for (let block = Math.floor(request.offset / BLOCK_BYTES); block <= last; block++) {
-      if (underWay.has(block) || HOSTS.some((name) => isCovered(this.world.hosts[name].store.notes, block, BLOCKS_PER_EXTENT)))
+      if (
+        this.#named.has(block) ||
+        underWay.has(block) ||
+        HOSTS.some((name) => isCovered(this.world.hosts[name].store.notes, block, BLOCKS_PER_EXTENT))
+      )
         continue
       throw new Broken('copies bounded', `block ${block} is copied to ${host} (${request.kind}), and no note names it`)
     }

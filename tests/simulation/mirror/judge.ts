@@ -73,9 +73,6 @@ export class Judge {
     // What the one before has seen and was never told to be there died with it.
     if (!this.#endedWell) this.#collapse('acknowledged')
     this.#endedWell = false
-    // Elsewhere nothing was lost with the power, and what was acknowledged is there.
-    if (this.#lostPower !== null) this.#collapse(this.#lostPower === host || this.#isImpaired(host) ? 'flushed' : 'acknowledged')
-    this.#lostPower = null
     this.#guest = { number, host }
     this.#owesError = false
   }
@@ -133,12 +130,15 @@ export class Judge {
 
   flushBegins(): (error: string) => void {
     const upTo = this.#acknowledgements
+    const owedBefore = this.#owesError
     return (error) => {
       if (error !== '') {
         this.#owesError = false
         return
       }
-      if (this.#owesError) throw new Broken('failed flush told', 'a flush succeeds after a device lost what it was to keep')
+      // One that was asked before may have been done before.
+      if (owedBefore && this.#owesError)
+        throw new Broken('failed flush told', 'a flush succeeds after a device lost what it was to keep')
       const rest = this.#unflushed.findIndex(({ at }) => at > upTo)
       const flushed = this.#unflushed.splice(0, rest < 0 ? this.#unflushed.length : rest)
       for (const { change, version } of flushed) raise(this.#flushed, change, version)
@@ -207,7 +207,10 @@ export class Judge {
   }
 
   /** The product says that this replica is as good as the other one. */
-  isBack(host: HostName): void {
+  isBack(host: HostName, rule: string): void {
+    // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.
+    if (this.#lostPower === host && (rule === 'opened' || rule === 'only-copy')) this.#collapse('flushed')
+    this.#lostPower = null
     this.#impaired[host] = 'no'
   }
 

@@ -17,6 +17,8 @@ const DIAL_AGAIN_MS = 60
 const WELCOME_WITHIN_MS = 300
 const PING_EVERY_MS = 200
 const IDLE_AFTER_MS = 120
+/** A listed replica that was never met is waited for so long. */
+const START_MS = 300
 
 /** A worker in the role of the primary: the mirror, the claim, its own replica, and the way to the peer. */
 export class Primary {
@@ -51,8 +53,10 @@ export class Primary {
     this.#incarnation = worker.nextOpening()
     this.#mirror = new Mirror({
       ...{ sizeBytes: world.plan.sizeBytes, listed, tracked: world.tracked, newGeneration: () => world.newGeneration() },
-      hotExtentsMax: world.plan.hotExtents,
+      ...{ hotExtentsMax: world.plan.hotExtents, patient: true },
     })
+    const startIsOver = (): void => this.#apply({ on: 'start-is-over' })
+    world.schedule.after(START_MS, startIsOver, worker.life)
     this.#local = new LocalReplica(worker, {
       up: (seat, incarnation) => {
         seat.saveTerm(this.#term, () => undefined)
@@ -191,7 +195,7 @@ export class Primary {
         if (effect.act === 'resync-started' || effect.act === 'replica-present')
           world.judge.copies.begins(of.name, dirty.count, effect.rule)
         if (effect.act === 'replica-joined-claim') world.judge.copies.joined(of.name)
-        if (effect.act === 'replica-joined-claim' || effect.act === 'replica-present') world.judge.isBack(of.name)
+        if (effect.act === 'replica-joined-claim' || effect.act === 'replica-present') world.judge.isBack(of.name, effect.rule)
         break
       }
       case 'differ':

@@ -15,7 +15,10 @@ export interface Outcome {
 
 const SAFETY_MS = 30_000
 const SAFETY_STEPS = 40_000
+/** Two histories of which one is refused meet within this. */
 const MEET_MS = 4000
+/** Whoever died just now is missed by then. */
+const NOTICE_MS = 1000
 /** All is well: by then everything has been answered and repaired. */
 const LIVENESS_MS = 120_000
 const LIVENESS_STEPS = 400_000
@@ -47,16 +50,14 @@ function live(world: World): void {
   world.say(() => 'all is well from now on')
   world.resting = true
   faults.end()
-  if (judge.keepsOne) {
-    const until = schedule.now + MEET_MS
-    while (schedule.now < until) schedule.step()
-    judge.checkKept((name) => {
-      world.probe('refused history kept')
-      world.hosts[name].store.replace()
-      judge.copies.mayCopyAll(name)
-      world.hosts[name].kill()
-    })
-  }
+  const until = schedule.now + (judge.keepsOne ? MEET_MS : NOTICE_MS)
+  while (schedule.now < until) schedule.step()
+  judge.checkKept((name) => {
+    world.probe('refused history kept')
+    world.hosts[name].store.replace()
+    judge.copies.mayCopyAll(name)
+    world.hosts[name].kill()
+  })
   wait(world, 'comes to rest', () => isAtRest(world))
   world.guest?.readAll(judge.touched)
   wait(world, 'reads all', () => world.guest?.isIdle === true)

@@ -48,6 +48,7 @@ export class Seat {
     const tracking = trackingLost ? 'lost' : { hot, pages }
     this.#keeper = new Keeper({ sizeBytes: world.plan.sizeBytes, state, generations, tracking }, world.plan.hotExtents)
     if (trackingLost) world.probe('tracking-lost')
+    world.say(() => `${store.host} is opened${cacheLost ? ', cache lost' : ''}: ${store.notes.text}`)
   }
 
   /** `came` gets the seat, or the system's code. What an earlier process asked of the disk has ended by then. */

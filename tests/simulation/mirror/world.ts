@@ -126,7 +126,7 @@ export class World {
       const to = from.host.other.worker
       if (to === null) return
       this.schedule.to(to.life, () => {
-        if (!from.life.alive || !join.isWanted() || !(to.role instanceof Standby)) return
+        if (!this.lanes.isUp || !from.life.alive || !join.isWanted() || !(to.role instanceof Standby)) return
         const greeted = to.role.greets(hello)
         if (greeted === null) return
         const mine: [Worker['life'], LinkEvents<PeerMessage>] = [from.life, join.events]
