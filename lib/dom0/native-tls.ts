@@ -19,13 +19,15 @@ export interface NativeTls {
   seal(session: TlsSession, from: Buffer, into: Buffer, at: number): number
   /** Moves what the session has to tell by itself, and answers how much that is. */
   tell(session: TlsSession, into: Buffer): number
+  /** What is sealed from now on has a new key; see SealedPipe. */
+  renew(session: TlsSession): void
   /** Says goodbye, to be told. */
   end(session: TlsSession): void
   /** What went wrong; empty while nothing did. */
   why(session: TlsSession): string
 }
 
-const CALLS = ['begin', 'open', 'seal', 'tell', 'end', 'why']
+const CALLS = ['begin', 'open', 'seal', 'tell', 'renew', 'end', 'why']
 
 /** Null where there is none; see loadAddon. */
 export const loadNativeTls = (folder?: string): NativeTls | null =>

@@ -102,11 +102,11 @@ class PeerListener implements ConnectionListener {
   private async listen(rank: number, address: string): Promise<void> {
     const server = this.transport.serve({
       attemptMs: this.times.attempt,
+      connectionsMax: CONNECTIONS_MAX,
       proven: (open, from) => this.greet(open, from, rank),
       refused: (from, error) =>
         this.warnings.warn(from, 'peer link: a connection without the pool key was refused', { from, error }),
     })
-    server.maxConnections = CONNECTIONS_MAX
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ host: address, port: this.port }, () => {

@@ -14,6 +14,8 @@ const READ_BYTES = { first: 16 * 1024, more: 256 * 1024 }
 /** A record of 16 KiB has 22 bytes around it, one of 1.2 a few more. */
 const RECORD_BYTES = 16 * 1024
 const AROUND_RECORD_BYTES = 64
+/** One key of AES-GCM is good for 2^24.5 full records; it is given up long before. */
+const RENEW_AFTER_RECORDS = 2 ** 22
 /** Of a handshake, more often than not all at once. */
 const OWN_WORDS_BYTES = 4 * 1024
 const NOTHING = Buffer.alloc(0)
@@ -26,8 +28,10 @@ export interface Sealing {
   readonly key: Buffer
   /** The other side has the key. To be opened before this returns. */
   readonly proven: (open: OpenPipe) => void
-  /** It has not, or broke the protocol. The socket is destroyed. */
+  /** It has not. The socket is destroyed. Later failures are the socket's. */
   readonly failed: (why: string) => void
+  /** Default: as many as a key is good for. */
+  readonly renewAfterRecords?: number
 }
 
 /** A connection under TLS, which the addon knows how to speak; here is what carries its words. */
@@ -39,6 +43,7 @@ export class SealedPipe implements Pipe {
   private inbox: Inbox | null = null
   private arrived: () => void = () => undefined
   private isOver = false
+  private recordsLeft: number
   readonly socket: Socket
 
   /** `accepted`: paused, and has read nothing. Null: a socket that is to be connected by the caller. */
@@ -49,6 +54,7 @@ export class SealedPipe implements Pipe {
     const { native, isServer, pool, key, memory } = sealing
     this.session = native.begin(isServer, pool, key)
     this.sealed = memory.lend(READ_BYTES.first)
+    this.recordsLeft = sealing.renewAfterRecords ?? RENEW_AFTER_RECORDS
     const onread = {
       buffer: () => this.sealed,
       callback: (bytes: number) => {
@@ -69,11 +75,13 @@ export class SealedPipe implements Pipe {
   send(pieces: readonly Buffer[], left: () => void): void {
     if (this.isOver) return
     const { native, memory } = this.sealing
-    const room = pieces.reduce(
-      (sum, { length }) => sum + length + AROUND_RECORD_BYTES * (1 + Math.ceil(length / RECORD_BYTES)),
-      0,
-    )
-    const into = memory.lend(room)
+    let [records, room] = [0, AROUND_RECORD_BYTES]
+    for (const { length } of pieces) {
+      records += Math.ceil(length / RECORD_BYTES)
+      room += length
+    }
+    this.renewBefore(records)
+    const into = memory.lend(room + AROUND_RECORD_BYTES * records)
     let at = 0
     for (const piece of pieces) {
       at = native.seal(this.session, piece, into, at)
@@ -94,6 +102,14 @@ export class SealedPipe implements Pipe {
       this.tell()
     }
     this.socket.destroySoon()
+  }
+
+  private renewBefore(records: number): void {
+    const { native, renewAfterRecords = RENEW_AFTER_RECORDS } = this.sealing
+    this.recordsLeft -= records
+    if (this.recordsLeft > 0) return
+    native.renew(this.session)
+    this.recordsLeft = renewAfterRecords
   }
 
   private came(bytes: Buffer): void {
@@ -139,8 +155,10 @@ export class SealedPipe implements Pipe {
     this.isOver = true
     const why = this.sealing.native.why(this.session)
     this.tell()
-    this.socket.destroySoon()
-    this.sealing.failed(why)
+    if (this.inbox === null) {
+      this.socket.destroySoon()
+      this.sealing.failed(why)
+    } else this.socket.destroy(new Error(`TLS: ${why}`))
   }
 
   private readMore(): void {

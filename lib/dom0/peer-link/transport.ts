@@ -5,6 +5,7 @@ import { isLoopback } from '../../wire/replica-source'
 import { loadNativeTls, type NativeTls } from '../native-tls'
 import { failure } from '../system-error'
 import { connectTlsPsk, TLS_PSK, type PoolSecret } from '../tls-psk'
+import { Doorway } from './doorway'
 import { openNodeTls, openPlain, type OpenPipe } from './pipe'
 import { SealedPipe } from './sealed-pipe'
 
@@ -29,6 +30,8 @@ interface DialNeeds {
 interface ServeNeeds {
   /** So long a client may take to prove that it belongs to the pool. */
   readonly attemptMs: number
+  /** More at a time are closed, those first that have proven nothing. */
+  readonly connectionsMax: number
   readonly proven: (open: OpenPipe, from: string) => void
   readonly refused: (from: string, why: string) => void
 }
@@ -55,12 +58,17 @@ const overNodeTls = (secret: PoolSecret): Transport => ({
     const socket = connectTlsPsk(address, port, secret)
     return socket.once('secureConnect', () => proven(openNodeTls(socket)))
   },
-  serve: ({ attemptMs, proven, refused }) => {
+  serve: ({ attemptMs, connectionsMax, proven, refused }) => {
     const { pool, key } = secret
     const pskCallback = (_socket: unknown, identity: string): Buffer | null => (identity === pool ? key : null)
     const server = createTlsServer({ ...TLS_PSK, handshakeTimeout: attemptMs, pskCallback })
     server.on('secureConnection', (socket) => proven(openNodeTls(socket), remoteOf(socket)))
-    server.on('tlsClientError', (error, socket) => refused(remoteOf(socket), error.message))
+    server.on('tlsClientError', (error, socket) => {
+      refused(remoteOf(socket), error.message)
+      // Node leaves it open after its own limit.
+      socket.destroy()
+    })
+    server.maxConnections = connectionsMax
     return server
   },
 })
@@ -70,8 +78,9 @@ const overNativeTls = (native: NativeTls, { secret, memory }: TransportParts): T
     const { socket } = new SealedPipe(null, { native, memory, isServer: false, ...secret, proven, failed })
     return socket.connect({ host: address, port })
   },
-  serve: ({ attemptMs, proven, refused }) =>
-    createPlainServer({ pauseOnConnect: true }, (accepted) => {
+  serve: ({ attemptMs, connectionsMax, proven, refused }) => {
+    const doorway = new Doorway(connectionsMax)
+    return createPlainServer({ pauseOnConnect: true }, (accepted) => {
       const from = remoteOf(accepted)
       const limit = setTimeout(() => {
         refused(from, 'no proof in time')
@@ -81,6 +90,7 @@ const overNativeTls = (native: NativeTls, { secret, memory }: TransportParts): T
         ...{ native, memory, isServer: true, ...secret },
         proven: (open) => {
           clearTimeout(limit)
+          doorway.known(socket)
           proven(open, from)
         },
         failed: (why) => {
@@ -89,7 +99,9 @@ const overNativeTls = (native: NativeTls, { secret, memory }: TransportParts): T
         },
       })
       socket.once('close', () => clearTimeout(limit))
-    }),
+      doorway.entered(socket)
+    })
+  },
 })
 
 const PLAIN: Transport = {
@@ -97,7 +109,17 @@ const PLAIN: Transport = {
     const socket = connect({ host: address, port })
     return socket.once('connect', () => proven(openPlain(socket)))
   },
-  serve: ({ proven }) => createPlainServer({ pauseOnConnect: true }, (socket) => proven(openPlain(socket), remoteOf(socket))),
+  serve: ({ connectionsMax, proven }) => {
+    const doorway = new Doorway(connectionsMax)
+    return createPlainServer({ pauseOnConnect: true }, (accepted) =>
+      proven((inbox, arrived) => {
+        const pipe = openPlain(accepted)(inbox, arrived)
+        doorway.entered(pipe.socket)
+        doorway.known(pipe.socket)
+        return pipe
+      }, remoteOf(accepted)),
+    )
+  },
 }
 
 const remoteOf = ({ remoteAddress = 'an unknown address' }: Socket): string => remoteAddress
