@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { Worker } from '../lib/daemon/worker/worker'
 import type { WorkerParts } from '../lib/daemon/worker/parts'
 import { serveApi } from '../lib/dom0/api-server'
-import type { NbdListen } from '../lib/dom0/nbd-listen'
 import { blockDigests } from '../lib/dom0/block-digests'
+import type { HeldSocket } from '../lib/dom0/held-socket'
+import { heldSockets } from '../lib/dom0/held-sockets'
+import { endOfTheLast, tellMinder } from '../lib/dom0/minder'
 import { createNbdExport } from '../lib/dom0/nbd-export'
+import type { NbdListen } from '../lib/dom0/nbd-listen'
 import { newGeneration } from '../lib/dom0/new-generation'
 import { serverCertificates } from '../lib/dom0/nbd-certificates'
 import { noWitness } from '../lib/dom0/no-witness'
@@ -22,10 +25,13 @@ import { xl } from '../lib/dom0/xl'
 import { WORKER_ASKS } from '../lib/wire/ask-shapes'
 import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
 
-/** `holdfast-worker FOLDER`: everything else is in FOLDER/spec.json. Ends 0 when told to stop, 75 when it is to be started again. */
+/**
+ * `holdfast-worker FOLDER [FD:PATH ...]`: everything else is in FOLDER/spec.json. FD is a socket that its minder holds for clients that
+ * connect to PATH. Ends 0 when told to stop, 75 when it is to be started again.
+ */
 const RESTART = 75
 
-async function main(folder: string): Promise<void> {
+async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Promise<void> {
   const specFile = join(folder, 'spec.json')
   const spec = JSON.parse(readFileSync(specFile, 'utf8')) as WorkerSpec
   const log = processLog(`worker ${spec.id.slice(0, 8)}`)
@@ -48,7 +54,7 @@ async function main(folder: string): Promise<void> {
         exportName: volume,
         listen: { unix: join(folder, `${volume}.sock`) },
       }
-      const served = await createNbdExport({ listen: nbdListen(listen), exportName, sizeBytes, handler, log })
+      const served = await createNbdExport({ listen: nbdListen(listen, held), exportName, sizeBytes, handler, log })
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),
@@ -73,7 +79,7 @@ async function main(folder: string): Promise<void> {
   }
   process.on('SIGTERM', end)
   // Answers before the role is known, so that a daemon can tell a worker that waits from one that is gone.
-  await serveApi<WorkerApi>({
+  const served = serveApi<WorkerApi>({
     socketPath: join(folder, 'control.sock'),
     shapes: WORKER_ASKS,
     handlers: {
@@ -85,18 +91,30 @@ async function main(folder: string): Promise<void> {
     },
     log,
   })
-  await worker.start()
+  await Promise.all([served, worker.start()])
+  for (const socket of held.values()) await socket.settle()
+  tellMinder(folder)
+  const last = endOfTheLast()
+  if (last === null) return
+  parts.timeline.record({
+    ...{ vm: spec.vm, act: 'worker-restarted', rule: 'worker-ended' },
+    text: 'The worker process ended and was started again.',
+    evidence: { worker: spec.id, status: Number(last) },
+  })
 }
 
-function nbdListen(listen: DiskListen): NbdListen {
-  if ('unix' in listen) return listen
+function nbdListen(listen: DiskListen, held: ReadonlyMap<string, HeldSocket>): NbdListen {
+  if ('unix' in listen) {
+    const socket = held.get(listen.unix)
+    return socket?.isThere === true ? { held: socket } : listen
+  }
   const { host, port, certificates } = listen.tcp
   return { tcp: { host, port, ...(certificates === null ? {} : { tls: serverCertificates(certificates) }) } }
 }
 
-const [folder] = process.argv.slice(2)
+const [folder, ...held] = process.argv.slice(2)
 if (folder === undefined) {
-  process.stderr.write('usage: holdfast-worker FOLDER\n')
+  process.stderr.write('usage: holdfast-worker FOLDER [FD:PATH ...]\n')
   process.exit(64)
 }
-void main(folder)
+void main(folder, heldSockets(held))

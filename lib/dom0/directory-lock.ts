@@ -4,6 +4,8 @@ import { join } from 'node:path'
 
 /** Held from lockDirectory() until release() or the end of the process, however it ends. */
 export interface DirectoryLock {
+  /** The open file that carries the lock: a process that is started with it holds the lock, too. */
+  readonly file: number
   release(): void
 }
 
@@ -18,7 +20,7 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly hol
   if (flock.error === undefined && flock.status === 0) {
     ftruncateSync(file)
     writeSync(file, `${process.pid}\n`)
-    return { release: () => closeSync(file) }
+    return { file, release: () => closeSync(file) }
   }
   const text = Buffer.alloc(20)
   const holder = text.toString('utf8', 0, readSync(file, text, 0, text.length, 0)).trim()

@@ -1,11 +1,11 @@
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { assert } from '../core/domain/assert'
 import type { DiskExport, DiskExtents, DiskHandler } from '../ports/disk-export'
 import type { Log } from '../ports/log'
 import { BufferPool } from './buffer-pool'
 import { NbdConnection, type NbdShared } from './nbd-connection'
 import { InflightBudget, type InflightLimits } from './nbd-inflight'
-import { listenAt, type NbdListen } from './nbd-listen'
+import { openEntrance, type NbdListen } from './nbd-listen'
 import { RareWarning } from './rare-log'
 
 export interface NbdExportOptions {
@@ -36,9 +36,6 @@ export interface NbdExport extends DiskExport {
 const LIMITS: InflightLimits = { requests: 1024, bytes: 64 * 1024 * 1024 }
 /** A guest's disk has a handful of clients; more are a leak somewhere. */
 const CONNECTIONS_MAX = 64
-/** A client whose host is gone says nothing; where it could come from the network it is asked. */
-const KEEP_ALIVE_MS = 30_000
-
 /** Memory that was of no use for so long is given back. */
 const TRIM_EVERY_MS = 30_000
 
@@ -75,15 +72,11 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     const connection = new NbdConnection(socket, shared, ++numbered, () => connections.delete(connection))
     connections.add(connection)
   }
-  const server = createServer(
-    { noDelay: true, keepAlive: 'tcp' in listen, keepAliveInitialDelay: KEEP_ALIVE_MS, pauseOnConnect: true },
-    accept,
-  )
-  const uri = await listenAt(server, listen, exportName)
-  server.on('error', (error) => log.error('nbd: cannot accept', { exportName, error: error.message }))
+  const failed = (error: Error): void => log.error('nbd: cannot accept', { exportName, error: error.message })
+  const entrance = await openEntrance(listen, exportName, { accept, failed })
   const trimming = setInterval(() => memory.trim(), TRIM_EVERY_MS).unref()
   return {
-    uri,
+    uri: entrance.uri,
     get connections() {
       return connections.size
     },
@@ -93,11 +86,11 @@ export async function createNbdExport(options: NbdExportOptions): Promise<NbdExp
     get heldBytes() {
       return budget.bytes
     },
-    close: () =>
-      new Promise<void>((resolve) => {
-        clearInterval(trimming)
-        server.close(() => resolve())
-        for (const connection of connections) connection.end('the export is closed')
-      }),
+    close: () => {
+      clearInterval(trimming)
+      const closed = entrance.close()
+      for (const connection of connections) connection.end('the export is closed')
+      return closed
+    },
   }
 }

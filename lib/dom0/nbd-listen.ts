@@ -1,9 +1,10 @@
 import { statSync, unlinkSync } from 'node:fs'
-import type { AddressInfo, Server } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { isLoopback } from '../wire/replica-source'
+import type { HeldSocket } from './held-socket'
 import { checkTls, type NbdTls } from './nbd-tls'
-import { codeOf } from './system-error'
+import { codeOf, failure } from './system-error'
 
 /** Where an export can be reached. */
 export type NbdListen =
@@ -11,29 +12,69 @@ export type NbdListen =
   | { readonly unix: string }
   /** Port 0: any that is free. */
   | { readonly tcp: { readonly host: string; readonly port: number; readonly tls?: NbdTls } }
+  /** A socket that this process was started with. */
+  | { readonly held: HeldSocket }
+
+/** Where clients come in, until it is closed. */
+export interface NbdEntrance {
+  /** The NBD URI of the place. */
+  readonly uri: string
+  /** Nobody comes any more. Resolves when those who came have left, unless the socket is a held one. */
+  close(): Promise<void>
+}
+
+/** A client whose host is gone says nothing; where it could come from the network it is asked. */
+const KEEP_ALIVE_MS = 30_000
 
 /** sun_path holds 108 bytes with its NUL; a longer path would be cut off silently. */
-const SOCKET_PATH_BYTES_MAX = 107
+export const SOCKET_PATH_BYTES_MAX = 107
+
+export interface NbdArrivals {
+  /** A socket that nothing was read from yet. */
+  readonly accept: (socket: Socket) => void
+  /** Somebody came and could not be accepted. */
+  readonly failed: (error: Error) => void
+}
+
+/** Rejects as `listenAt` does. */
+export async function openEntrance(where: NbdListen, exportName: string, { accept, failed }: NbdArrivals): Promise<NbdEntrance> {
+  if ('held' in where) {
+    await where.held.open(accept, failed)
+    return { uri: unixUri(where.held.path, exportName), close: () => where.held.shut() }
+  }
+  const alive = { keepAlive: 'tcp' in where, keepAliveInitialDelay: KEEP_ALIVE_MS }
+  const server = createServer({ noDelay: true, ...alive, pauseOnConnect: true }, accept)
+  const uri = await listenAt(server, where, exportName)
+  server.on('error', failed)
+  return { uri, close: () => new Promise((resolve) => server.close(() => resolve())) }
+}
 
 /**
  * Resolves with the NBD URI of the place. Rejects with the system's error; with EPLAINTEXT when a disk would be told to a network in
  * the clear.
  */
-export async function listenAt(server: Server, where: NbdListen, exportName: string): Promise<string> {
-  const name = encodeURIComponent(exportName)
+export async function listenAt(
+  server: Server,
+  where: Exclude<NbdListen, { readonly held: HeldSocket }>,
+  exportName: string,
+): Promise<string> {
   if ('unix' in where) {
     await listenOnPath(server, where.unix)
-    return `nbd+unix:///${name}?socket=${encodeURI(where.unix)}`
+    return unixUri(where.unix, exportName)
   }
   const { host, port, tls } = where.tcp
   if (tls === undefined && !isLoopback(host)) throw failure('EPLAINTEXT', `without TLS only on a loopback address: ${host}`)
   if (tls !== undefined) checkTls(tls)
   await listening(server, () => server.listen(port, host))
   const shown = host.includes(':') ? `[${host}]` : host
-  return `${tls === undefined ? 'nbd' : 'nbds'}://${shown}:${portOf(server.address())}/${name}`
+  return `${tls === undefined ? 'nbd' : 'nbds'}://${shown}:${portOf(server.address())}/${encodeURIComponent(exportName)}`
 }
 
-async function listenOnPath(server: Server, path: string): Promise<void> {
+const unixUri = (path: string, exportName: string): string =>
+  `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURI(path)}`
+
+/** A stale file there is replaced, its folder must exist; root alone may connect. Rejects with the system's error. */
+export async function listenOnPath(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) throw failure('ENAMETOOLONG', `socket path too long: ${path}`)
   // Binding would call a missing folder EACCES.
   statSync(dirname(path))
@@ -49,7 +90,7 @@ async function listenOnPath(server: Server, path: string): Promise<void> {
   })
 }
 
-function listening(server: Server, listen: () => void): Promise<void> {
+export function listening(server: Server, listen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.once('listening', () => {
@@ -70,5 +111,3 @@ function removeStale(path: string): void {
 
 const portOf = (address: AddressInfo | string | null): number =>
   typeof address === 'object' && address !== null ? address.port : 0
-
-const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code })

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../ports/log'
 import type { WorkerPort } from '../ports/workers'
 import type { WorkerApi, WorkerSpec } from '../wire/worker-api'
 import { askSocket } from './daemon-client'
+import { type DirectoryLock, lockDirectory } from './directory-lock'
+import { socketsToHold } from './held-sockets'
+import { minderArguments, minderEnvironment } from './minder'
 import { codeOf } from './system-error'
 
 export interface WorkerProcessOptions {
@@ -15,13 +18,17 @@ export interface WorkerProcessOptions {
   readonly log: Log
 }
 
-/** File I/O of a worker shares these threads; the default of four makes one slow disk hold up the others. */
-const IO_THREADS = '16'
 const ALIVE_LIMIT_MS = 500
 const STOP_LIMIT_MS = 5000
 const GONE_POLL_MS = 20
 
-/** Workers are detached, with their own log: neither the end of the daemon nor its pipes reach them. */
+/** What minders are called in the list of processes. */
+const MINDER = 'holdfast-minder'
+
+/**
+ * Workers and their minders are detached, with their own log: neither the end of the daemon nor its pipes reach them. Both hold the
+ * lock of their folder, so that no second minder begins beside them.
+ */
 export function workerProcesses({ folder, executable, log }: WorkerProcessOptions): WorkerPort {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const listeners: ((id: string) => void)[] = []
@@ -36,26 +43,40 @@ export function workerProcesses({ folder, executable, log }: WorkerProcessOption
     limitMs: number,
   ): Promise<WorkerApi[F]['answer']> => askSocket<WorkerApi, F>(fn, body, { socket: socket(id), limitMs })
 
-  /** A worker that is stopped or busy is there too: only an absent one is not. */
+  /** Null while a minder or a worker has it. */
+  const lockOf = (id: string): DirectoryLock | null => {
+    const lock = lockDirectory(at(id))
+    return 'release' in lock ? lock : null
+  }
+
+  /** One that is stopped or busy is there too, and so is one that its minder is about to start again: only an absent one is not. */
   const running = async (id: string): Promise<boolean> => {
     if (mine.has(id)) return true
     try {
       await ask(id, 'status', {}, ALIVE_LIMIT_MS)
       return true
     } catch (error) {
-      return codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ECONNREFUSED'
+      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ECONNREFUSED') return true
+      if (!existsSync(at(id))) return false
+      const lock = lockOf(id)
+      lock?.release()
+      return lock === null
     }
   }
 
-  const launch = (id: string): void => {
+  const launch = async (spec: WorkerSpec, lock: DirectoryLock): Promise<void> => {
+    const { id } = spec
     const output = openSync(join(at(id), 'worker.log'), 'a', 0o600)
-    const child = spawn(executable, [at(id)], {
+    const { files, argv, release } = await socketsToHold(spec, at(id))
+    const child = spawn('sh', minderArguments(at(id), [executable, at(id), ...argv]), {
       detached: true,
-      stdio: ['ignore', output, output],
+      argv0: MINDER,
+      stdio: ['ignore', output, output, ...files, lock.file],
       cwd: '/',
-      env: { ...process.env, UV_THREADPOOL_SIZE: IO_THREADS },
+      env: minderEnvironment(),
     })
     closeSync(output)
+    release()
     mine.add(id)
     const ended = (how: string): void => {
       if (!mine.delete(id)) return
@@ -67,25 +88,42 @@ export function workerProcesses({ folder, executable, log }: WorkerProcessOption
     child.unref()
   }
 
+  const tellToStop = async (id: string): Promise<boolean> => {
+    try {
+      await ask(id, 'stop', {}, STOP_LIMIT_MS)
+      return true
+    } catch (error) {
+      if (codeOf(error) === '') throw error
+      return false
+    }
+  }
+
   return {
     list: () => specsIn(folder),
     start: async (spec) => {
       if (await running(spec.id)) return
-      mkdirSync(at(spec.id), { recursive: true, mode: 0o700 })
-      const file = join(at(spec.id), 'spec.json')
-      writeFileSync(`${file}.new`, JSON.stringify(spec, null, 1), { mode: 0o600 })
-      renameSync(`${file}.new`, file)
-      launch(spec.id)
+      const folder = at(spec.id)
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      const lock = lockOf(spec.id)
+      if (lock === null) return
+      try {
+        const file = join(folder, 'spec.json')
+        writeFileSync(`${file}.new`, JSON.stringify(spec, null, 1), { mode: 0o600 })
+        renameSync(`${file}.new`, file)
+        await launch(spec, lock)
+      } finally {
+        lock.release()
+      }
     },
     running,
     ask,
     remove: async (id) => {
-      try {
-        await ask(id, 'stop', {}, STOP_LIMIT_MS)
-      } catch (error) {
-        if (codeOf(error) === '') throw error
+      for (let told = false; await running(id);) {
+        told ||= await tellToStop(id)
+        // Between two lives: the minder starts nothing without it.
+        if (!told) rmSync(join(at(id), 'spec.json'), { force: true })
+        await new Promise((resolve) => setTimeout(resolve, GONE_POLL_MS))
       }
-      while (await running(id)) await new Promise((resolve) => setTimeout(resolve, GONE_POLL_MS))
       await rm(at(id), { recursive: true, force: true })
     },
     onExit: (listener) => void listeners.push(listener),

@@ -8,6 +8,7 @@ import { codeOf, textOf } from '../../lib/dom0/system-error'
 import type { Log } from '../../lib/ports/log'
 import type { MirrorOptions } from '../../lib/wire/mirror-options'
 import { Malformed } from '../../lib/wire/shape'
+import type { WorkerSpec } from '../../lib/wire/worker-api'
 import { settleClaim } from './mirror-claim'
 import { lookAround, poolOf } from './mirror-look'
 import { recordFrom, specOf } from './mirror-spec'
@@ -16,7 +17,7 @@ import { recordFrom, specOf } from './mirror-spec'
  * Looks at everything, then makes what a first start makes, then writes the worker's spec.json. Rejects with Refusal, and then
  * nothing was changed. The folder stays locked until this process ends.
  */
-export async function prepareSide(options: MirrorOptions, log: Log): Promise<void> {
+export async function prepareSide(options: MirrorOptions, log: Log): Promise<WorkerSpec> {
   const pool = options.pair === null ? null : poolOf(options.pair)
   const record = recordOf(options)
   const made = occupy(options)
@@ -27,6 +28,7 @@ export async function prepareSide(options: MirrorOptions, log: Log): Promise<voi
     await settleClaim(options, spec, verdict, log)
     writeMirrorRecord(options.folder, recordFrom(options))
     writeWhole(join(options.folder, 'spec.json'), spec)
+    return spec
   } catch (error) {
     if (error instanceof Refusal && made !== null) rmSync(made, { recursive: true })
     throw error

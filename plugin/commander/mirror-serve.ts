@@ -3,12 +3,16 @@ import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { RestartPause } from '../../lib/core/standalone/restart-pause'
 import { attendWorker } from '../../lib/dom0/mirror/attend'
+import { heldName } from '../../lib/dom0/held-socket'
+import { socketsToHold } from '../../lib/dom0/held-sockets'
+import { minderArguments, minderEnvironment } from '../../lib/dom0/minder'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
 import { KeptFront } from '../../lib/dom0/mirror/kept-front'
-import { keepProcess } from '../../lib/dom0/mirror/kept-process'
+import { keepProcess, withItsParent, type Life } from '../../lib/dom0/mirror/kept-process'
 import { processLog } from '../../lib/dom0/process-log'
 import type { Log } from '../../lib/ports/log'
 import { mirrorOptions, type MirrorArguments, type MirrorOptions } from '../../lib/wire/mirror-options'
+import type { WorkerSpec } from '../../lib/wire/worker-api'
 import { prepareSide } from './mirror-prepare'
 import { behindFront } from './mirror-spec'
 
@@ -48,18 +52,14 @@ async function serveSide(options: MirrorOptions): Promise<void> {
   const executable = beside('holdfast-worker')
   const frontPause = new RestartPause()
   const front = options.front && 'unix' in listen ? keptFront(options, listen.unix, frontPause, log) : null
-  await prepareSide(options, log)
-  if ('unix' in listen) rmSync(listen.unix, { force: true })
+  const spec = await prepareSide(options, log)
+  removeSockets(options)
   const pause = new RestartPause()
   const worker = keepProcess({
-    name: 'the worker',
-    argv: [executable, folder],
+    name: "the worker's minder",
+    life: () => keptWorker(spec, executable, folder),
     log,
     pauseMs: () => pause.ended(),
-    // What a killed one left: a client must not find the socket of a disk that the other side serves.
-    before: () => {
-      if (front === null && 'unix' in listen) rmSync(listen.unix, { force: true })
-    },
   })
   const over = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void worker.stop())
@@ -79,13 +79,30 @@ async function serveSide(options: MirrorOptions): Promise<void> {
   } finally {
     await front?.stop()
     await worker.stop()
+    removeSockets(options)
   }
   log.info('the mirror is no longer served here')
 }
 
+/** Whatever was killed may have left some, and a client must not find that of a disk which the other side serves. */
+function removeSockets(options: MirrorOptions): void {
+  const { listen } = options
+  if (!('unix' in listen)) return
+  const worker = options.front ? behindFront(options) : listen.unix
+  for (const path of [listen.unix, worker, heldName(worker)]) rmSync(path, { force: true })
+}
+
+async function keptWorker(spec: WorkerSpec, executable: string, folder: string): Promise<Life> {
+  const { files, argv, release } = await socketsToHold(spec, folder)
+  const worker = withItsParent([process.execPath, executable, folder, ...argv])
+  return { command: ['sh', ...minderArguments(folder, worker)], env: minderEnvironment(), files, started: release }
+}
+
 function keptFront(options: MirrorOptions, listen: string, pause: RestartPause, log: Log): KeptFront {
-  const argv = [beside('holdfast-front'), '--listen', listen, '--to', behindFront(options), '--export', options.name]
-  return new KeptFront(listen, () => ({ name: 'the front', argv, log, pauseMs: () => pause.ended() }))
+  const argv = ['--listen', listen, '--to', behindFront(options), '--export', options.name]
+  const command = [process.execPath, beside('holdfast-front'), ...argv]
+  const life = (): Promise<Life> => Promise.resolve({ command, env: process.env, files: [], started: () => undefined })
+  return new KeptFront(listen, () => ({ name: 'the front', life, log, pauseMs: () => pause.ended() }))
 }
 
 /** Another executable of the same build: beside this one, or where a checkout has it. */

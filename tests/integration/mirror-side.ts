@@ -85,11 +85,10 @@ export class MirrorSide {
     return this.#serve
   }
 
-  /** The process that carries the disk; null while none runs. */
+  /** The process that carries the disk, started by its minder; null while none runs. */
   get workerPid(): number | null {
-    const { pid } = this.serve
-    const children = readIfThere(`/proc/${pid}/task/${pid}/children`).trim().split(' ')
-    return children.map(Number).find((child) => readIfThere(`/proc/${child}/cmdline`).includes('holdfast-worker')) ?? null
+    const grandchildren = childrenOf(this.serve.pid).flatMap(childrenOf)
+    return grandchildren.find((pid) => readIfThere(`/proc/${pid}/cmdline`).includes('holdfast-worker')) ?? null
   }
 
   killWorker(): Promise<void> {
@@ -148,6 +147,11 @@ export class MirrorSide {
     return this.until('the disk is served', ({ volumes }) => volumes[0]?.attachedTo != null && existsSync(this.socket))
   }
 }
+
+const childrenOf = (pid: number): number[] =>
+  readIfThere(`/proc/${pid}/task/${pid}/children`)
+    .split(' ')
+    .flatMap((word) => (word.trim() === '' ? [] : [Number(word)]))
 
 export const gone = (pid: number): Promise<boolean> =>
   eventually(`the end of process ${pid}`, () => Promise.resolve(isAlive(pid) ? null : true))

@@ -8,7 +8,7 @@ import type { HostParts } from './parts'
 
 const ASK_LIMIT_MS = 3000
 const STATUS_LIMIT_MS = 800
-/** A process that ends at once is started again this much later; a disk or a port may need a moment. */
+/** A worker is started again at once by its minder; one whose minder ended, this much later. */
 const RESTART_AFTER_MS = 200
 
 /** Errors of a socket without a process behind it, or with one that is about to go. */
@@ -35,7 +35,7 @@ export class Fleet {
 
   async #restart(id: string): Promise<void> {
     const spec = this.parts.workers.list().find((known) => known.id === id)
-    if (!this.#wanted.has(id) || spec === undefined) return
+    if (!this.#wanted.has(id) || spec === undefined || (await this.parts.workers.running(id))) return
     this.parts.timeline.record({
       vm: spec.vm,
       act: 'worker-restarted',
@@ -48,7 +48,7 @@ export class Fleet {
 
   /** Workers of an earlier daemon are nobody's children: they are looked at instead of waited for. */
   async upkeep(): Promise<void> {
-    for (const id of this.#wanted) if (!(await this.parts.workers.running(id))) await this.#restart(id)
+    for (const id of this.#wanted) await this.#restart(id)
   }
 
   specs(): readonly WorkerSpec[] {

@@ -1,16 +1,25 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../ports/log'
+import { codeOf } from '../system-error'
 
 export interface KeptProcessOptions {
   readonly name: string
-  /** A script for this Node, and its arguments. */
-  readonly argv: readonly string[]
+  /** What is to be run; asked before each start. */
+  readonly life: () => Promise<Life>
   readonly log: Log
   /** Asked when the process has ended: milliseconds to wait before the next start. */
   readonly pauseMs: () => number
-  /** Called before each start. */
-  readonly before?: () => void
+}
+
+export interface Life {
+  /** Program and arguments. */
+  readonly command: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  /** Open files that the process gets after the first three. */
+  readonly files: readonly number[]
+  /** Called when it has them. */
+  readonly started: () => void
 }
 
 export interface KeptProcess {
@@ -20,11 +29,9 @@ export interface KeptProcess {
   stop(): Promise<void>
 }
 
-/** File I/O of a worker shares these threads; the default of four makes one slow disk hold up the others. */
-const IO_THREADS = '16'
 const STOP_LIMIT_MS = 5000
 
-/** Runs a script, and again whenever it ends with anything but status 0. It does not outlive this process, however that ends. */
+/** Runs a program, and again whenever it ends with anything but status 0. It does not outlive this process, however that ends. */
 export function keepProcess(options: KeptProcessOptions): KeptProcess {
   const kept = new Kept(options)
   return { ended: kept.run(), stop: () => kept.stop() }
@@ -45,17 +52,16 @@ class Kept {
 
   async stop(): Promise<void> {
     this.told.abort()
-    this.child?.kill('SIGTERM')
-    const patience = setTimeout(() => this.child?.kill('SIGKILL'), STOP_LIMIT_MS)
+    this.signal('SIGTERM')
+    const patience = setTimeout(() => this.signal('SIGKILL'), STOP_LIMIT_MS)
     await this.over
     clearTimeout(patience)
   }
 
   private async lives(): Promise<void> {
-    const { name, log, pauseMs, before } = this.options
+    const { name, log, pauseMs, life } = this.options
     while (!this.isTold()) {
-      before?.()
-      const how = await this.life()
+      const how = await this.live(await life())
       if (how === '0' || this.isTold()) return
       const waitMs = pauseMs()
       log.warn(`${name} ended and is started again`, { how, waitMs })
@@ -67,15 +73,24 @@ class Kept {
     return this.told.signal.aborted
   }
 
+  /** To the child and to what it has started. */
+  private signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    const pid = this.child?.pid
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, signal)
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH') throw error
+    }
+  }
+
   /** Resolves with the status or the signal. A session of its own: Ctrl-C is for this process, which then tells the child. */
-  private life(): Promise<string> {
+  private live({ command, env, files, started }: Life): Promise<string> {
     return new Promise((resolve, reject) => {
-      const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...this.options.argv], {
-        detached: true,
-        stdio: ['ignore', 'inherit', 'inherit'],
-        cwd: '/',
-        env: { ...process.env, UV_THREADPOOL_SIZE: IO_THREADS },
-      })
+      const [program = '', ...args] = withItsParent(command)
+      const stdio = ['ignore', 'inherit', 'inherit', ...files] as const
+      const child = spawn(program, args, { detached: true, stdio: [...stdio], cwd: '/', env })
+      started()
       this.child = child
       child.once('exit', (status, signal) => {
         this.child = null
@@ -85,3 +100,6 @@ class Kept {
     })
   }
 }
+
+/** The command as one that ends when whoever starts it does. */
+export const withItsParent = (command: readonly string[]): string[] => ['setpriv', '--pdeathsig', 'KILL', ...command]
