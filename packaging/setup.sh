@@ -14,10 +14,21 @@ unshare            util-linux
 mount              mount
 "
 TEST_TOOLS="
-nbdinfo            libnbd-bin
-ping               iputils-ping
-fio                fio
-openssl            openssl
+nbdinfo             libnbd-bin
+nbdkit              nbdkit
+qemu-storage-daemon qemu-system-common
+ping                iputils-ping
+ss                  iproute2
+fio                 fio
+openssl             openssl
+mkfs.ext4           e2fsprogs
+losetup             mount
+setpriv             util-linux
+"
+# Without a compiler and the C library's headers (gencat comes with them) the addons are not built, and everything is slower.
+ADDON_TOOLS="
+cc                  gcc
+gencat              libc6-dev
 "
 BENCH_TOOLS="
 fio                 fio
@@ -31,8 +42,8 @@ stop() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 
 case "${1-}" in
   demo) tools=$DEMO_TOOLS ;;
-  test) tools="$DEMO_TOOLS$TEST_TOOLS" ;;
-  bench) tools=$BENCH_TOOLS ;;
+  test) tools="$DEMO_TOOLS$TEST_TOOLS$ADDON_TOOLS" ;;
+  bench) tools="$BENCH_TOOLS$ADDON_TOOLS" ;;
   *) echo 'usage: packaging/setup.sh demo|test|bench' >&2; exit 2 ;;
 esac
 
