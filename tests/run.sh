@@ -31,8 +31,13 @@ npx jest --selectProjects integration --runInBand --json --outputFile="$results/
 
 node -e '
   const { readFileSync, existsSync } = require("node:fs")
+  const { relative } = require("node:path")
   const runs = ["quick", "lab"].map((name) => `${process.argv[1]}/${name}.json`)
   const read = runs.map((file) => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 }))
+  const seconds = ({ startTime, endTime }) => (endTime - startTime) / 1000
+  const slowest = read.flatMap(({ testResults = [] }) => testResults).sort((one, other) => seconds(other) - seconds(one))
+  console.log("\nslowest files:")
+  for (const file of slowest.slice(0, 12)) console.log(`${seconds(file).toFixed(0).padStart(5)} s  ${relative("", file.name)}`)
   const sum = (field) => read.reduce((total, run) => total + run[field], 0)
   const bad = sum("numFailedTests") + sum("numRuntimeErrorTestSuites") + Number(process.argv[2])
   console.log(`\n${sum("numPassedTests")} passed, ${bad} failed`)
