@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../lib/dom0/system-error'
-import { ADDONS } from '../contracts/native-addon'
+import { ADDONS, NO_NATIVE } from '../contracts/native-addon'
 import { Dice } from '../world/prng'
 import { Gaps, longestPause, resyncRules, SeenResyncs, type Way } from './kill-rounds-figures'
 import { RoundsWriter } from './kill-rounds-writer'
@@ -29,7 +29,7 @@ type Kind = (typeof DECK)[number]
 
 export interface KillRoundsReport {
   readonly rounds: number
-  /** Replicas were changed by the addon, not by plain Node. */
+  /** Replicas and link used the addons, not plain Node. */
   readonly hasAddon: boolean
   readonly writes: number
   readonly reads: number
@@ -64,7 +64,7 @@ export class KillRounds {
     private readonly say: (line: string) => void,
   ) {
     this.dice = new Dice(seed)
-    this.hasAddon = existsSync(ADDONS) && this.dice.chance(0.7)
+    this.hasAddon = NO_NATIVE === '' && this.dice.chance(0.7)
     const writer = (name: string, offset: number, length: number, reconnects: boolean): RoundsWriter =>
       new RoundsWriter({ name, exportName: 'orders', offset, length, seed: this.dice.below(2 ** 31), reconnects })
     this.writers = [
