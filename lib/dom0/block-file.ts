@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { constants, readSync } from 'node:fs'
+import { open, statfs, type FileHandle } from 'node:fs/promises'
 import { constants as system } from 'node:os'
 import type { BlockDevice } from '../ports/block-device'
 import { allocateZeroes } from './block-file-space'
@@ -24,6 +24,8 @@ const DONE = Promise.resolve()
 const ZEROES = Buffer.alloc(1024 * 1024)
 /** A file system may take its time for more than this, and what waits in the lane would wait as well: a process does it. */
 const LANE_ZERO_BYTES_MAX = 4 * 1024 * 1024
+/** Of tmpfs, in statfs(2): no disk is ever waited for. */
+const TMPFS = 0x01021994
 /** Copying more takes so long that the loop has better things to do. */
 const READ_NOW_BYTES_MAX = 128 * 1024
 
@@ -33,7 +35,8 @@ export async function openBlockFile(options: BlockFileOptions): Promise<BlockDev
   const handle = await open(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o600)
   try {
     await checkSize(handle, options)
-    return new BlockFile(new OpenFile(handle), sizeBytes, native)
+    const isInMemory = (await statfs(path)).type === TMPFS
+    return new BlockFile(new OpenFile(handle), sizeBytes, native, isInMemory)
   } catch (error) {
     await handle.close()
     throw error
@@ -49,6 +52,8 @@ async function checkSize(handle: FileHandle, { path, sizeBytes, create }: BlockF
 
 class BlockFile implements BlockDevice {
   private readonly lane: ChangeLane | null
+  /** A flush takes its time, and no write is to wait for it. */
+  private readonly flushes: ChangeLane | null
   private closed: Promise<void> | null = null
   /** After one failed flush the kernel may report the next as good although the data is lost: the device stays failed. */
   private flushFailed = false
@@ -59,8 +64,10 @@ class BlockFile implements BlockDevice {
     private readonly file: OpenFile,
     readonly sizeBytes: number,
     private readonly native: NativeIo | null,
+    private readonly isInMemory: boolean,
   ) {
     this.lane = native === null ? null : new ChangeLane(native, file.fd)
+    this.flushes = native === null ? null : new ChangeLane(native, file.fd)
   }
 
   read(offset: number, into: Buffer): Promise<void> {
@@ -91,7 +98,7 @@ class BlockFile implements BlockDevice {
     if (this.flushFailed) throw failure('EIO', 'an earlier flush failed')
     try {
       if (this.closed !== null) throw failure('EBADF', 'the replica is closed')
-      await this.file.flush()
+      await (this.flushes?.flush() ?? this.file.flush())
     } catch (error) {
       this.flushFailed = true
       throw error
@@ -100,16 +107,27 @@ class BlockFile implements BlockDevice {
 
   /** After what is under way. */
   close(): Promise<void> {
-    this.closed ??= Promise.all([this.lane?.close(), this.file.quiet()]).then(() => this.file.close())
+    this.closed ??= Promise.all([this.lane?.close(), this.flushes?.close(), this.file.quiet()]).then(() => this.file.close())
     return this.closed
   }
 
   /** How many bytes were in memory. What became of the others is found out by asking the disk. */
   private readNow(offset: number, into: Buffer): number {
-    if (this.native === null || this.asksForAll || into.length > READ_NOW_BYTES_MAX) return 0
+    if (into.length > READ_NOW_BYTES_MAX) return 0
+    if (this.isInMemory) return this.readFromMemory(offset, into)
+    if (this.native === null || this.asksForAll) return 0
     const count = this.native.readNow(this.file.fd, offset, into)
     if (count === -EOPNOTSUPP || count === -ENOSYS) this.asksForAll = true
     return Math.max(0, count)
+  }
+
+  private readFromMemory(offset: number, into: Buffer): number {
+    try {
+      return readSync(this.file.fd, into, 0, into.length, offset)
+    } catch (error) {
+      if (codeOf(error) === '') throw error
+      return 0
+    }
   }
 
   private async fileSystemZeroes(offset: number, length: number, punch: boolean): Promise<boolean> {

@@ -1,9 +1,12 @@
+import { must } from '../core/domain/assert'
 import type { Memory } from '../wire/nbd/slab'
 
 /** Smaller ones are not worth their keeping. */
 const SMALLEST_BITS = 12
 /** Larger ones are made anew each time: a client that sends so much at once waits for its disk anyway. */
 const LARGEST_BITS = 22
+const SIZES = Array.from({ length: LARGEST_BITS - SMALLEST_BITS + 1 }, (_, at) => 65 * 2 ** (SMALLEST_BITS - 6 + at))
+const LARGEST_BYTES = must(SIZES.at(-1), 'there are sizes')
 
 /**
  * Buffers that are used again and again, because the first touch of a page costs more than the bytes on it. Sizes go by powers of
@@ -32,7 +35,7 @@ export class BufferPool implements Memory {
 
   takeBack(buffer: Buffer): void {
     const size = buffer.length
-    if (size > sizeFor(2 ** LARGEST_BITS) || this.heldBytes + size > this.idleBytesMax) return
+    if (size > LARGEST_BYTES || this.heldBytes + size > this.idleBytesMax) return
     const kept = this.idle.get(size)
     if (kept === undefined) this.idle.set(size, [buffer])
     else kept.push(buffer)
@@ -50,9 +53,6 @@ export class BufferPool implements Memory {
 }
 
 function sizeFor(bytes: number): number {
-  for (let bits = SMALLEST_BITS; bits <= LARGEST_BITS; bits++) {
-    const size = 2 ** bits + 2 ** (bits - 6)
-    if (bytes <= size) return size
-  }
+  for (const size of SIZES) if (bytes <= size) return size
   return bytes
 }

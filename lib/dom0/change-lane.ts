@@ -12,7 +12,7 @@ interface Change {
 
 const COLLECTED_MAX = 256
 
-/** Changes of one open file on a thread of its own, woken once for many. Rejects with the system's error. */
+/** Changes or flushes of one open file on a thread of its own, woken once for many. Rejects with the system's error. */
 export class ChangeLane {
   private readonly lane: NativeLane
   private readonly changes: (Change | null)[] = []
@@ -38,6 +38,12 @@ export class ChangeLane {
   zero(offset: number, length: number, punch: boolean): Promise<void> | null {
     const slot = this.freeSlot()
     return this.asked(slot, null, this.native.zero(this.lane, slot, offset, length, punch))
+  }
+
+  /** What was written before, by this lane or another, is on stable storage. Null when there is no room. */
+  flush(): Promise<void> | null {
+    const slot = this.freeSlot()
+    return this.asked(slot, null, this.native.flush(this.lane, slot))
   }
 
   /** After what is under way. */
@@ -84,6 +90,6 @@ export class ChangeLane {
     this.changes[slot] = null
     this.freeSlots.push(slot)
     if (errno === 0) change.resolve()
-    else change.reject(failure(getSystemErrorName(-errno), 'the change of a replica failed'))
+    else change.reject(failure(getSystemErrorName(-errno), 'the replica failed'))
   }
 }

@@ -1,6 +1,6 @@
 import { loadAddon } from './native-addon'
 
-/** A thread that makes the changes of one open file; what it is inside is the addon's. */
+/** A thread that makes the changes of one open file, or flushes it; what it is inside is the addon's. */
 export type NativeLane = object
 
 /** What lib/native/holdfast-io.c offers. Offsets and lengths in bytes. */
@@ -10,6 +10,8 @@ export interface NativeIo {
   /** False when the lane is full; otherwise `data` must stay as it is until the slot is collected. */
   write(lane: NativeLane, slot: number, offset: number, data: Buffer): boolean
   zero(lane: NativeLane, slot: number, offset: number, length: number, punch: boolean): boolean
+  /** One that has not begun does for all that are asked for meanwhile. */
+  flush(lane: NativeLane, slot: number): boolean
   /** After one change or many. */
   wake(lane: NativeLane): void
   /** Fills `into` with pairs of slot and errno (0: done) and answers how many pairs. */
@@ -20,7 +22,7 @@ export interface NativeIo {
   readNow(fd: number, offset: number, into: Buffer): number
 }
 
-const CALLS = ['openLane', 'write', 'zero', 'wake', 'collect', 'closeLane', 'readNow']
+const CALLS = ['openLane', 'write', 'zero', 'flush', 'wake', 'collect', 'closeLane', 'readNow']
 
 /** Null where there is none; see loadAddon. */
 export const loadNativeIo = (folder?: string): NativeIo | null => loadAddon('holdfast-io.node', CALLS, folder) as NativeIo | null

@@ -14,3 +14,9 @@ export function withOnread(accepted: Socket, onread: OnReadOpts): Socket | null 
   accepted.destroy()
   return socket
 }
+
+/** A socket that is to be connected and reads as `onread` says. */
+export function unconnected(onread: OnReadOpts): Socket {
+  const options = { onread, allowHalfOpen: false }
+  return new Socket(options)
+}

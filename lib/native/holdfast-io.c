@@ -3,6 +3,7 @@
  *
  * A lane is one thread that makes the changes of one open file, many for each time it is woken. Node's pool wakes a thread and the
  * loop for each of them, which costs three times the write itself. The lane may wait for its disk for ever; the loop never does.
+ * Flushes have a lane of their own, so that no write waits for one.
  *
  * readNow reads what is in memory already, on the loop; it never waits for the disk.
  *
@@ -30,10 +31,12 @@
 #define PUNCH_FLAG 0x02
 #define ZERO_FLAG 0x10
 
+typedef enum { WRITE, PUNCH, ZERO, FLUSH } Kind;
+
 typedef struct {
   uint32_t slot;
   int32_t error;
-  int zeroes; /* flag of fallocate; 0 for a write */
+  Kind kind;
   const char *data;
   size_t length;
   off_t offset;
@@ -64,9 +67,31 @@ static int write_all(int fd, const Change *change) {
 
 static int zero_all(int fd, const Change *change) {
   int failed;
-  do failed = fallocate(fd, change->zeroes | KEEP_SIZE_FLAG, change->offset, (off_t)change->length);
+  int flag = change->kind == PUNCH ? PUNCH_FLAG : ZERO_FLAG;
+  do failed = fallocate(fd, flag | KEEP_SIZE_FLAG, change->offset, (off_t)change->length);
   while (failed != 0 && errno == EINTR);
   return failed == 0 ? 0 : errno;
+}
+
+static int flush_all(int fd) {
+  int failed;
+  do failed = fdatasync(fd);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0 ? 0 : errno;
+}
+
+static int make(int fd, const Change *change) {
+  if (change->kind == WRITE) return write_all(fd, change);
+  return change->kind == FLUSH ? flush_all(fd) : zero_all(fd, change);
+}
+
+/* Flushes that were asked for before one begins are done when it is. Called with the lock held. */
+static uint32_t made_together(const Lane *lane) {
+  uint32_t count = 1;
+  while (lane->ring[lane->done % LANE_LENGTH].kind == FLUSH && lane->done + count != lane->asked &&
+         lane->ring[(lane->done + count) % LANE_LENGTH].kind == FLUSH)
+    count++;
+  return count;
 }
 
 /* Called and left with the lock held. */
@@ -85,12 +110,13 @@ static void run_lane(void *argument) {
   uv_mutex_lock(&lane->lock);
   while (loop_lives) {
     if (lane->done != lane->asked) {
-      Change *change = &lane->ring[lane->done % LANE_LENGTH];
+      const Change *change = &lane->ring[lane->done % LANE_LENGTH];
+      uint32_t together = made_together(lane);
       uv_mutex_unlock(&lane->lock);
-      change->error = change->zeroes == 0 ? write_all(lane->fd, change) : zero_all(lane->fd, change);
+      int error = make(lane->fd, change);
       uv_mutex_lock(&lane->lock);
       untold_bytes += change->length;
-      lane->done++;
+      for (; together > 0; together--) lane->ring[lane->done++ % LANE_LENGTH].error = error;
       if (lane->telling || (lane->done != lane->asked && untold_bytes < TELL_AFTER_BYTES)) continue;
       untold_bytes = 0;
       loop_lives = loop_is_told(lane);
@@ -194,7 +220,16 @@ static napi_value lane_zero(napi_env env, napi_callback_info info) {
     return refuse(env, "zero(lane, slot, offset, length, punch)");
   change.offset = offset;
   change.length = (size_t)length;
-  change.zeroes = punch ? PUNCH_FLAG : ZERO_FLAG;
+  change.kind = punch ? PUNCH : ZERO;
+  return ask(env, lane, &change);
+}
+
+/* flush(lane, slot): the same; what was written by then, by whomever, is on stable storage. */
+static napi_value lane_flush(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  Change change = {.kind = FLUSH};
+  Lane *lane = take(env, info, 2, values) ? lane_of(env, values[0]) : NULL;
+  if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok) return refuse(env, "flush(lane, slot)");
   return ask(env, lane, &change);
 }
 
@@ -264,8 +299,8 @@ NAPI_MODULE_INIT() {
   const struct {
     const char *name;
     napi_callback call;
-  } calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"wake", lane_wake}, {"collect", lane_collect},
-               {"closeLane", close_lane}, {"readNow", read_now}};
+  } calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"flush", lane_flush}, {"wake", lane_wake},
+               {"collect", lane_collect}, {"closeLane", close_lane}, {"readNow", read_now}};
   for (size_t at = 0; at < sizeof calls / sizeof *calls; at++) {
     napi_value call;
     if (napi_create_function(env, calls[at].name, NAPI_AUTO_LENGTH, calls[at].call, NULL, &call) != napi_ok ||

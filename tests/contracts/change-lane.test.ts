@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { openBlockFile } from '../../lib/dom0/block-file'
 import { ChangeLane } from '../../lib/dom0/change-lane'
 import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
@@ -43,6 +43,41 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     expect(nothing).toMatchObject({ status: 'fulfilled' })
     await lane.close()
     closeSync(fd)
+  })
+
+  test('flushes: done, all of them; each that fails says so, and the next is tried anew', async () => {
+    const path = join(folder, 'disk')
+    const device = await openBlockFile({ path, sizeBytes: 1 << 20, create: true, native })
+    await Promise.all(Array.from({ length: 3000 }, () => device.flush()))
+    await device.close()
+
+    const { fd: pipe, close } = onePipe()
+    const lane = new ChangeLane(native, pipe)
+    const flushes = await Promise.allSettled([lane.flush(), lane.flush(), lane.write(0, Buffer.alloc(1)), lane.flush()])
+    const codes = flushes.map((each) => (each.status === 'rejected' ? (each.reason as { code: string }).code : 'done'))
+    expect(codes).toEqual(['EINVAL', 'EINVAL', 'ESPIPE', 'EINVAL'])
+    await lane.close()
+    close()
+  })
+
+  const withStrace = existsSync('/usr/bin/strace') ? test : test.skip
+  withStrace('flushes that wait together are one for the system', () => {
+    const script = `
+      const holder = { exports: {} }
+      process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})
+      const native = holder.exports
+      let collected = 0
+      const lane = native.openLane(require('node:fs').openSync(${JSON.stringify(join(folder, 'x'))}, 'w'), () => {
+        collected += native.collect(lane, new Int32Array(1000))
+        if (collected === 100) console.log('collected')
+      })
+      for (let slot = 0; slot < 100; slot++) native.flush(lane, slot)
+      native.wake(lane)`
+    const counted = join(folder, 'calls')
+    const strace = ['-f', '-qq', '-e', 'trace=fdatasync', '-o', counted, process.execPath, '-e', script]
+    const { status, stdout } = spawnSync('strace', strace, { encoding: 'utf8', timeout: 60_000 })
+    expect([status, stdout]).toEqual([0, 'collected\n'])
+    expect(readFileSync(counted, 'utf8').match(/fdatasync\(/g)).toHaveLength(1)
   })
 
   test('where the file system cannot zero a range, zeroes are written', async () => {
@@ -97,6 +132,7 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     'native.write({}, 0, 0, Buffer.alloc(1))',
     'native.write(lane, 0, 0, "text")',
     'native.zero(lane, 0, 0)',
+    'native.flush(lane)',
     'native.collect(lane, new Uint8Array(8))',
     'native.readNow(0, 0, 0)',
     'native.wake(null)',
@@ -113,3 +149,17 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     expect(stdout).toMatch(new RegExp(`^${/native\.(\w+)/.exec(call)?.[1] ?? ''}\\(`))
   })
 })
+
+/** The end of a pipe that is written to. */
+function onePipe(): { fd: number; close: () => void } {
+  const path = join(mkdtempSync(join(tmpdir(), 'holdfast-pipe-')), 'pipe')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, 'r+')
+  return {
+    fd,
+    close: () => {
+      closeSync(fd)
+      rmSync(dirname(path), { recursive: true })
+    },
+  }
+}

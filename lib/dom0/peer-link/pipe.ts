@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import type { Inbox } from '../../wire/nbd/inbox'
+import { Inbox } from '../../wire/nbd/inbox'
 import { readByCopy, readInPlace } from '../nbd-read-in-place'
+import { unconnected } from '../socket-onread'
 
 export interface PipeLimits {
   /** Bytes: a payload that is not larger is copied behind its header. */
@@ -54,13 +55,35 @@ export class SocketPipe implements Pipe {
   }
 }
 
+/** `accepted`: paused, and has read nothing. */
 export const openPlain =
-  (socket: Socket): OpenPipe =>
+  (accepted: Socket): OpenPipe =>
   (inbox, arrived) =>
-    new SocketPipe(
-      socket.isPaused() ? readInPlace(socket, inbox, arrived).resume() : readByCopy(socket, inbox, arrived),
-      PLAIN_LIMITS,
-    )
+    new SocketPipe(readInPlace(accepted, inbox, arrived).resume(), PLAIN_LIMITS)
+
+/** A socket that is to be connected, and opened when it is. */
+export class DialledPlain {
+  readonly socket: Socket
+  private inbox = new Inbox()
+  private arrived: () => void = () => undefined
+
+  constructor() {
+    this.socket = unconnected({
+      buffer: () => this.inbox.space(),
+      callback: (bytes) => {
+        this.inbox.filled(bytes)
+        this.arrived()
+        return true
+      },
+    })
+  }
+
+  readonly open: OpenPipe = (inbox, arrived) => {
+    this.inbox = inbox
+    this.arrived = arrived
+    return new SocketPipe(this.socket, PLAIN_LIMITS)
+  }
+}
 
 export const openNodeTls =
   (socket: Socket): OpenPipe =>

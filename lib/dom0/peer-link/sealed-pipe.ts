@@ -1,9 +1,9 @@
-import { Socket, type OnReadOpts } from 'node:net'
+import type { Socket } from 'node:net'
 import { assert, must } from '../../core/domain/assert'
 import type { Inbox } from '../../wire/nbd/inbox'
 import type { Memory } from '../../wire/nbd/slab'
 import { TLS_STATE, type NativeTls, type TlsSession } from '../native-tls'
-import { withOnread } from '../socket-onread'
+import { unconnected, withOnread } from '../socket-onread'
 import type { OpenPipe, Pipe, PipeLimits } from './pipe'
 
 const MIB = 1024 * 1024
@@ -62,7 +62,7 @@ export class SealedPipe implements Pipe {
         return true
       },
     }
-    const inPlace = accepted === null ? readingAs(onread) : withOnread(accepted, onread)
+    const inPlace = accepted === null ? unconnected(onread) : withOnread(accepted, onread)
     this.socket =
       inPlace ?? must(accepted, 'what is not connected is made to be read').on('data', (bytes: Buffer) => this.came(bytes))
     this.socket.setNoDelay(true)
@@ -172,9 +172,4 @@ export class SealedPipe implements Pipe {
     this.arrived = () => undefined
     this.sealing.memory.takeBack(this.sealed)
   }
-}
-
-function readingAs(onread: OnReadOpts): Socket {
-  const options = { onread, allowHalfOpen: false }
-  return new Socket(options)
 }

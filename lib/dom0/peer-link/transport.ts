@@ -1,4 +1,4 @@
-import { connect, createServer as createPlainServer, isIP, type Server, type Socket } from 'node:net'
+import { createServer as createPlainServer, isIP, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Memory } from '../../wire/nbd/slab'
 import { isLoopback } from '../../wire/replica-source'
@@ -6,7 +6,7 @@ import { loadNativeTls, type NativeTls } from '../native-tls'
 import { failure } from '../system-error'
 import { connectTlsPsk, TLS_PSK, type PoolSecret } from '../tls-psk'
 import { Doorway } from './doorway'
-import { openNodeTls, openPlain, type OpenPipe } from './pipe'
+import { DialledPlain, openNodeTls, openPlain, type OpenPipe } from './pipe'
 import { SealedPipe } from './sealed-pipe'
 
 /** `plain-loopback`: neither encrypted nor authenticated, to measure and to test; refused on any other address. */
@@ -106,8 +106,9 @@ const overNativeTls = (native: NativeTls, { secret, memory }: TransportParts): T
 
 const PLAIN: Transport = {
   dial: (address, port, { proven }) => {
-    const socket = connect({ host: address, port })
-    return socket.once('connect', () => proven(openPlain(socket)))
+    const dialled = new DialledPlain()
+    dialled.socket.once('connect', () => proven(dialled.open))
+    return dialled.socket.connect({ host: address, port })
   },
   serve: ({ connectionsMax, proven }) => {
     const doorway = new Doorway(connectionsMax)

@@ -69,8 +69,8 @@ class Pair {
     return {
       uri: `nbd+unix:///${NAME}?socket=${this.#at('a/n.sock')}`,
       processes: [
-        { name: 'primary', pid: onlyChildOf(primary.pid) },
-        { name: 'secondary', pid: onlyChildOf(secondary.pid) },
+        { name: 'primary', pid: workerOf(primary.pid) },
+        { name: 'secondary', pid: workerOf(secondary.pid) },
         ...this.#children.map(({ name, pid }) => ({ name, pid })),
       ],
       copies: [this.#at('a/disk.raw'), this.#at('b/disk.raw')],
@@ -124,9 +124,12 @@ function nextAddress(): string {
   return `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}.${++addresses}:7801`
 }
 
-/** The supervisor's worker. */
-function onlyChildOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-  if (children.length !== 1 || children[0] === '') throw new Error(`process ${pid} has not one child but ${children.join(', ')}`)
-  return Number(children[0])
+/** The supervisor's worker: who keeps it running starts nothing else. */
+function workerOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter((child) => child !== '')
+  const [child, ...others] = children
+  if (others.length > 0) throw new Error(`process ${pid} has not one child but ${children.join(', ')}`)
+  return child === undefined ? pid : workerOf(Number(child))
 }
