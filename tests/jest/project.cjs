@@ -11,4 +11,6 @@ module.exports = (name, ...folders) => ({
   testMatch: folders.map((folder) => `<rootDir>/tests/${folder}/**/*.test.ts`),
   transform: { '^.+\\.ts$': swc },
   testEnvironment: 'node',
+  // Many of them wait for a disk; a busy machine's is slow, and that is no failure.
+  testTimeout: 30_000,
 })

@@ -5,6 +5,8 @@ import { complaint } from './handshake/judge'
 import { Lives } from './handshake/lives'
 
 const LIVES = 1500
+/** So many when every rule was not met before: the rarest ones are met in a few of a thousand. */
+const LIVES_MAX = 15_000
 const STEPS = 60
 
 /** What happened, and what was wrong with a verdict on the way. */
@@ -54,16 +56,18 @@ const RULES: readonly string[] = [
     'unrelated',
   ],
 ]
+/** All that can happen to replicas that tell the truth. */
+const EXPECTED = RULES.filter((rule) => rule !== 'crossed')
 const ACCIDENT = /^(?:crash|torn|power|new disk|old disk|force|unlist|unprotect|protect)/
 
 describe(`verdicts about histories that came about (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test(`${LIVES} lives: what is copied is what the other side lacks`, () => {
     const rules = new Map<string, number>()
-    for (let seed = SEED; seed < SEED + LIVES; seed++) {
+    const all = EXPECTED.length
+    for (let seed = SEED; seed < SEED + LIVES || (rules.size < all && seed < SEED + LIVES_MAX); seed++) {
       const { story, complaint } = live(seed, (rule) => rules.set(rule, (rules.get(rule) ?? 0) + 1))
       if (complaint !== '') throw new Error(`seed ${seed}: ${story.join(', ')}: ${complaint}`)
     }
-    // All that can happen to replicas that tell the truth.
-    expect([...rules.keys()].sort()).toEqual(RULES.filter((rule) => rule !== 'crossed'))
+    expect([...rules.keys()].sort()).toEqual(EXPECTED)
   })
 })
