@@ -9,6 +9,7 @@ import type { HostParts } from '../lib/daemon/host/parts'
 import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
 import { nextIncarnation } from '../lib/dom0/incarnation'
+import { frontProcesses } from '../lib/dom0/nbd-front-processes'
 import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
 import { readPoolKey } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
@@ -18,7 +19,7 @@ import { srRegistry } from '../lib/dom0/volume-files'
 import { connectWitness } from '../lib/dom0/witness-client'
 import { workerProcesses } from '../lib/dom0/worker-processes'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
-import type { HoldfastConfig, HostAddresses } from '../lib/wire/config'
+import { holdfastConfig, type HostAddresses } from '../lib/wire/config'
 import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
 import { connectXapi } from '../lib/xapi/connect'
 import { PRODUCT_VERSION } from './product-version'
@@ -36,7 +37,7 @@ function thisHost(): HostUuid {
 
 function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; addresses: readonly string[] } {
   const host = thisHost()
-  const config = JSON.parse(readFileSync(PATHS.config, 'utf8')) as HoldfastConfig
+  const config = holdfastConfig(readFileSync(PATHS.config, 'utf8'))
   const own = config.hosts[host]
   if (own === undefined) throw new Error(`${PATHS.config} does not name this host (${host})`)
   const secret = { pool: config.pool, key: readPoolKey(PATHS.poolKey) }
@@ -58,6 +59,7 @@ function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; add
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
     witness: connectWitness({ address: config.witness, ...secret, log, client: `daemon ${host}` }),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
+    fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry(PATHS.attachedSrs, log),
     askPeer: (peer, fn, ask, limitMs = PEER_LIMIT_MS) => {
       const at = config.hosts[peer]

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PACE, type PaceLimits } from '../lib/core/mirror/pace'
 import { Worker } from '../lib/daemon/worker/worker'
 import type { WorkerParts } from '../lib/daemon/worker/parts'
 import { serveApi } from '../lib/dom0/api-server'
@@ -23,6 +24,7 @@ import { timelineFile } from '../lib/dom0/timeline-file'
 import { connectWitness } from '../lib/dom0/witness-client'
 import { xl } from '../lib/dom0/xl'
 import { WORKER_ASKS } from '../lib/wire/ask-shapes'
+import type { ResyncSettings } from '../lib/wire/resync-settings'
 import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
 
 /**
@@ -63,7 +65,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     newGeneration,
     digest: blockDigests,
-    pace: spec.resync ?? {},
+    pace: paceOf(spec.resync ?? {}),
     newLinkId: () => Date.now() * 1000 + randomInt(1000),
     restart: (reason) => {
       log.warn('restarting', { reason })
@@ -101,6 +103,12 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     text: 'The worker process ended and was started again.',
     evidence: { worker: spec.id, status: Number(last) },
   })
+}
+
+/** A rate that is never to be exceeded is not exceeded for the sake of the usual least one. */
+function paceOf(settings: ResyncSettings): Partial<PaceLimits> {
+  const most = settings.bytesPerSecondMax ?? PACE.bytesPerSecondMax
+  return { bytesPerSecondMin: Math.min(PACE.bytesPerSecondMin, most), ...settings }
 }
 
 function nbdListen(listen: DiskListen, held: ReadonlyMap<string, HeldSocket>): NbdListen {

@@ -1,11 +1,14 @@
 import { sizeTrouble } from '../core/domain/disk-size'
+import { bytesIn } from './byte-count'
 import { badOption, checkSocketPath, diskAddress, type DiskAddress } from './mirror-address'
+import { mirrorResync, type ResyncArguments } from './mirror-resync'
 import { checkedName, mirrorPair, type MirrorPair, type PairArguments } from './mirror-pair'
 import { isLoopback, type ReplicaSource } from './replica-source'
 import { parseReplicaSource } from './replica-source-parse'
+import type { ResyncSettings } from './resync-settings'
 
 /** What the operator wrote behind `holdfast mirror serve`; file and folder names are whole paths. */
-export interface MirrorArguments extends PairArguments {
+export interface MirrorArguments extends PairArguments, ResyncArguments {
   readonly name: string
   readonly host: string
   readonly folder: string
@@ -34,10 +37,9 @@ export interface MirrorOptions {
   readonly create: boolean
   readonly overwrite: boolean
   readonly front: boolean
+  readonly resync: ResyncSettings
 }
 
-const SIZE = /^([1-9]\d{0,15})(?:([KMGT])(?:i?B)?)?$/
-const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
 /** Throws Refusal HOLDFAST_MIRROR_OPTION, which names the option, why it cannot be so, and what would do. */
 export function mirrorOptions(given: MirrorArguments): MirrorOptions {
   const { folder, create = false, overwrite = false, front = false } = given
@@ -58,6 +60,7 @@ export function mirrorOptions(given: MirrorArguments): MirrorOptions {
     replica: parseReplicaSource(given.replica),
     sizeBytes: given.size === undefined ? null : sizeBytes(given.size),
     pair: mirrorPair(given, host),
+    resync: mirrorResync(given),
   }
 }
 
@@ -78,9 +81,8 @@ function checkListen({ listen: text, front, tls }: MirrorArguments, listen: Disk
 
 /** `10G`, `512M`, or a number of bytes. */
 export function sizeBytes(text: string): number {
-  const [, count, unit] = SIZE.exec(text) ?? []
-  if (count === undefined) throw badOption('size', text, 'It is not a size.', 'Write it as 10G, 512M, or a number of bytes.')
-  const bytes = Number(count) * (UNITS[unit ?? ''] ?? 1)
+  const bytes = bytesIn(text)
+  if (bytes === null) throw badOption('size', text, 'It is not a size.', 'Write it as 10G, 512M, or a number of bytes.')
   const trouble = sizeTrouble(bytes)
   if (trouble !== '') throw badOption('size', text, trouble, 'Choose another size.')
   return bytes

@@ -2,6 +2,7 @@ import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { ResyncProgress, VerifyReport } from './daemon-api'
 import type { ReplicaSource } from './replica-source'
+import type { ResyncSettings } from './resync-settings'
 
 /**
  * spec.json: all a worker needs to start or to start again after a crash. Written by the daemon before the worker runs; the
@@ -31,13 +32,6 @@ export interface WorkerSpec {
   readonly resync?: ResyncSettings
   /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */
   readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
-}
-
-export interface ResyncSettings {
-  /** While the guest's requests take longer on average, resyncs slow down. Milliseconds. */
-  readonly guestLatencyMs?: number
-  readonly bytesPerSecondMin?: number
-  readonly bytesPerSecondMax?: number
 }
 
 export interface DiskExportAt {

@@ -33,6 +33,9 @@ export function registerMirrorServe(mirror: Command): void {
     .option('--create', 'once, on one side: begin the mirror with what its replica holds')
     .option('--overwrite', 'once: give up what is there, the other side fills it')
     .option('--front', 'keep the connections of clients that cannot reconnect while the worker is started again')
+    .option('--resync-latency <ms>', 'resyncs yield while the disk takes longer to answer (20)')
+    .option('--resync-min <rate>', 'bytes per second that a resync gets at least (8000000)')
+    .option('--resync-max <rate>', 'bytes per second that a resync gets at most')
     .option('--tls <folder>', 'serve over TCP with ca-cert.pem, server-cert.pem and server-key.pem of this folder')
     .option('--plain', 'no encryption between the sides; on loopback addresses only, to measure')
     .action(async (given: MirrorArguments) => {

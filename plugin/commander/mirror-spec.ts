@@ -17,7 +17,7 @@ export const behindFront = ({ folder }: MirrorOptions): string => join(folder, '
 
 /** What the worker is started with. */
 export function specOf(options: MirrorOptions, pool: string | null, sizeBytes: number): WorkerSpec {
-  const { name, host, folder, pair } = options
+  const { name, host, folder, pair, resync } = options
   const { vm, volume } = mirrorIds(name)
   return {
     ...{ format: 1, id: vm, pool: pool ?? vm, host: hostId(host), vm: pair === null ? null : vm },
@@ -26,7 +26,7 @@ export function specOf(options: MirrorOptions, pool: string | null, sizeBytes: n
     volumes: [{ key: volume, sizeBytes, ...placeOf(options) }],
     listen: pair === null ? null : pair.link,
     peer: pair === null ? null : { host: hostId(pair.peer.name), addresses: pair.peer.addresses, port: pair.peer.port },
-    attached: {},
+    ...{ attached: {}, resync },
     ...(pair?.plain === true ? { link: { security: 'plain-loopback' } } : {}),
     exports: { [volume]: { exportName: name, listen: servedAt(options) } },
   }

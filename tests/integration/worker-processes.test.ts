@@ -1,8 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildSync } from 'esbuild'
 import { hostUuid, volumeKey } from '../../lib/core/domain/ids'
 import { openReplica } from '../../lib/dom0/open-replica'
 import { codeOf } from '../../lib/dom0/system-error'
@@ -13,16 +12,15 @@ import type { WorkerSpec } from '../../lib/wire/worker-api'
 import { gone } from './mirror-side'
 import { QuietLog } from './quiet-log'
 import { run } from './run-client'
+import { killWorker, nextWorker, WorkerExecutables, workerPid } from './worker-executables'
 import { eventually } from './worker-host'
 
 jest.setTimeout(60_000)
 
 const MIB = 1024 * 1024
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-workers-'))
-const executable = join(folder, 'holdfast-worker')
-/** While they are there: a worker does not come past its start; or ends at once. */
-const brake = join(folder, 'brake')
-const broken = join(folder, 'broken')
+const executables = new WorkerExecutables(join(folder, 'bin'))
+const { worker: executable, brake, broken } = executables
 const id = 'one'
 const key = volumeKey('dddddddd-0000-4000-8000-000000000001')
 const spec: WorkerSpec = {
@@ -36,18 +34,6 @@ const socket = join(home, `${key}.sock`)
 let workers: WorkerPort
 
 beforeAll(async () => {
-  const script = join(folder, 'worker.js')
-  const entryPoints = [join(__dirname, '..', '..', 'plugin', 'vm-worker.ts')]
-  buildSync({ entryPoints, bundle: true, platform: 'node', target: 'node20', outfile: script, logLevel: 'error' })
-  const lines = [
-    '#!/bin/sh',
-    `[ -e ${broken} ] && exit 1`,
-    `while [ -e ${brake} ]; do sleep 0.02; done`,
-    `echo $$ >"$1/pid"`,
-    `exec ${process.execPath} ${script} "$@"`,
-  ]
-  writeFileSync(executable, lines.join('\n'))
-  chmodSync(executable, 0o755)
   mkdirSync(join(folder, 'timeline'))
   const replica = await openReplica({ key, sizeBytes: MIB, path: join(folder, 'disk.raw') }, true)
   await replica.save({ state: 'up-to-date' })
@@ -77,17 +63,9 @@ const whenItAnswers = <T>(ask: (limitMs: number) => Promise<T>): Promise<T> =>
     }
   })
 
-const pid = (): number => Number(readFileSync(join(home, 'pid'), 'utf8'))
-
-async function kill(): Promise<number> {
-  const killed = pid()
-  process.kill(killed, 'SIGKILL')
-  await gone(killed)
-  return killed
-}
-
-const nextAfter = (killed: number): Promise<number> =>
-  eventually('another worker', () => Promise.resolve(pid() === killed ? null : pid()))
+const pid = (): number => workerPid(home)
+const kill = (): Promise<number> => killWorker(home)
+const nextAfter = (killed: number): Promise<number> => nextWorker(home, killed)
 
 /** Resolves when the connection is there. */
 const connected = (): Promise<Socket> =>

@@ -10,6 +10,8 @@ export const PATHS = {
   daemonSocket: '/run/holdfast/daemon.sock',
   /** One folder per worker: spec.json, control.sock, worker.log, and one NBD socket per volume. */
   workers: '/run/holdfast/workers',
+  /** Sockets and logs of the fronts that keep the connections of disk clients. */
+  fronts: '/run/holdfast/fronts',
   /** SRs attached on this host since it booted: <sr uuid>.json */
   attachedSrs: '/run/holdfast/srs',
   /** Timeline files, one per writer. */

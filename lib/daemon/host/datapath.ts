@@ -16,8 +16,8 @@ const DOM0 = '0'
 const ATTACH_LIMIT_MS = 15_000
 
 /**
- * What the SMAPIv3 datapath plug-in is answered: the worker's NBD socket. A protected volume is attached only where its VM's
- * claim is held, an unprotected one only where its bytes are.
+ * What the SMAPIv3 datapath plug-in is answered: the worker's NBD socket, or that of a front before it. A protected volume is
+ * attached only where its VM's claim is held, an unprotected one only where its bytes are.
  */
 export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: Fleet): DatapathHandlers {
   const workerOf = (record: VolumeRecord): string | undefined =>
@@ -68,11 +68,22 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     return catalogue.change(record.key, { homes: [parts.host] })
   }
 
+  /** Where the client is to connect. */
+  const beforeClient = async (
+    volume: string,
+    domain: string,
+    served: { readonly socket: string; readonly exportName: string },
+  ): Promise<{ socket: string; exportName: string }> => ({
+    exportName: served.exportName,
+    socket: parts.config.diskClients === 'front' ? await parts.fronts.serve({ volume, domain }, served) : served.socket,
+  })
+
   return {
     'datapath-attach': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
       const id = record.vm === null ? await soloWorker(await ensureHome(record), domain) : await protectedWorker(record.vm)
-      return withNames(parts, fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS))
+      const served = await withNames(parts, fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS))
+      return beforeClient(record.key, domain, served)
     },
     'datapath-activate': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
@@ -88,6 +99,8 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     },
     'datapath-detach': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
+      // Before the worker: a front whose worker left it would wait for the next one.
+      parts.fronts.release(record.key)
       const id = workerOf(record)
       if (id === undefined || !fleet.has(id)) return null
       await fleet.ask(id, 'detach', { volume: record.key, domain })

@@ -70,6 +70,7 @@ export class Fleet {
 
   async remove(id: string): Promise<void> {
     this.#wanted.delete(id)
+    for (const { key } of this.specOf(id)?.volumes ?? []) this.parts.fronts.release(key)
     await this.parts.workers.remove(id)
   }
 
@@ -85,7 +86,7 @@ export class Fleet {
       try {
         return await this.parts.workers.ask(id, fn, ask, Math.max(1, untilMs - this.parts.clock.nowMs()))
       } catch (error) {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+        const code = systemCode(error)
         if (!GONE.has(code)) throw error
         if (this.parts.clock.nowMs() + 50 >= untilMs)
           throw new Refusal('HOLDFAST_TIMED_OUT', {
@@ -102,7 +103,7 @@ export class Fleet {
     try {
       return await this.parts.workers.ask(id, 'status', {}, STATUS_LIMIT_MS)
     } catch (error) {
-      if (error instanceof Refusal || (error instanceof Error && 'code' in error)) return null
+      if (error instanceof Refusal || systemCode(error) !== '') return null
       throw error
     }
   }
@@ -120,6 +121,7 @@ export class Fleet {
       listen: null,
       peer: null,
       attached: {},
+      resync: config.resync,
     }
   }
 
@@ -146,6 +148,10 @@ export class Fleet {
     })
   }
 }
+
+/** By shape: errors of the system may come from another realm. */
+const systemCode = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
 
 /** A-links first, management as the last resort. */
 export function addressesOf({ config }: HostParts, host: HostUuid): string[] {

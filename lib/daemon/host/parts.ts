@@ -4,6 +4,7 @@ import type { HostUuid } from '../../core/domain/ids'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import type { Clock } from '../../ports/clock'
 import type { Log } from '../../ports/log'
+import type { FrontPort } from '../../ports/fronts'
 import type { AskPeer } from '../../ports/peer-daemons'
 import type { TimelinePort } from '../../ports/timeline'
 import type { SrRegistry } from '../../ports/volume-store'
@@ -24,6 +25,7 @@ export interface HostParts {
   readonly xapi: XapiPort
   readonly witness: WitnessPort
   readonly workers: WorkerPort
+  readonly fronts: FrontPort
   readonly srs: SrRegistry
   readonly askPeer: AskPeer
   readonly newUuid: () => string

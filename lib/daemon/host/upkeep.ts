@@ -57,6 +57,8 @@ export class Upkeep {
     for (const { sr } of this.#repaired(records, status)) await catalogue.giveBack(sr)
     const peer = [...homes].find((host) => host !== parts.host)
     if (status?.role === 'primary' && peer !== undefined) await this.#pair(vm, status, peer)
+    // The claim was lost, and the guest ended. A worker that does not know its role yet may be the primary's.
+    if (status?.role === 'secondary' && status.claim !== null) for (const { key } of records) parts.fronts.release(key)
   }
 
   /** Those whose replica on this host had failed when it was last looked at, and has not now. */

@@ -43,5 +43,7 @@ export function holdfastConfig(pool: PoolDescription): HoldfastConfig {
       alinks: host.nics.filter(({ network }) => network.startsWith('alink')).map(({ address }) => address),
     }
   }
-  return { format: 1, pool: pool.poolUuid, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts }
+  // Guests are QEMU's here, whose client reconnects.
+  const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect', resync: {} } as const
+  return { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts }
 }

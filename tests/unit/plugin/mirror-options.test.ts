@@ -34,7 +34,13 @@ test('one side of a pair', () => {
     create: false,
     overwrite: false,
     front: false,
+    resync: {},
   })
+})
+
+test('how much a resync yields', () => {
+  const given = { ...GIVEN, resyncLatency: '5', resyncMin: '1M', resyncMax: '100000000' }
+  expect(mirrorOptions(given).resync).toEqual({ guestLatencyMs: 5, bytesPerSecondMin: 2 ** 20, bytesPerSecondMax: 100_000_000 })
 })
 
 test('a mirror of one', () => {
@@ -90,6 +96,11 @@ const WRONG: readonly [change: Partial<MirrorArguments>, option: string, reason:
   [{ listen: 'tcp:10.0.0.1:10809' }, 'listen', /Without TLS/],
   [{ tls: '/etc/holdfast/tls' }, 'tls', /unix socket needs no TLS/],
   [{ front: true, listen: 'tcp:127.0.0.1:10809' }, 'listen', /front serves a unix socket/],
+  [{ resyncLatency: '20 ms' }, 'resync-latency', /not a time/],
+  [{ resyncLatency: '0' }, 'resync-latency', /between 1 and 10000/],
+  [{ resyncMin: '10M/s' }, 'resync-min', /not a rate/],
+  [{ resyncMax: '1K' }, 'resync-max', /between 65536 and/],
+  [{ resyncMin: '20M', resyncMax: '10M' }, 'resync-min', /more than --resync-max/],
 ]
 
 test.each(WRONG)('%j is refused with the name of --%s', (change, option, reason) => {
