@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createNbdFront } from '../lib/dom0/nbd-front'
 import { processLog } from '../lib/dom0/process-log'
@@ -6,8 +7,8 @@ import { textOf } from '../lib/dom0/system-error'
 const USAGE = `usage: holdfast-front --listen PATH --to PATH --export NAME
 keeps the connections of NBD clients that cannot reconnect while the worker behind is started again
 
-  --listen PATH  unix socket for the clients
-  --to PATH      unix socket of the worker
+  --listen PATH  unix socket for the clients, absolute; a stale socket there is replaced
+  --to PATH      unix socket of the worker, absolute
   --export NAME  what the worker is asked for
 
 Ends when told to (SIGTERM: its clients are closed), or by itself: when PATH of --listen is gone or another front's, and the last
@@ -32,7 +33,10 @@ function argumentsOf(words: string[]): Arguments | string {
     if (values.help === true) return ''
     if (listen === undefined) return '--listen is missing'
     if (to === undefined) return '--to is missing'
-    return exportName === undefined ? '--export is missing' : { listen, to, exportName }
+    if (exportName === undefined) return '--export is missing'
+    for (const [option, path] of Object.entries({ listen, to }))
+      if (!isAbsolute(path)) return `--${option} must be an absolute path: "${path}"`
+    return { listen, to, exportName }
   } catch (error) {
     return textOf(error)
   }

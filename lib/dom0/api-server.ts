@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, unlinkSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import type { ApiTable } from '../wire/ask-shapes'
 import { answerRequest, type Service } from './api-answer'
+import { checkSocketPlace, removeSocket } from './socket-place'
 import { codeOf } from './system-error'
 import { TLS_PSK, type PoolSecret } from './tls-psk'
 
@@ -31,10 +32,14 @@ export interface TlsService<Api extends ApiTable<Api>> extends Service<Api> {
 /** A request must have arrived whole in this time; a local client sends it at once. */
 const REQUEST_TIMEOUT_MS = 10_000
 
-/** Serves an API on a unix socket of mode 0600. Rejects with EADDRINUSE when another process serves that socket. */
+/**
+ * Serves an API on a unix socket of mode 0600. Rejects with EADDRINUSE when another process serves that socket, and as
+ * `checkSocketPlace` throws.
+ */
 export async function serveApi<Api extends ApiTable<Api>>(service: SocketService<Api>): Promise<ApiServer> {
   const path = service.socketPath
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  checkSocketPlace(path)
   await removeStale(path)
   const server = createHttpServer({ requestTimeout: REQUEST_TIMEOUT_MS }, listenerOf(service))
   const umask = process.umask(0o177)
@@ -95,7 +100,7 @@ function removeStale(path: string): Promise<void> {
       reject(Object.assign(new Error(`another process serves ${path}`), { code: 'EADDRINUSE' }))
     })
     probe.once('error', (error) => {
-      if (codeOf(error) === 'ECONNREFUSED') unlinkSync(path)
+      if (codeOf(error) === 'ECONNREFUSED') removeSocket(path)
       if (['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))) resolve()
       else reject(error)
     })

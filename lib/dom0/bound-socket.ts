@@ -1,7 +1,8 @@
 import { linkSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { heldName } from './held-socket'
-import { listenOnPath, SOCKET_PATH_BYTES_MAX } from './nbd-listen'
+import { listenOnPath } from './nbd-listen'
+import { SOCKET_PATH_BYTES_MAX } from './socket-place'
 
 /** A socket for a child to hold. */
 export interface BoundSocket {

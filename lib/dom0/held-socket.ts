@@ -1,6 +1,7 @@
-import { existsSync, linkSync, lstatSync, rmSync } from 'node:fs'
+import { existsSync, linkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { listening } from './nbd-listen'
+import { checkSocketPlace, removeSocket, socketInode } from './socket-place'
 
 /** Where a held socket is bound; the name that clients know is linked to it. */
 export const heldName = (path: string): string => `${path}.held`
@@ -35,7 +36,7 @@ export class HeldSocket {
   /** Nobody finds it any more, and those who wait are turned away. */
   async shut(): Promise<void> {
     this.accept = null
-    rmSync(this.path, { force: true })
+    removeSocket(this.path)
     await this.listen()
   }
 
@@ -47,8 +48,10 @@ export class HeldSocket {
   /** It may have been open when the process before died: then its name never goes away. */
   private publish(): void {
     const held = heldName(this.path)
-    if (existsSync(this.path) && lstatSync(this.path).ino === lstatSync(held).ino) return
-    rmSync(this.path, { force: true })
+    const inode = socketInode(held)
+    if (inode !== null && socketInode(this.path) === inode) return
+    checkSocketPlace(this.path)
+    removeSocket(this.path)
     linkSync(held, this.path)
   }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { FrontClient, FrontPort } from '../ports/fronts'
 import type { Log } from '../ports/log'
+import { removeSocket } from './socket-place'
 import { failure } from './system-error'
 
 export interface FrontProcessOptions {
@@ -22,7 +23,7 @@ export function frontProcesses({ folder, executable, log }: FrontProcessOptions)
 
   const takeNames = (volume: string, kept: string | null): void => {
     for (const name of readdirSync(folder)) {
-      if (name.startsWith(`${volume}.`) && name !== kept && !name.endsWith('.log')) rmSync(join(folder, name), { force: true })
+      if (name.startsWith(`${volume}.`) && name !== kept && !name.endsWith('.log')) removeSocket(join(folder, name))
     }
   }
 

@@ -1,10 +1,11 @@
-import { lstatSync, renameSync, rmSync } from 'node:fs'
+import { lstatSync, renameSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../ports/log'
 import { NbdFrontClient } from './nbd-front-client'
 import { InflightBudget, type InflightLimits } from './nbd-inflight'
 import { listenAt } from './nbd-listen'
-import { codeOf, failure } from './system-error'
+import { checkSocketPlace, removeSocket, socketInode, SOCKET_PATH_BYTES_MAX } from './socket-place'
+import { failure } from './system-error'
 
 export interface NbdFrontOptions {
   /** Unix socket for clients; another front's there is replaced, its folder must exist. */
@@ -29,24 +30,24 @@ export interface NbdFrontServer {
 /** tapdisk may have 352 requests outstanding; more bytes than this wait in its socket. */
 const LIMITS: InflightLimits = { requests: 1024, bytes: 64 * 1024 * 1024 }
 const CLIENTS_MAX = 64
-/** sun_path holds 108 bytes with its NUL. */
-const SOCKET_PATH_BYTES_MAX = 107
+const UNTIL_NAMED = '.new'
 
 /**
  * Keeps the connections of NBD clients that cannot reconnect while workers behind come and go. Whoever removes or replaces the
  * socket takes the disk from it: its clients keep the worker that they have, and get no other. Rejects with the system's error when
- * the socket cannot be made.
+ * the socket cannot be made, EEXIST where something is that is no socket.
  */
 export async function createNbdFront(options: NbdFrontOptions): Promise<NbdFrontServer> {
   const { listen, to, exportName, log } = options
-  if (Buffer.byteLength(to) > SOCKET_PATH_BYTES_MAX) throw failure('ENAMETOOLONG', `socket path too long: ${to}`)
+  if (Buffer.byteLength(to) > SOCKET_PATH_BYTES_MAX)
+    throw failure('ENAMETOOLONG', `socket path too long, it may have ${SOCKET_PATH_BYTES_MAX} bytes: ${to}`)
   const budget = new InflightBudget(options.limits ?? LIMITS)
   const clients = new Set<NbdFrontClient>()
   let numbered = 0
   const accept = (socket: Socket): void => {
     const client: NbdFrontClient = new NbdFrontClient({
       ...{ socket, to, exportName, budget, log, number: ++numbered },
-      mayDial: () => inodeOf(listen) === inode,
+      mayDial: () => socketInode(listen) === inode,
       handshakeMs: options.handshakeMs ?? 10_000,
       onEnd: () => clients.delete(client),
     })
@@ -62,11 +63,11 @@ export async function createNbdFront(options: NbdFrontOptions): Promise<NbdFront
       return clients.size
     },
     get isAbandoned() {
-      return inodeOf(listen) !== inode
+      return socketInode(listen) !== inode
     },
     close: () =>
       new Promise<void>((resolve) => {
-        if (inodeOf(listen) === inode) rmSync(listen)
+        if (socketInode(listen) === inode) removeSocket(listen)
         server.close(() => resolve())
         for (const client of clients) client.end()
       }),
@@ -78,17 +79,15 @@ export async function createNbdFront(options: NbdFrontOptions): Promise<NbdFront
  * system library removes the name it was bound to, removes nobody else's.
  */
 async function listenInPlaceOf(server: Server, path: string, exportName: string): Promise<number> {
-  const bound = `${path}.new`
+  checkSocketPlace(path, UNTIL_NAMED.length)
+  const bound = `${path}${UNTIL_NAMED}`
   await listenAt(server, { unix: bound }, exportName)
-  renameSync(bound, path)
-  return lstatSync(path).ino
-}
-
-function inodeOf(path: string): number | null {
   try {
-    return lstatSync(path).ino
+    const { ino } = lstatSync(bound)
+    renameSync(bound, path)
+    return ino
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
+    removeSocket(bound)
     throw error
   }
 }

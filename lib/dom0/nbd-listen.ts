@@ -1,14 +1,13 @@
-import { statSync, unlinkSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
 import { isLoopback } from '../wire/replica-source'
 import type { HeldSocket } from './held-socket'
 import { checkTls, type NbdTls } from './nbd-tls'
-import { codeOf, failure } from './system-error'
+import { checkSocketPlace, removeSocket } from './socket-place'
+import { failure } from './system-error'
 
 /** Where an export can be reached. */
 export type NbdListen =
-  /** A stale file there is replaced, its folder must exist. */
+  /** A stale socket there is replaced, its folder must exist. */
   | { readonly unix: string }
   /** Port 0: any that is free. */
   | { readonly tcp: { readonly host: string; readonly port: number; readonly tls?: NbdTls } }
@@ -25,9 +24,6 @@ export interface NbdEntrance {
 
 /** A client whose host is gone says nothing; where it could come from the network it is asked. */
 const KEEP_ALIVE_MS = 30_000
-
-/** sun_path holds 108 bytes with its NUL; a longer path would be cut off silently. */
-export const SOCKET_PATH_BYTES_MAX = 107
 
 export interface NbdArrivals {
   /** A socket that nothing was read from yet. */
@@ -73,12 +69,10 @@ export async function listenAt(
 const unixUri = (path: string, exportName: string): string =>
   `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURI(path)}`
 
-/** A stale file there is replaced, its folder must exist; root alone may connect. Rejects with the system's error. */
+/** A stale socket there is replaced; root alone may connect. Rejects as `checkSocketPlace` throws, or with the system's error. */
 export async function listenOnPath(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) throw failure('ENAMETOOLONG', `socket path too long: ${path}`)
-  // Binding would call a missing folder EACCES.
-  statSync(dirname(path))
-  removeStale(path)
+  checkSocketPlace(path)
+  removeSocket(path)
   await listening(server, () => {
     // The socket is bound inside listen(), so nobody else can ever open it.
     const before = process.umask(0o177)
@@ -99,14 +93,6 @@ export function listening(server: Server, listen: () => void): Promise<void> {
     })
     listen()
   })
-}
-
-function removeStale(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
 }
 
 const portOf = (address: AddressInfo | string | null): number =>

@@ -12,6 +12,7 @@ import { badOption } from '../../lib/wire/mirror-address'
 import type { MirrorOptions } from '../../lib/wire/mirror-options'
 import type { MirrorPair } from '../../lib/wire/mirror-pair'
 import { formatReplicaSource } from '../../lib/wire/replica-source'
+import { socketsBeside } from './mirror-sockets'
 import { placeOf } from './mirror-spec'
 
 /** Throws Refusal for a key file that cannot be used. */
@@ -33,7 +34,7 @@ export async function lookAround(options: MirrorOptions, record: MirrorRecord | 
     await checkLinkAddresses(pair.link, record?.link ?? [], log)
     await checkLinkPort(pair.link)
   }
-  await checkDiskAddress(listen)
+  await checkDiskAddress(listen, socketsBeside(options))
   checkCertificates(certificates)
   const place = formatReplicaSource(replica)
   return replicaVerdict({

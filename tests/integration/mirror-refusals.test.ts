@@ -24,6 +24,7 @@ beforeAll(async () => {
   mkdirSync(at('broken'))
   writeFileSync(at('broken', 'mirror.json'), '{"format":2}')
   writeFileSync(at('plain-file'), '')
+  writeFileSync(at('kept.sock.held'), 'precious')
   squatter = createServer()
   await new Promise<void>((resolve) => squatter.listen({ host: `${pair.net}.60`, port: 7801 }, resolve))
 })
@@ -116,6 +117,12 @@ const WRONG: readonly [what: string, change: () => Record<string, string>, code:
     /no folder that this user may write to/,
   ],
   ['a socket that is a file', () => ({ listen: `unix:${at('plain-file')}` }), 'MIRROR_OPTION', /exists and is no socket/],
+  [
+    'a socket beside which a file lies',
+    () => ({ listen: `unix:${at('kept.sock')}` }),
+    'MIRROR_OPTION',
+    /kept\.sock\.held exists and is no socket/,
+  ],
   ['a socket that is served', () => ({ listen: `unix:${pair.a.socket}` }), 'MIRROR_OPTION', /Another process serves it/],
   ['a socket with too long a path', () => ({ listen: `unix:/${'x'.repeat(107)}` }), 'MIRROR_OPTION', /may have 107/],
   ['a folder that is in use', () => ({ folder: pair.b.folder, host: 'b', name: 'orders' }), 'MIRROR_FOLDER', /serves it already/],

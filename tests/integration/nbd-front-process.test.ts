@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createNbdExport } from '../../lib/dom0/nbd-export'
 import { frontProcesses } from '../../lib/dom0/nbd-front-processes'
@@ -28,6 +28,26 @@ describe('the executable', () => {
     expect([await unknown.ended, unknown.log()]).toEqual([64, expect.stringContaining("Unknown option '--frobnicate'")])
     const nowhere = bench.launch('--listen', '/nonexistent/a.sock', '--to', bench.workerSocket, '--export', 'disk')
     expect([await nowhere.ended, nowhere.log()]).toEqual([69, expect.stringMatching(/cannot listen .*ENOENT/)])
+    for (const listen of ['', 'a.sock']) {
+      const relative = bench.launch('--listen', listen, '--to', bench.workerSocket, '--export', 'disk')
+      expect([await relative.ended, relative.log()]).toEqual([
+        64,
+        expect.stringContaining(`--listen must be an absolute path: "${listen}"`),
+      ])
+    }
+    const occupied = join(bench.folder, 'occupied')
+    writeFileSync(occupied, 'precious')
+    const taken = bench.launch('--listen', occupied, '--to', bench.workerSocket, '--export', 'disk')
+    expect([await taken.ended, taken.log()]).toEqual([
+      69,
+      expect.stringMatching(/cannot listen .*occupied exists and is no socket/),
+    ])
+    expect(readFileSync(occupied, 'utf8')).toBe('precious')
+    const long = bench.launch('--listen', `${bench.folder}/${'x'.repeat(103)}`, '--to', bench.workerSocket, '--export', 'disk')
+    expect([await long.ended, long.log()]).toEqual([
+      69,
+      expect.stringMatching(/socket path too long, it may have 103 bytes: .*x"/),
+    ])
   })
 
   test('ends by itself when its name is gone and the last client has left', async () => {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { removeSocket } from '../socket-place'
 import { keepProcess, type KeptProcess, type KeptProcessOptions } from './kept-process'
 
 /**
@@ -22,7 +22,7 @@ export class KeptFront {
   stop(): Promise<void> {
     const { kept } = this
     this.kept = null
-    if (kept !== null) this.leaving = kept.stop().then(() => rmSync(this.listen, { force: true }))
+    if (kept !== null) this.leaving = kept.stop().then(() => removeSocket(this.listen))
     return this.leaving
   }
 

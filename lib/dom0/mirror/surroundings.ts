@@ -47,8 +47,8 @@ function canListen(host: string, port: number, code: string): Promise<boolean> {
   })
 }
 
-/** Refuses a place for the disk's socket that cannot be one, or is somebody else's. */
-export async function checkDiskAddress(listen: DiskAddress): Promise<void> {
+/** Refuses a place for the disk's socket that cannot be one, or is somebody else's; `beside`: sockets that go with it. */
+export async function checkDiskAddress(listen: DiskAddress, beside: readonly string[]): Promise<void> {
   if ('tcp' in listen) {
     const { host, port } = listen.tcp
     const shown = `tcp:${host}:${port}`
@@ -62,9 +62,11 @@ export async function checkDiskAddress(listen: DiskAddress): Promise<void> {
   const folder = dirname(listen.unix)
   if (!isWritableFolder(folder))
     throw refuse(`${folder} is no folder that this user may write to.`, 'Make it, or choose another.')
-  const there = lstatSync(listen.unix, { throwIfNoEntry: false })
-  if (there === undefined) return
-  if (!there.isSocket()) throw refuse('It exists and is no socket.', 'Remove it, or choose another path.')
+  for (const path of [listen.unix, ...beside]) {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined || found.isSocket()) continue
+    throw refuse(`${path === listen.unix ? 'It' : path} exists and is no socket.`, 'Remove it, or choose another path.')
+  }
   if (await isAnswered(listen.unix)) throw refuse('Another process serves it.', 'Give each mirror a socket of its own.')
 }
 
