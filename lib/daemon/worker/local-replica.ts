@@ -72,7 +72,7 @@ export class LocalReplica {
 
   #openSeat(create: boolean): Promise<Seat> {
     return Seat.open(this.volume, create, this.parts, {
-      cacheLost: this.#hasFailed,
+      hasFailed: this.#hasFailed,
       onFailed: (error) => this.fail(error),
     })
   }

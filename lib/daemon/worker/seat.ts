@@ -1,11 +1,13 @@
-import { InvariantViolation, must } from '../../core/domain/assert'
+import { must } from '../../core/domain/assert'
 import { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import { isChange, type Hint, type Presence, type ReplicaRequest } from '../../core/domain/replica-request'
 import { Keeper, type KeeperEffect, type KeeperEvent } from '../../core/replica/keeper'
 import type { BlockDevice } from '../../ports/block-device'
-import type { StoredReplica } from '../../ports/replica-store'
+import type { HeadChange, StoredReplica } from '../../ports/replica-store'
 import type { WorkerVolume } from '../../wire/worker-api'
+import { askDevice } from './device-request'
 import type { WorkerParts } from './parts'
+import { UnderWay } from './under-way'
 
 /** `error` is '' or the system's code. */
 export type Done = (error: string, data?: Buffer) => void
@@ -13,53 +15,61 @@ export type Done = (error: string, data?: Buffer) => void
 interface Asked {
   readonly request: ReplicaRequest
   readonly done: Done
-  /** When the device was asked; see tick(). */
   sinceMs: number
 }
 
 /** A replica that is silent for so long has failed; the other one serves. Longer than a busy disk's slowest flush. */
 export const HANG_LIMIT_MS = 5000
 
+export interface SeatOptions {
+  /** The device failed in this process before: what it had cached may be gone. */
+  readonly hasFailed: boolean
+  /** Called once, also while it is being opened; open() rejects then as well. */
+  readonly onFailed: (error: string) => void
+}
+
 /** One open replica on this host: its device, behind the keeper that notes what may differ before anything changes. */
 export class Seat {
   readonly #keeper: Keeper
-  readonly #onDevice = new Map<number, Asked>()
+  /** Requests and saves. */
+  readonly #underWay: UnderWay
   readonly #waiting = new Map<number, Asked>()
   #lastId = 0
-  #nowMs: number
-  #savingSinceMs: number | null = null
-  #savesUnderWay = 0
   #bootDue = false
   #ready: (() => void)[] = []
   #quiet: (() => void)[] = []
+  /** Of those who need not wait any more when the replica fails. */
+  readonly #released = new Set<() => void>()
   #failed = ''
+  #cacheLost: boolean
+  #hasFailed: boolean
 
   private constructor(
     private readonly stored: StoredReplica,
     private readonly parts: WorkerParts,
-    /** The device failed in this process before: what it had cached may be gone. */
-    private cacheLost: boolean,
-    private readonly onFailed: (error: string) => void,
+    private readonly options: SeatOptions,
   ) {
-    const { sizeBytes, state, generations } = stored.metadata
-    this.#keeper = new Keeper({ sizeBytes, state, generations, tracking: stored.tracking })
-    this.#nowMs = parts.clock.nowMs()
+    const { sizeBytes, state, generations, boot } = stored.metadata
+    const { tracking } = stored
+    this.#keeper = new Keeper({ sizeBytes, state, generations, tracking })
+    this.#underWay = new UnderWay(parts.clock.nowMs())
+    const unsettled = tracking === 'lost' || tracking.hot.length > 0
+    this.#hasFailed = options.hasFailed
+    this.#cacheLost = options.hasFailed || boot === '' || (boot !== parts.boot && unsettled)
   }
 
   /** Resolves when its notes are in order. Rejects with the system's error. `incarnation`: see Presence. */
-  static async open(
-    volume: WorkerVolume,
-    create: boolean,
-    parts: WorkerParts,
-    options: { readonly cacheLost: boolean; readonly onFailed: (error: string) => void },
-  ): Promise<Seat> {
+  static async open(volume: WorkerVolume, create: boolean, parts: WorkerParts, options: SeatOptions): Promise<Seat> {
     const stored = await parts.openReplica(volume, create)
-    const { metadata, tracking } = stored
-    const cacheLost = options.cacheLost || (metadata.boot !== parts.boot && (tracking === 'lost' || tracking.hot.length > 0))
-    const seat = new Seat(stored, parts, cacheLost, options.onFailed)
+    const seat = new Seat(stored, parts, options)
+    // That a cache was lost must outlive the log that tells what was in it, and which is about to be emptied.
+    const boot = seat.#cacheLost ? '' : parts.boot
+    if (stored.metadata.boot !== boot) await seat.#saveHead({ boot })
     await seat.newPrimary()
-    if (seat.#failed !== '') throw Object.assign(new Error('the replica failed while it was opened'), { code: seat.#failed })
-    return seat
+    const failed = seat.#failed
+    if (failed === '') return seat
+    await seat.close()
+    throw Object.assign(new Error('the replica failed while it was opened'), { code: failed })
   }
 
   get metadata(): StoredReplica['metadata'] {
@@ -76,7 +86,12 @@ export class Seat {
 
   presence(incarnation: string): Presence {
     const { state, generations } = this.#keeper
-    return { identity: this.stored.metadata.replica, incarnation, state, generations, cacheKept: !this.cacheLost }
+    return { identity: this.stored.metadata.replica, incarnation, state, generations, cacheKept: !this.#cacheLost }
+  }
+
+  /** Its device failed in this process, and what that lost has not been copied to it since. */
+  get hasFailed(): boolean {
+    return this.#hasFailed
   }
 
   /** A copy: the blocks in which this replica may differ from the other one. */
@@ -95,7 +110,7 @@ export class Seat {
     const id = ++this.#lastId
     const asked = { request, done, sinceMs: 0 }
     const free = isChange(request) ? this.#keeper.admits(request.offset, request.length, seq) : request.kind !== 'mark'
-    if (free) this.#perform(id, asked)
+    if (free) this.#perform(asked)
     else {
       if (request.kind === 'mark' && request.mark.bits === 'none') this.#bootDue = true
       this.#waiting.set(id, asked)
@@ -109,67 +124,80 @@ export class Seat {
 
   /** Resolves when what an older primary left open is in the bitmap. */
   newPrimary(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#ready.push(resolve)
+    return this.#unlessFailed((ready) => {
+      this.#ready.push(ready)
       this.#apply({ on: 'new-primary' })
     })
   }
 
-  /** Resolves when nothing that was asked is still on its way to the device; what waits is given up. */
+  /**
+   * Resolves when nothing that was asked is still on its way to the device, or the replica has failed and gets nothing more; what
+   * waits is given up.
+   */
   linkLost(): Promise<void> {
     this.#apply({ on: 'link-lost' })
-    return this.#untilQuiet()
+    return this.#unlessFailed((quiet) => this.#whenQuiet(quiet))
   }
 
   idle(): void {
     this.#apply({ on: 'idle' })
   }
 
-  async saveTerm(term: number): Promise<void> {
-    try {
-      await this.stored.save({ term })
-    } catch (error) {
-      this.#fail(errorCode(error))
-    }
+  /** Resolves also when the replica fails by it. */
+  saveTerm(term: number): Promise<void> {
+    return this.#saveHead({ term })
   }
 
   /** A device that has not answered for too long has failed. */
   tick(nowMs: number, hangs: boolean): void {
-    this.#nowMs = nowMs
-    if (!hangs || this.#failed !== '') return
-    const [oldest] = this.#onDevice.values()
-    const sinceMs = Math.min(oldest?.sinceMs ?? nowMs, this.#savingSinceMs ?? nowMs)
-    if (nowMs - sinceMs > HANG_LIMIT_MS) this.#fail('ETIMEDOUT')
+    const silentMs = this.#underWay.tick(nowMs)
+    if (hangs && silentMs > HANG_LIMIT_MS) this.#fail('ETIMEDOUT')
   }
 
   /** What was asked before may still reach the device, so it is closed only afterwards: nothing may overtake a successor. */
   async close(): Promise<void> {
     this.#failed ||= 'ESHUTDOWN'
-    await this.#untilQuiet()
+    this.#release()
+    await new Promise<void>((quiet) => this.#whenQuiet(quiet))
     await this.stored.close()
   }
 
-  #untilQuiet(): Promise<void> {
-    if (this.#isQuiet) return Promise.resolve()
-    return new Promise((resolve) => this.#quiet.push(resolve))
+  /** Resolves when `begin` says so, or the replica fails. */
+  #unlessFailed(begin: (done: () => void) => void): Promise<void> {
+    if (this.#failed !== '') return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#released.add(resolve)
+      begin(() => {
+        this.#released.delete(resolve)
+        resolve()
+      })
+    })
   }
 
-  get #isQuiet(): boolean {
-    return this.#onDevice.size === 0 && this.#savesUnderWay === 0
+  #release(): void {
+    for (const release of this.#released) release()
+    this.#released.clear()
+  }
+
+  #whenQuiet(quiet: () => void): void {
+    if (this.#underWay.isEmpty) quiet()
+    else this.#quiet.push(quiet)
+  }
+
+  #settleQuiet(): void {
+    if (this.#quiet.length === 0 || !this.#underWay.isEmpty) return
+    for (const quiet of this.#quiet.splice(0)) quiet()
   }
 
   #apply(event: KeeperEvent): void {
-    if (this.#failed !== '') {
-      this.#settleReady()
-      return
-    }
+    if (this.#failed !== '') return
     for (const effect of this.#keeper.apply(event)) this.#run(effect)
   }
 
   #run(effect: KeeperEffect): void {
     switch (effect.do) {
       case 'perform':
-        this.#perform(effect.id, this.#take(effect.id))
+        this.#perform(this.#take(effect.id))
         break
       case 'marked':
         this.#take(effect.id).done('')
@@ -178,25 +206,23 @@ export class Seat {
         this.#take(effect.id)
         break
       case 'ready':
-        this.#settleReady()
+        for (const ready of this.#ready.splice(0)) ready()
         break
       case 'save-hot':
-        this.#save(this.stored.saveHot(effect.extents))
+        this.#save(this.stored.saveHot(effect.extents), this.#saved)
         break
       case 'save-pages':
-        this.#save(this.stored.savePages(effect.pages))
+        this.#save(this.stored.savePages(effect.pages), this.#saved)
         break
       case 'save-head':
-        this.#save(this.stored.save({ ...effect.change, ...(this.#bootDue ? { boot: this.parts.boot } : {}) }))
-        if (this.#bootDue) this.cacheLost = false
+        this.#save(this.stored.save({ ...effect.change, ...(this.#bootDue ? { boot: this.parts.boot } : {}) }), this.#saved)
+        if (this.#bootDue) this.#cacheLost = this.#hasFailed = false
         this.#bootDue = false
         break
     }
   }
 
-  #settleReady(): void {
-    for (const ready of this.#ready.splice(0)) ready()
-  }
+  readonly #saved = (): void => this.#apply({ on: 'saved' })
 
   #take(id: number): Asked {
     const asked = must(this.#waiting.get(id), 'a request waits until it is performed')
@@ -204,13 +230,16 @@ export class Seat {
     return asked
   }
 
-  #save(saving: Promise<void>): void {
-    this.#savingSinceMs = this.#nowMs
-    this.#savesUnderWay++
+  #saveHead(change: HeadChange): Promise<void> {
+    return this.#unlessFailed((saved) => this.#save(this.stored.save(change), saved))
+  }
+
+  #save(saving: Promise<void>, saved: () => void): void {
+    const save = { sinceMs: 0 }
+    this.#underWay.begin(save)
     const ended = (error: string): void => {
-      this.#savingSinceMs = null
-      this.#savesUnderWay--
-      if (error === '') this.#apply({ on: 'saved' })
+      this.#underWay.end(save)
+      if (error === '') saved()
       else this.#fail(error)
       this.#settleQuiet()
     }
@@ -220,17 +249,16 @@ export class Seat {
     )
   }
 
-  #perform(id: number, asked: Asked): void {
-    asked.sinceMs = this.#nowMs
-    this.#onDevice.set(id, asked)
-    this.#begin(asked.request).then(
-      (data) => this.#performed(id, asked, '', Buffer.isBuffer(data) ? data : undefined),
-      (error: unknown) => this.#performed(id, asked, errorCode(error)),
+  #perform(asked: Asked): void {
+    this.#underWay.begin(asked)
+    askDevice(this.stored.device, this.parts.digest, asked.request).then(
+      (data) => this.#performed(asked, '', Buffer.isBuffer(data) ? data : undefined),
+      (error: unknown) => this.#performed(asked, errorCode(error)),
     )
   }
 
-  #performed(id: number, asked: Asked, error: string, data?: Buffer): void {
-    this.#onDevice.delete(id)
+  #performed(asked: Asked, error: string, data?: Buffer): void {
+    this.#underWay.end(asked)
     if (this.#failed === '') {
       asked.done(error, data)
       if (error !== '') this.#fail(error)
@@ -238,44 +266,14 @@ export class Seat {
     this.#settleQuiet()
   }
 
-  #settleQuiet(): void {
-    if (this.#quiet.length === 0 || !this.#isQuiet) return
-    for (const resolve of this.#quiet.splice(0)) resolve()
-  }
-
   #fail(error: string): void {
     if (this.#failed !== '') return
     this.#failed = error
     this.#waiting.clear()
-    this.#settleReady()
-    this.onFailed(error)
-  }
-
-  /** No more promises than the device makes: this is on the way of every write. */
-  #begin(request: ReplicaRequest): Promise<unknown> {
-    const { device } = this.stored
-    switch (request.kind) {
-      case 'read': {
-        const data = request.room?.() ?? Buffer.allocUnsafe(request.length)
-        return device.read(request.offset, data).then(() => data)
-      }
-      case 'hash': {
-        const data = Buffer.allocUnsafe(request.length)
-        return device.read(request.offset, data).then(() => this.parts.digest(data))
-      }
-      case 'write': {
-        const written = device.write(request.offset, request.data)
-        return request.fua ? written.then(() => device.flush()) : written
-      }
-      case 'zero': {
-        const zeroed = device.zero(request.offset, request.length, request.punch)
-        return request.fua ? zeroed.then(() => device.flush()) : zeroed
-      }
-      case 'flush':
-        return device.flush()
-      case 'mark':
-        throw new InvariantViolation('a mark is not for the device')
-    }
+    // A later process must know it, too. A disk that cannot keep even this fails once more, and there is nothing to add.
+    this.#save(this.stored.save({ boot: '' }), () => undefined)
+    this.#release()
+    this.options.onFailed(error)
   }
 }
 

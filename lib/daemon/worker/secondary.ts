@@ -93,7 +93,7 @@ export class Secondary {
     try {
       await place.closing
       const seat = await Seat.open(volume, true, this.parts, {
-        cacheLost: place.hasFailed,
+        hasFailed: place.hasFailed,
         onFailed: (error) => this.#failed(index, error),
       })
       place.opened++

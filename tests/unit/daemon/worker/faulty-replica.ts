@@ -1,0 +1,77 @@
+import { openReplica } from '../../../../lib/dom0/open-replica'
+import type { OpenReplica, StoredReplica } from '../../../../lib/ports/replica-store'
+
+type Call = 'openReplica' | 'read' | 'write' | 'flush' | 'save' | 'saveHot' | 'close'
+
+/** Real replicas whose calls fail, or are held until they are let go, as the test says. */
+export class FaultyReplicas {
+  readonly #failing = new Map<Call, string>()
+  readonly #held = new Map<Call, Promise<void>>()
+  /** Those that are open now. */
+  open = 0
+  /** Each opening, with what it was asked to make. */
+  readonly openings: { readonly path: string; readonly create: boolean }[] = []
+
+  fail(call: Call, code: string): void {
+    this.#failing.set(call, code)
+  }
+
+  /** Calls the answer to let them go. */
+  hold(call: Call): () => void {
+    let letGo = (): void => undefined
+    this.#held.set(call, new Promise((resolve) => (letGo = resolve)))
+    return () => {
+      this.#held.delete(call)
+      letGo()
+    }
+  }
+
+  mend(): void {
+    this.#failing.clear()
+  }
+
+  readonly opener: OpenReplica = async (volume, create) => {
+    this.openings.push({ path: volume.path, create })
+    await this.#pass('openReplica')
+    const real = await openReplica(volume, create)
+    this.open++
+    return this.#around(real)
+  }
+
+  #around(real: StoredReplica): StoredReplica {
+    const { device } = real
+    const pass =
+      <A extends unknown[]>(call: Call, act: (...args: A) => Promise<void>) =>
+      async (...args: A): Promise<void> => {
+        await this.#pass(call)
+        return act(...args)
+      }
+    return {
+      get metadata() {
+        return real.metadata
+      },
+      tracking: real.tracking,
+      device: {
+        sizeBytes: device.sizeBytes,
+        read: pass('read', (offset, into) => device.read(offset, into)),
+        write: pass('write', (offset, data) => device.write(offset, data)),
+        zero: (offset, length, punch) => device.zero(offset, length, punch),
+        flush: pass('flush', () => device.flush()),
+        close: () => device.close(),
+      },
+      save: pass('save', (change) => real.save(change)),
+      saveHot: pass('saveHot', (extents) => real.saveHot(extents)),
+      savePages: (pages) => real.savePages(pages),
+      close: pass('close', async () => {
+        await real.close()
+        this.open--
+      }),
+    }
+  }
+
+  async #pass(call: Call): Promise<void> {
+    await this.#held.get(call)
+    const code = this.#failing.get(call)
+    if (code !== undefined) throw Object.assign(new Error(`${call} is told to fail`), { code })
+  }
+}
