@@ -1,9 +1,8 @@
-import { existsSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { RestartPause } from '../../lib/core/standalone/restart-pause'
 import { attendWorker } from '../../lib/dom0/mirror/attend'
-import { heldName } from '../../lib/dom0/held-socket'
 import { socketsToHold } from '../../lib/dom0/held-sockets'
 import { minderArguments, minderEnvironment } from '../../lib/dom0/minder'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
@@ -14,6 +13,7 @@ import type { Log } from '../../lib/ports/log'
 import { mirrorOptions, type MirrorArguments, type MirrorOptions } from '../../lib/wire/mirror-options'
 import type { WorkerSpec } from '../../lib/wire/worker-api'
 import { prepareSide } from './mirror-prepare'
+import { removeSockets } from './mirror-sockets'
 import { behindFront } from './mirror-spec'
 
 export function registerMirrorServe(mirror: Command): void {
@@ -85,14 +85,6 @@ async function serveSide(options: MirrorOptions): Promise<void> {
     removeSockets(options)
   }
   log.info('the mirror is no longer served here')
-}
-
-/** Whatever was killed may have left some, and a client must not find that of a disk which the other side serves. */
-function removeSockets(options: MirrorOptions): void {
-  const { listen } = options
-  if (!('unix' in listen)) return
-  const worker = options.front ? behindFront(options) : listen.unix
-  for (const path of [listen.unix, worker, heldName(worker)]) rmSync(path, { force: true })
 }
 
 async function keptWorker(spec: WorkerSpec, executable: string, folder: string): Promise<Life> {
