@@ -22,7 +22,7 @@ while [ -z "$told" ] && [ -e "$0/spec.json" ]; do
   [ $status = 0 ] && exit
   if [ -s "$0/${UP}" ]; then early=0; else early=$((early+1)); fi
   case $early in [012]) pause=0;; 3) pause=0.1;; 4) pause=0.2;; 5) pause=0.4;; 6) pause=1;; 7) pause=2;; *) pause=5;; esac
-  [ -n "$told" ] || echo "the worker ended (status $status) and is started again after $pause s" >&2
+  [ -n "$told" ] || echo "$(date -u +%FT%T.%3NZ) WARN  minder \${0##*/}: the worker ended (status $status) and is started again after $pause s" >&2
   [ $pause = 0 ] || sleep $pause
   export ${ENDED}=$status
 done`

@@ -37,7 +37,7 @@ export function servedMirror(given: string): ServedMirror {
       try {
         return await askSocket<WorkerApi, typeof fn>(fn, body, { socket: join(folder, 'control.sock'), limitMs: ASK_LIMIT_MS })
       } catch (error) {
-        if (codeOf(error) === '') throw error
+        if (error instanceof Refusal || codeOf(error) === '') throw error
         throw absent(NOT_THERE.includes(codeOf(error)) ? 'It is not running.' : `Its worker said ${codeOf(error)}.`)
       }
     },

@@ -169,7 +169,9 @@ test('a worker that dies at its start again and again is held back, and helped w
 })
 
 const pausesOf = (side: MirrorSide): number[] =>
-  [...side.serve.log().matchAll(/^the worker ended \(status \d+\) and is started again after ([\d.]+) s$/gm)].map((match) => Number(match[1]))
+  [...side.serve.log().matchAll(/minder .*: the worker ended \(status \d+\) and is started again after ([\d.]+) s$/gm)].map(
+    (match) => Number(match[1]),
+  )
 
 test('fio writes and verifies through the primary while the other side comes and goes', async () => {
   pair = await MirrorPair.mirrored()

@@ -155,6 +155,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: 'Look for its process: holdfast mirror serve --folder {folder}',
   },
+  HOLDFAST_MIRROR_NOT_COMPARED: {
+    what: 'The replicas of mirror {mirror} were not compared on {host}.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_TAKE_OVER_REFUSED: {
     what: 'Mirror {mirror} was not taken over (rule {rule}).',
     why: '{reason}',
