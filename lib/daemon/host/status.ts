@@ -1,13 +1,16 @@
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { InventoryVm } from '../../core/domain/inventory'
+import type { VolumeRecord } from '../../core/domain/volume'
 import { isLevel, type Level } from '../../core/domain/level'
 import { LEVEL_KEY } from '../../core/policy/protection'
 import type { PeerReport } from '../../core/membership/heartbeat'
-import type { DaemonApi, DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../wire/daemon-api'
+import { WitnessUnreachable } from '../../ports/witness'
+import type { DaemonApi, DiskStatus, HostStatus, StatusReport, VmStatus } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
+import { healthOf, type Health, type ProtectedVm } from './health'
 import type { DiskMover } from './move-disks'
 import { hostNameOf } from './names'
 import type { HostParts } from './parts'
@@ -22,11 +25,6 @@ export interface StatusNeeds {
 }
 
 const HOLDER_LIMIT_MS = 1500
-
-interface Health {
-  readonly health: VmHealth
-  readonly reason: string
-}
 
 /** What the operator reads. Resync progress and degradation are the primary worker's word; elsewhere the claim's. */
 export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status']['ask']): Promise<StatusReport> {
@@ -48,17 +46,27 @@ export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status'][
   }
 }
 
-/** Only the primary's worker knows how far a resync or a comparison is. */
-async function seenByHolder({ parts, peers }: StatusNeeds, status: VmStatus): Promise<VmStatus> {
-  const holder = peers().find(({ host, state }) => state === 'alive' && hostNameOf(parts, host) === status.holder)
-  if (holder === undefined) return status
+/** Only the primary's worker knows how far a resync or a comparison is, and the witness is not always heard. */
+async function seenByHolder(needs: StatusNeeds, status: VmStatus): Promise<VmStatus> {
+  const { parts, peers, catalogue } = needs
+  const homes = homesOf(catalogue.ofVm(status.vm))
+  const asked = peers().filter(({ host, state }) => {
+    if (state !== 'alive') return false
+    return status.holder === null ? homes.includes(host) : hostNameOf(parts, host) === status.holder
+  })
+  const answers = await Promise.all(asked.map(({ host }) => askedOf(parts, host, status.vm)))
+  return answers.find((answer) => answer !== null) ?? status
+}
+
+/** Null unless that host says that it holds the claim. */
+async function askedOf(parts: HostParts, host: HostUuid, vm: VmUuid): Promise<VmStatus | null> {
   try {
-    const { vms } = await parts.askPeer(holder.host, 'status', { vm: status.vm, here: true }, HOLDER_LIMIT_MS)
-    return { ...status, disks: vms[0]?.disks ?? status.disks }
+    const { vms } = await parts.askPeer(host, 'status', { vm, here: true }, HOLDER_LIMIT_MS)
+    return vms.find((each) => each.vm === vm && each.holder === hostNameOf(parts, host)) ?? null
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    parts.log.debug('the holder does not tell its status', { vm: status.vm, why: error.message })
-    return status
+    parts.log.debug('the holder does not tell its status', { vm, why: error.message })
+    return null
   }
 }
 
@@ -77,35 +85,39 @@ function hostsOf({ parts, peers }: StatusNeeds): HostStatus[] {
 }
 
 async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> {
-  const { parts, catalogue, fleet } = needs
+  const { parts, catalogue, fleet, mover, peers } = needs
   const records = catalogue.ofVm(vm.uuid)
+  const kept = records.length > 0
   const worker = fleet.has(vm.uuid) ? await fleet.status(vm.uuid) : null
-  const stored = records.length === 0 ? null : await claimOf(needs, vm, worker)
-  const holder = stored?.claim.holder ?? null
-  const homes = [...new Set(records.flatMap((record) => record.homes))]
+  const claim = kept ? await claimOf(needs, vm, worker) : null
+  const stored = claim === 'unread' ? null : claim
+  const holder = (stored ?? worker?.claim)?.claim.holder ?? null
+  const homes = homesOf(records)
   const secondary = homes.find((host) => host !== holder) ?? null
   const name = (host: HostUuid): string => hostNameOf(parts, host)
   // XAPI shows a VM on its dead host until it is started elsewhere; a host without the claim lets it do nothing.
-  const former = holder !== null && vm.residentOn !== holder ? vm.residentOn : null
+  const former = stored !== null && vm.residentOn !== stored.claim.holder ? vm.residentOn : null
+  const judged = (): Health =>
+    healthOf({
+      ...{ host: parts.host, nameOf: name, volumes: records.map(({ key }) => key), homes, worker, claim },
+      suspected: (host) => peers().some((peer) => peer.host === host && peer.state === 'suspected'),
+    })
   return {
-    ...{
-      vm: vm.uuid,
-      name: vm.name,
-      powerState: vm.powerState,
-      level: levelOf(
-        vm,
-        records.map(({ level }) => level),
-      ),
-    },
-    ...(former === null ? healthOf(needs, vm, worker, records.length > 0, secondary, stored) : movedFrom(name(former))),
+    ...{ vm: vm.uuid, name: vm.name, powerState: vm.powerState },
+    level: levelOf(
+      vm,
+      records.map(({ level }) => level),
+    ),
+    ...(former === null ? (unkeptHealth(mover, vm, kept) ?? judged()) : movedFrom(name(former))),
     residentOn: vm.residentOn === null || former !== null ? null : name(vm.residentOn),
     holder: holder === null ? null : name(holder),
     secondary: secondary === null ? null : name(secondary),
-    term: stored?.claim.term ?? null,
+    term: (stored ?? worker?.claim)?.claim.term ?? null,
     disks: vm.disks.flatMap(({ location, userdevice, sizeBytes }): DiskStatus[] => {
       const record = catalogue.find(location)
       if (record === undefined) return []
-      const hosts = stored?.claim.upToDate[record.key] ?? record.homes
+      // Where replicas are kept says nothing about whose bytes count.
+      const hosts = stored?.claim.upToDate[record.key] ?? (kept ? [] : record.homes)
       const seen = worker?.volumes.find(({ key }) => key === record.key)
       const resync = seen?.resync ?? null
       const named = resync === null ? null : { ...resync, target: name(resync.target as HostUuid) }
@@ -115,32 +127,24 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
   }
 }
 
+const homesOf = (records: readonly VolumeRecord[]): HostUuid[] => [...new Set(records.flatMap(({ homes }) => homes))]
+
 /** What was accepted, from whichever place still has it: a lost key in XAPI lowers nothing (N5). */
 function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {
   const text = vm.otherConfig[LEVEL_KEY] ?? ''
   return kept.find((level) => level !== null) ?? (isLevel(text) ? text : 'unprotected')
 }
 
-async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<WorkerStatus['claim']> {
+/** A worker that is not the primary knows the claim as it once was. */
+async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<ProtectedVm['claim']> {
   if (worker?.role === 'primary') return worker.claim
   try {
     return await parts.witness.read(vm.uuid)
   } catch (error) {
-    parts.log.debug('claim not read for a status', { vm: vm.uuid, error: String(error) })
-    return worker?.claim ?? null
+    if (!(error instanceof WitnessUnreachable)) throw error
+    parts.log.debug('claim not read for a status', { vm: vm.uuid, error: error.message })
+    return 'unread'
   }
-}
-
-/** The secondary's worker knows its own copy and the link; whose copies are whole is the claim's word. */
-function seenBySecondary(parts: HostParts, worker: WorkerStatus, stored: WorkerStatus['claim']): Health {
-  if (!worker.peerConnected) return { health: 'degraded', reason: worker.degraded || 'the primary is not connected' }
-  const short = worker.volumes.filter(({ key }) => (stored?.claim.upToDate[key]?.length ?? 0) < 2)
-  if (short.length === 0) return { health: 'protected', reason: '' }
-  if (short.some(({ localReplica }) => localReplica === 'failed'))
-    return { health: 'degraded', reason: `the replica on ${hostNameOf(parts, parts.host)} failed` }
-  if (short.some(({ key }) => stored?.claim.upToDate[key]?.includes(parts.host) !== true))
-    return { health: 'syncing', reason: 'not every disk is up-to-date on both hosts' }
-  return { health: 'degraded', reason: `only the replica on ${hostNameOf(parts, parts.host)} is up-to-date` }
 }
 
 const movedFrom = (host: string): Health => ({
@@ -148,14 +152,8 @@ const movedFrom = (host: string): Health => ({
   reason: `XAPI still shows it on ${host}, which no longer holds its claim`,
 })
 
-function healthOf(
-  { parts, mover, peers }: StatusNeeds,
-  vm: InventoryVm,
-  worker: WorkerStatus | null,
-  kept: boolean,
-  secondary: HostUuid | null,
-  stored: WorkerStatus['claim'],
-): Health {
+/** Of a VM whose disks move into the SR, or that has none there; null: it is protected, and to be judged. */
+function unkeptHealth(mover: DiskMover, vm: InventoryVm, kept: boolean): Health | null {
   const move = mover.progress(vm.uuid)
   if (move?.error === '') {
     return {
@@ -163,19 +161,6 @@ function healthOf(
       reason: `disk ${move.userdevice} moves into the Holdfast SR: ${Math.round(move.fraction * 100)} %`,
     }
   }
-  if (!kept) return { health: 'unprotected', reason: move === undefined ? '' : `it could not be protected: ${move.error}` }
-  if (worker?.role === 'primary') {
-    if (worker.frozen) return { health: 'frozen', reason: worker.degraded || 'the guest waits for a replica' }
-    if (worker.volumes.some(({ resync }) => resync !== null)) return { health: 'syncing', reason: worker.degraded }
-    return worker.degraded === '' ? { health: 'protected', reason: '' } : { health: 'degraded', reason: worker.degraded }
-  }
-  const peer = peers().find(({ host }) => host === secondary)
-  if (worker?.role === 'secondary') {
-    return seenBySecondary(parts, worker, stored)
-  }
-  if (worker === null && secondary === parts.host)
-    return { health: 'degraded', reason: 'the worker of this host does not answer' }
-  return peer?.state === 'suspected'
-    ? { health: 'degraded', reason: `${hostNameOf(parts, peer.host)} is suspected dead` }
-    : { health: 'protected', reason: '' }
+  if (kept) return null
+  return { health: 'unprotected', reason: move === undefined ? '' : `it could not be protected: ${move.error}` }
 }
