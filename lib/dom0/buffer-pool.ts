@@ -1,10 +1,13 @@
 import { must } from '../core/domain/assert'
 import type { Memory } from '../wire/nbd/slab'
+import { returnMemory } from './return-memory'
 
 /** Smaller ones are not worth their keeping. */
 const SMALLEST_BITS = 12
 /** Larger ones are made anew each time: a client that sends so much at once waits for its disk anyway. */
 const LARGEST_BITS = 22
+/** Less is not worth a pause. */
+const RETURNED_BYTES_MIN = 1024 * 1024
 const SIZES = Array.from({ length: LARGEST_BITS - SMALLEST_BITS + 1 }, (_, at) => 65 * 2 ** (SMALLEST_BITS - 6 + at))
 const LARGEST_BYTES = must(SIZES.at(-1), 'there are sizes')
 
@@ -15,7 +18,8 @@ const LARGEST_BYTES = must(SIZES.at(-1), 'there are sizes')
 export class BufferPool implements Memory {
   private readonly idle = new Map<number, Buffer[]>()
   private heldBytes = 0
-  private used = false
+  /** The least that was held since the last time that it was trimmed: so much nobody needed. */
+  private spareBytes = 0
 
   constructor(private readonly idleBytesMax: number) {}
 
@@ -25,11 +29,11 @@ export class BufferPool implements Memory {
   }
 
   lend(bytes: number): Buffer {
-    this.used = true
     const size = sizeFor(bytes)
     const kept = this.idle.get(size)?.pop()
     if (kept === undefined) return Buffer.allocUnsafeSlow(size)
     this.heldBytes -= size
+    this.spareBytes = Math.min(this.spareBytes, this.heldBytes)
     return kept
   }
 
@@ -42,13 +46,18 @@ export class BufferPool implements Memory {
     this.heldBytes += size
   }
 
-  /** Lets go of what it holds if nothing was lent since the last time. */
+  /** Lets go of what nobody needed since the last time. */
   trim(): void {
-    if (!this.used) {
-      this.idle.clear()
-      this.heldBytes = 0
+    let freedBytes = 0
+    for (const [size, kept] of this.idle) {
+      while (kept.length > 0 && freedBytes + size <= this.spareBytes) {
+        kept.pop()
+        freedBytes += size
+      }
     }
-    this.used = false
+    this.heldBytes -= freedBytes
+    this.spareBytes = this.heldBytes
+    if (freedBytes >= RETURNED_BYTES_MIN) returnMemory()
   }
 }
 

@@ -7,12 +7,17 @@
  *
  * readNow reads what is in memory already, on the loop; it never waits for the disk.
  *
+ * And memory that is freed is to leave the process.
+ *
  * Threads and locks are libuv's, which Node exports: nothing is asked of the C library that an old one lacks.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <node_api.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +30,9 @@
 #define LANE_LENGTH 1024u /* a power of two; beyond it the caller uses Node's pool */
 #define TELL_AFTER_BYTES (256u * 1024u) /* the first of many large writes is not to be answered with the last */
 #define STACK_BYTES (256u * 1024u)
+/* Left alone, glibc takes larger and larger buffers from its heap, which never becomes smaller then. */
+#define MAPPED_BYTES_MIN (128 * 1024)
+#define ARENAS_MAX 2
 /* Of the kernel, and not in all headers: RWF_NOWAIT, FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE. */
 #define READ_NOW_FLAG 0x08
 #define KEEP_SIZE_FLAG 0x01
@@ -296,6 +304,11 @@ static napi_value read_now(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+  mallopt(M_TRIM_THRESHOLD, MAPPED_BYTES_MIN);
+  mallopt(M_ARENA_MAX, ARENAS_MAX);
+#endif
   const struct {
     const char *name;
     napi_callback call;
