@@ -58,6 +58,17 @@ export class InFlight {
     return owed.map(([, op]) => op)
   }
 
+  /** A change of the same bytes that the guest asked for earlier has not come to this replica yet. */
+  isAhead(read: Operation, side: Side): boolean {
+    const { offset, length } = read.request
+    for (const op of this.running) {
+      const { request } = op
+      if (op.order >= read.order || isDone(op, side) || !isChange(request) || op.job !== null) continue
+      if (request.offset < offset + length && offset < request.offset + request.length) return true
+    }
+    return false
+  }
+
   /** Every change numbered below this has been answered by all it was asked of. */
   get answeredBefore(): number {
     let before = this.#lastIssue + 1

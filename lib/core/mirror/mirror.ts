@@ -50,6 +50,8 @@ export class Mirror {
   /** A flush of our own failed on the last replica. */
   #owedError = ''
   #leaseValid = true
+  /** Requests of the guest so far. */
+  #arrivals = 0
   /** The guest has asked for nothing since it was last said to be idle. */
   #quiet = false
   /** Operations that may be answered now that something about the replicas has changed. */
@@ -148,7 +150,7 @@ export class Mirror {
   // --- a request's way in -------------------------------------------------------------------------------------------------
 
   #accept(id: number, request: GuestRequest): void {
-    const op = operation(request, id)
+    const op = operation(request, id, null, ++this.#arrivals)
     if (request.kind === 'read') this.#read(op)
     else this.#enter(op)
   }
@@ -184,7 +186,10 @@ export class Mirror {
     return isChange(op.request) && !op.request.fua && !op.hard && op.error === '' && !this.#isReplaceable('peer')
   }
 
-  /** What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. */
+  /**
+   * What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. A change
+   * under way may have been read already, too, from a replica that has failed since.
+   */
   #read(op: Operation): void {
     const side = this.#standing.reader
     if (side === undefined) {
@@ -196,7 +201,8 @@ export class Mirror {
     if (other.state === 'member' && other.dirty.touches(offset, length)) {
       this.#copies.want(otherSide(side), blocksOf(offset, length))
       this.#parkedReads.push(op)
-    } else this.#issue(op, side)
+    } else if (this.#flights.isAhead(op, side)) this.#parkedReads.push(op)
+    else this.#issue(op, side)
   }
 
   // --- answers of the replicas --------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ export class Seat {
   #ready: (() => void)[] = []
   #quiet: (() => void)[] = []
   #failed = ''
+  #isOpen = false
   readonly #era: number
 
   private constructor(
@@ -90,6 +91,7 @@ export class Seat {
             )
           seat.newPrimary(() => {
             if (seat.#failed === '') notes.trackingLost = false
+            seat.#isOpen = true
             options.came(seat.#failed === '' ? seat : seat.#failed)
           })
         },
@@ -171,8 +173,8 @@ export class Seat {
     if (this.#failed !== '') return
     this.#failed = error
     this.#waiting.clear()
-    this.#settleReady()
-    this.onFailed(error)
+    if (this.#isOpen) this.onFailed(error)
+    else this.#settleReady()
   }
 
   get #isQuiet(): boolean {
