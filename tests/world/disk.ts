@@ -39,8 +39,8 @@ export class Disk {
   durable: Int32Array
   trouble: 'none' | 'reads' | 'writes' | 'all' = 'none'
   hangs = false
-  /** A flush failed and took with it what had been answered. */
-  onLost: () => void = () => undefined
+  /** A flush failed and took with it what had been answered. `heard`: whoever asked for it lives, and is told. */
+  onLost: (heard: boolean) => void = () => undefined
   #loose: Loose = new Map()
   readonly #under = new Set<Under>()
   #hung: Under[] = []
@@ -148,7 +148,7 @@ export class Disk {
 
   #fails(under: Under): void {
     if (under.ask.kind === 'write' && this.dice.chance(0.5)) this.#tear(under)
-    if (under.covers !== null && this.#lose(under.covers)) this.onLost()
+    if (under.covers !== null && this.#lose(under.covers)) this.onLost(under.by.alive)
     this.#end(under)
     this.schedule.to(under.by, () => under.done('EIO'))
   }

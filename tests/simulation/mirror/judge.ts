@@ -1,18 +1,9 @@
+import { Broken } from './broken'
 import { must } from './must'
 import type { Claim } from '../../../lib/core/domain/claim'
 import { CopyJudge } from './judge-copies'
 import { HOSTS, type HostName, UUIDS, VOLUME } from './names'
 import type { World } from './world'
-
-/** A rule of the failure model is broken. */
-export class Broken extends Error {
-  constructor(
-    readonly invariant: string,
-    detail: string,
-  ) {
-    super(`${invariant}: ${detail}`)
-  }
-}
 
 interface Change {
   readonly first: number
@@ -187,6 +178,12 @@ export class Judge {
     const alone = this.#listed.length === 1 && this.#listed[0] === host
     if (by === 'device' && alone && this.#guest.host === host && this.world.guestLives) this.#owesError = true
     this.#perhapsExcused()
+  }
+
+  /** A flush failed, and something that had been answered is not there any more. */
+  flushLost(host: HostName, heard: boolean): void {
+    this.damaged(host, 'device', true)
+    if (!heard) this.killed(host)
   }
 
   /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */

@@ -1,5 +1,5 @@
 import { corrupt, Faults } from './faults'
-import { Broken } from './judge'
+import { Broken } from './broken'
 import { HOSTS } from './names'
 import { World } from './world'
 

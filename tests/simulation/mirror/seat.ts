@@ -173,8 +173,9 @@ export class Seat {
     if (this.#failed !== '') return
     this.#failed = error
     this.#waiting.clear()
-    if (this.#isOpen) this.onFailed(error)
-    else this.#settleReady()
+    const wasOpen = this.#isOpen
+    this.#settleReady()
+    if (wasOpen) this.onFailed(error)
   }
 
   get #isQuiet(): boolean {
