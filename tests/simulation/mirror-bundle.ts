@@ -41,9 +41,9 @@ export async function bundleMirror(mutations: readonly Mutation[] = [], root = R
 function mutating(mutations: readonly Mutation[], root: string): Plugin {
   return {
     name: 'mutating',
-    setup({ onLoad, onEnd }) {
+    setup(plugin) {
       const left = new Set(mutations)
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      plugin.onLoad({ filter: /\.ts$/ }, ({ path }) => {
         const here = mutations.filter(({ file }) => file === relative(root, path))
         if (here.length === 0) return null
         let contents = readFileSync(path, 'utf8')
@@ -53,7 +53,9 @@ function mutating(mutations: readonly Mutation[], root: string): Plugin {
         }
         return { contents, loader: 'ts' }
       })
-      onEnd(() => ({ errors: [...left].map(({ rule, file }) => ({ text: `${rule}: ${file} is not part of the simulator` })) }))
+      plugin.onEnd(() => ({
+        errors: [...left].map(({ rule, file }) => ({ text: `${rule}: ${file} is not part of the simulator` })),
+      }))
     },
   }
 }

@@ -1,7 +1,7 @@
 import { isChange } from '../domain/replica-request'
 import type { Side } from './events'
 import { BIT, type Operation } from './operation'
-import { RangeQueue } from './range-queue'
+import { overlap, RangeQueue } from './range-queue'
 
 /** Operations under way, and what was asked of which replica for each. */
 export class InFlight {
@@ -60,13 +60,9 @@ export class InFlight {
 
   /** A change of the same bytes that the guest asked for earlier has not come to this replica yet. */
   isAhead(read: Operation, side: Side): boolean {
-    const { offset, length } = read.request
-    for (const op of this.running) {
-      const { request } = op
-      if (op.order >= read.order || isDone(op, side) || !isChange(request) || op.job !== null) continue
-      if (request.offset < offset + length && offset < request.offset + request.length) return true
-    }
-    return false
+    const isOne = (op: Operation): boolean =>
+      op.order < read.order && !isDone(op, side) && isChange(op.request) && op.job === null && overlap(op, read)
+    return this.#queue.running.some(isOne) || this.#queue.waiting.some(isOne)
   }
 
   /** Every change numbered below this has been answered by all it was asked of. */
