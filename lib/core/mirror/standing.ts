@@ -19,6 +19,8 @@ export class Standing {
   #proposed: Members
   #tracked: boolean
   #localSeen = false
+  /** The last history that was begun for a resync of the whole disk, and whose. */
+  #recounted = { bitmap: '', identity: '' }
   #patient: boolean
 
   constructor(
@@ -233,9 +235,14 @@ export class Standing {
     replica.bits = null
     if (wholeDisk) {
       replica.dirty.markAll()
-      const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
-      this.#mark(source, { generations, bits: 'all' })
-      bitmap = generations.bitmap
+      const identity = replica.presence?.identity ?? ''
+      // One that could not even be marked comes back again and again: each time two more would make others forgotten.
+      if (bitmap !== this.#recounted.bitmap || identity !== this.#recounted.identity) {
+        const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
+        this.#mark(source, { generations, bits: 'all' })
+        bitmap = generations.bitmap
+        this.#recounted = { bitmap, identity }
+      }
     }
     replica.become('resyncing')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''

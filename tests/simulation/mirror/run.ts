@@ -50,9 +50,9 @@ function live(world: World): void {
   world.say(() => 'all is well from now on')
   world.resting = true
   faults.end()
-  const until = schedule.now + (judge.keepsOne ? MEET_MS : NOTICE_MS)
+  const until = schedule.now + (judge.kept.keepsOne ? MEET_MS : NOTICE_MS)
   while (schedule.now < until) schedule.step()
-  judge.checkKept((name) => {
+  judge.kept.check((name) => {
     world.probe('refused history kept')
     world.hosts[name].store.replace()
     judge.copies.mayCopyAll(name)
