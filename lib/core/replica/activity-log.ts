@@ -28,7 +28,8 @@ export class ActivityLog {
     const first = Math.floor(offset / EXTENT_BYTES)
     const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
     for (let extent = first; extent <= last; extent++) if (!this.#hot.has(extent)) return false
-    for (let extent = first; extent <= last; extent++) this.#hot.set(extent, seq)
+    // One that has waited comes after later ones.
+    for (let extent = first; extent <= last; extent++) this.#hot.set(extent, Math.max(seq, this.#hot.get(extent) ?? 0))
     return true
   }
 
