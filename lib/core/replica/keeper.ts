@@ -63,6 +63,8 @@ export class Keeper {
   readonly #log: ActivityLog
   #state: ReplicaMetadata['state']
   #generations: Generations
+  /** A replica that nobody mirrors to keeps no record of its changes, from when stable storage says so. */
+  #tracked: boolean
   /** Saves still to do, in order; the first one is under way. */
   readonly #saves: { effect: KeeperEffect; then: () => void }[] = []
   readonly #waiting: Ask[] = []
@@ -81,6 +83,7 @@ export class Keeper {
     this.#log = new ActivityLog(found.sizeBytes, hotLimit)
     this.#state = found.state
     this.#generations = found.generations
+    this.#tracked = found.generations.current !== ''
     if (found.tracking === 'lost') this.bits.markAll()
     else {
       for (const [page, bytes] of found.tracking.pages) this.bits.mergePage(page, bytes)
@@ -95,11 +98,6 @@ export class Keeper {
 
   get generations(): Generations {
     return this.#generations
-  }
-
-  /** A replica that nobody mirrors to keeps no record of its changes. */
-  get #tracked(): boolean {
-    return this.#generations.current !== ''
   }
 
   /** The other replica does not get what this one gets: every change is one that it lacks. */
@@ -188,13 +186,15 @@ export class Keeper {
   // --- marks and hints ------------------------------------------------------------------------------------------------------
 
   #mark(id: number, { state, generations, bits }: Mark): void {
-    const wasTracked = this.#tracked
+    const hadHistory = this.#generations.current !== ''
     const wasAlone = this.#alone
     this.#state = state ?? this.#state
     this.#generations = generations ?? this.#generations
     // What was written while the other one was on its way out may be here only.
     if (this.#alone && !wasAlone) for (const extent of this.#log.unsettled()) this.#markExtent(extent)
-    if (bits === 'all' || (this.#tracked && !wasTracked)) {
+    const hasHistory = this.#generations.current !== ''
+    this.#tracked ||= hasHistory
+    if (bits === 'all' || (hasHistory && !hadHistory)) {
       this.bits.markAll()
       this.#savePages(null)
     }
@@ -244,8 +244,9 @@ export class Keeper {
     for (const extent of hot) this.#markExtent(extent)
     this.#log.restart()
     // The log that is being saved right now is replaced by an empty one at once.
+    const isEntering = this.#entering !== null
     this.#entering = null
-    if (hot.length > 0 || this.#lostTracking) {
+    if (hot.length > 0 || isEntering || this.#lostTracking) {
       this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
       this.#save({ do: 'save-hot', extents: [] }, () => undefined)
     }
@@ -292,6 +293,10 @@ export class Keeper {
     done.then()
     const next = this.#saves[0]
     if (next !== undefined) this.#out.push(next.effect)
+    else if (this.#tracked && this.#generations.current === '') {
+      this.#tracked = false
+      this.#release()
+    }
   }
 }
 
