@@ -82,6 +82,9 @@ export class Faults {
       case 'lane-change':
         for (const end of lanes.ends) if (dice.chance(0.5)) end.change()
         break
+      case 'link-reset':
+        primary.worker?.primary?.closeLink()
+        break
       case 'hosts-apart':
         this.#apart()
         break

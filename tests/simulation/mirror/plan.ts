@@ -4,7 +4,17 @@ import type { DiskHabits } from '../../world/disk'
 import type { Dice } from '../../world/prng'
 
 export const FAULTS = [
-  ...['lane-cut', 'lane-glitch', 'lane-change', 'hosts-apart', 'primary-deaf', 'secondary-deaf', 'host-alone', 'witness-crash'],
+  ...[
+    'lane-cut',
+    'lane-glitch',
+    'lane-change',
+    'link-reset',
+    'hosts-apart',
+    'primary-deaf',
+    'secondary-deaf',
+    'host-alone',
+    'witness-crash',
+  ],
   ...['kill-primary', 'kill-secondary', 'kill-both', 'stall-primary', 'stall-secondary', 'power-primary', 'power-secondary'],
   ...['power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'stop', 'move', 'verify', 'unprotect'],
 ] as const
