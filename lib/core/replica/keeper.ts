@@ -247,7 +247,7 @@ export class Keeper {
     const isEntering = this.#entering !== null
     this.#entering = null
     if (hot.length > 0 || isEntering || this.#lostTracking) {
-      this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
+      if (hot.length > 0 || this.#lostTracking) this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
       this.#save({ do: 'save-hot', extents: [] }, () => undefined)
     }
     this.#lostTracking = false
