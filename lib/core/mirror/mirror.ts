@@ -165,7 +165,10 @@ export class Mirror {
       return
     }
     if (op.request.kind === 'flush') this.#beginSettling(op)
-    else this.#settling.changed(op.request.offset, op.request.length)
+    else {
+      this.#settling.changed(op.request.offset, op.request.length)
+      this.#copies.changed(op.request.offset, op.request.length)
+    }
     // The way to the peer is the longer one.
     for (const side of ['peer', 'local'] as const) {
       const replica = this.replicas[side]
@@ -197,9 +200,12 @@ export class Mirror {
       return
     }
     const { offset, length } = op.request
-    const other = this.replicas[otherSide(side)]
-    if (other.state === 'member' && other.dirty.touches(offset, length)) {
-      this.#copies.want(otherSide(side), blocksOf(offset, length))
+    const unsure =
+      this.replicas[otherSide(side)].state === 'member'
+        ? SIDES.filter((one) => this.replicas[one].dirty.touches(offset, length))
+        : []
+    if (unsure.length > 0) {
+      for (const one of unsure) this.#copies.want(one, blocksOf(offset, length))
       this.#parkedReads.push(op)
     } else if (this.#flights.isAhead(op, side)) this.#parkedReads.push(op)
     else this.#issue(op, side)
@@ -226,7 +232,8 @@ export class Mirror {
     if (job?.kind === 'mark') {
       job.then()
       this.#standingChanged = true
-    } else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
+    } else if (job?.over === true) this.#endCopy(op, job, 'abandoned')
+    else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
   }
 
   #failed(op: Operation, side: Side, error: string): void {
@@ -384,9 +391,11 @@ export class Mirror {
     }
   }
 
+  /** What the replica that stays was asked for it may still come there, so until then nothing else does. */
   #endCopy(op: Operation, job: CopyJob, end: CopyEnd): void {
-    job.ended(end)
-    this.#forget(op)
+    if (!job.over) job.ended(end)
+    job.over = true
+    if (!isPending(op)) this.#forget(op)
   }
 
   // --- after every event, back to a known clean state ---------------------------------------------------------------------
