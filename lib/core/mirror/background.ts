@@ -158,7 +158,7 @@ export class BackgroundCopies {
     const target = otherSide(must(this.standing.reader, 'a verify has two members'))
     const job = copyJob(target, run, true, verify.repair, (end) => {
       verify.running--
-      if (end !== 'copied') this.#endVerify('source-unreadable')
+      if (end !== 'copied') this.#endVerify(end === 'abandoned' ? 'replica-lost' : end)
       else if (job.found.length > 0) this.needs.out({ do: 'differ', runs: job.found, repaired: verify.repair })
     })
     this.needs.run(operation({ kind: 'read', ...this.standing.replicas[target].dirty.range(run) }, null, job))
