@@ -53,6 +53,11 @@ export class ActivityLog {
     return extents
   }
 
+  /** Bytes, at least one. */
+  extentsIn(offset: number, length: number): number {
+    return Math.floor((offset + length - 1) / EXTENT_BYTES) - Math.floor(offset / EXTENT_BYTES) + 1
+  }
+
   /** So many may be changed past a request that waits for room, so that there will be room for it. */
   get overtakeMax(): number {
     return this.limit / 2

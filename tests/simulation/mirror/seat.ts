@@ -1,6 +1,7 @@
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
 import type { Hint, Presence, ReplicaRequest } from '../../../lib/core/domain/replica-request'
-import { Keeper, type KeeperEffect, type KeeperEvent } from '../../../lib/core/replica/keeper'
+import type { KeeperEffect, KeeperEvent } from '../../../lib/core/replica/events'
+import { Keeper } from '../../../lib/core/replica/keeper'
 import { bufferOf, cellsOf } from '../../world/cells'
 import type { Life } from '../../world/schedule'
 import { cellRange, digests } from './cell-range'

@@ -1,7 +1,8 @@
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, EXTENT_BYTES } from '../../../lib/core/domain/blocks'
 import type { Hint, Mark } from '../../../lib/core/domain/replica-request'
 import type { Generations, ReplicaMetadata } from '../../../lib/core/domain/volume'
-import { Keeper, type KeeperEffect, type KeeperEvent } from '../../../lib/core/replica/keeper'
+import type { KeeperEffect, KeeperEvent } from '../../../lib/core/replica/events'
+import { Keeper } from '../../../lib/core/replica/keeper'
 
 /** What stable storage holds. */
 export interface Stored {
