@@ -86,7 +86,8 @@ export class Mirror {
 
   /** Requests wait for the lease, a replica or the claim. */
   get stalled(): boolean {
-    return !this.#leaseValid || this.#standing.reader === undefined || !this.#standing.mayAnswer
+    const waitsForClaim = SIDES.some((side) => this.replicas[side].state === 'out') || !this.#standing.mayAnswer
+    return !this.#leaseValid || this.#standing.reader === undefined || waitsForClaim
   }
 
   /** Blocks of a verify that are compared, and of all; null when none runs. */
@@ -200,12 +201,10 @@ export class Mirror {
       return
     }
     const { offset, length } = op.request
-    const unsure =
-      this.replicas[otherSide(side)].state === 'member'
-        ? SIDES.filter((one) => this.replicas[one].dirty.touches(offset, length))
-        : []
-    if (unsure.length > 0) {
-      for (const one of unsure) this.#copies.want(one, blocksOf(offset, length))
+    const other = this.replicas[otherSide(side)]
+    const mayDiffer = (one: Side): boolean => this.replicas[one].dirty.touches(offset, length)
+    if ((other.state === 'member' || other.state === 'out') && SIDES.some(mayDiffer)) {
+      if (other.state === 'member') for (const one of SIDES.filter(mayDiffer)) this.#copies.want(one, blocksOf(offset, length))
       this.#parkedReads.push(op)
     } else if (this.#flights.isAhead(op, side)) this.#parkedReads.push(op)
     else this.#issue(op, side)

@@ -56,8 +56,11 @@ export class Standing {
   track(tracked: boolean): void {
     if (this.#tracked === tracked) return
     this.#tracked = tracked
+    if (tracked) return
+    // Nobody waits any more for one that the claim no longer lists.
+    for (const side of SIDES) if (this.replicas[side].state === 'out' && !this.#listed[side]) this.replicas[side].become('absent')
     const alone = this.#alone()
-    if (tracked || alone === null) return
+    if (alone === null) return
     this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
   }
 

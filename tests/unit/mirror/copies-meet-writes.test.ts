@@ -49,6 +49,28 @@ test('a write waits for the copy that is still under way on the replica that sta
   expect([...rig.disks.peer]).toEqual([0, 0, 9, 0])
 })
 
+test('what only one side may have is not read while the claim still lists the other', () => {
+  const rig = new CopyRig(4)
+  rig.up('local', [2])
+  rig.read(1, 0)
+  rig.read(2, 2)
+  expect(rig.replies).toEqual(['1:0'])
+  rig.apply({ on: 'replica-down', side: 'peer', error: 'silent' })
+  expect(rig.mirror.stalled).toBe(true)
+  rig.apply({ on: 'claimed', members: { local: true, peer: false } })
+  expect(rig.replies).toEqual(['1:0', '2:0'])
+  expect(rig.mirror.stalled).toBe(false)
+})
+
+test('a mirror that becomes a mirror of one waits for nobody', () => {
+  const rig = new CopyRig(4, { patient: true })
+  rig.up('local')
+  rig.apply({ on: 'claimed', members: { local: true, peer: false } })
+  rig.apply({ on: 'tracked', tracked: false })
+  rig.write(1, 0, 1)
+  expect(rig.replies).toEqual(['1:'])
+})
+
 test('a block of which the reader itself is unsure is compared before it is read', () => {
   const rig = new CopyRig(4)
   rig.disks.local.fill(1)

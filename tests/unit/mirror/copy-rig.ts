@@ -3,7 +3,7 @@ import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
 import type { GuestRequest, ReplicaRequest } from '../../../lib/core/domain/replica-request'
 import type { MirrorEffect, MirrorEvent, Side } from '../../../lib/core/mirror/events'
-import { Mirror } from '../../../lib/core/mirror/mirror'
+import { Mirror, type MirrorOptions } from '../../../lib/core/mirror/mirror'
 
 type Io = Extract<MirrorEffect, { do: 'io' }>
 
@@ -22,12 +22,16 @@ export class CopyRig {
   /** What is not answered until `release`. */
   holds: (io: Io) => boolean = () => false
 
-  constructor(readonly blocks: number) {
+  constructor(
+    readonly blocks: number,
+    options: Partial<MirrorOptions> = {},
+  ) {
     this.disks = { local: Buffer.alloc(blocks), peer: Buffer.alloc(blocks) }
     let generations = 0
     this.mirror = new Mirror({
       ...{ sizeBytes: blocks * BLOCK_BYTES, listed: { local: true, peer: true }, tracked: true },
       newGeneration: () => (++generations).toString(16).padStart(16, '0'),
+      ...options,
     })
   }
 
