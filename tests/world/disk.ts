@@ -121,7 +121,7 @@ export class Disk {
 
   /** A flush that comes to nothing: what it covered is still only cached. */
   #isLoose({ covers }: Under): void {
-    if (covers !== null) for (const [cell, value] of covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
+    if (covers !== null) for (const cell of covers.keys()) this.#loose.set(cell, this.cache[cell] ?? 0)
   }
 
   #due(under: Under): void {
