@@ -60,8 +60,7 @@ export class Standing {
     // Nobody waits any more for one that the claim no longer lists.
     for (const side of SIDES) if (this.replicas[side].state === 'out' && !this.#listed[side]) this.replicas[side].become('absent')
     const alone = this.#alone()
-    if (alone === null) return
-    this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
+    if (alone !== null) this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
   }
 
   up(side: Side, presence: Presence, bits: DirtyBitmap): void {
