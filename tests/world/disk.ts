@@ -39,8 +39,8 @@ export class Disk {
   durable: Int32Array
   trouble: 'none' | 'reads' | 'writes' | 'all' = 'none'
   hangs = false
-  /** A flush failed and took with it what had been answered. */
-  onLost: () => void = () => undefined
+  /** A flush failed and took with it what had been answered. `heard`: whoever asked for it lives, and is told. */
+  onLost: (heard: boolean) => void = () => undefined
   #loose: Loose = new Map()
   readonly #under = new Set<Under>()
   #hung: Under[] = []
@@ -121,7 +121,7 @@ export class Disk {
 
   /** A flush that comes to nothing: what it covered is still only cached. */
   #isLoose({ covers }: Under): void {
-    if (covers !== null) for (const [cell, value] of covers) if (!this.#loose.has(cell)) this.#loose.set(cell, value)
+    if (covers !== null) for (const cell of covers.keys()) this.#loose.set(cell, this.cache[cell] ?? 0)
   }
 
   #due(under: Under): void {
@@ -148,7 +148,7 @@ export class Disk {
 
   #fails(under: Under): void {
     if (under.ask.kind === 'write' && this.dice.chance(0.5)) this.#tear(under)
-    if (under.covers !== null && this.#lose(under.covers)) this.onLost()
+    if (under.covers !== null && this.#lose(under.covers)) this.onLost(under.by.alive)
     this.#end(under)
     this.schedule.to(under.by, () => under.done('EIO'))
   }

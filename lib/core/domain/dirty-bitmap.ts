@@ -36,8 +36,7 @@ export class DirtyBitmap {
   touches(offset: number, length: number): boolean {
     if (this.#count === 0 || length === 0) return false
     const { first, last } = blocksOf(offset, length)
-    const next = this.next(first)
-    return next >= 0 && next <= last
+    return this.next(first, last) >= 0
   }
 
   /** Sets every block that the range touches. */
@@ -65,13 +64,19 @@ export class DirtyBitmap {
 
   merge(other: DirtyBitmap): void {
     assert(other.blocks === this.blocks, 'bitmaps of one disk have one size')
-    for (let block = other.next(0); block >= 0; block = other.next(block + 1)) this.#put(block, true)
+    for (let at = 0; at < this.#words.length; at++) {
+      const before = this.#words[at] ?? 0
+      const fresh = (other.#words[at] ?? 0) & ~before
+      if (fresh === 0) continue
+      this.#words[at] = before | fresh
+      this.#count += ones(fresh)
+    }
   }
 
-  /** First set block at or after `from`, in disk order; -1 when there is none. */
-  next(from: number): number {
+  /** First set block from `from` to `last`, both included; -1 when there is none. */
+  next(from: number, last = this.blocks - 1): number {
     if (this.#count === 0) return -1
-    for (let block = Math.max(0, from); block < this.blocks; block++) {
+    for (let block = Math.max(0, from); block <= last; block++) {
       if ((block & 31) === 0 && this.#words[block >>> 5] === 0) block += 31
       else if (this.has(block)) return block
     }
@@ -94,12 +99,14 @@ export class DirtyBitmap {
   /** Sets what is set in the page. Bits past the disk's end are passed over. */
   mergePage(page: number, bytes: Uint8Array): void {
     assert(page >= 0 && page < bitmapPages(this.sizeBytes) && bytes.length === PAGE_BYTES, 'a page is one of the disk')
-    for (const [at, byte] of bytes.entries()) {
-      if (byte === 0) continue
-      for (let bit = 0; bit < 8; bit++) {
-        const block = page * BLOCKS_PER_PAGE + 8 * at + bit
-        if ((byte & (1 << bit)) !== 0 && block < this.blocks) this.#put(block, true)
-      }
+    const start = page * PAGE_BYTES
+    for (let at = 0; at < PAGE_BYTES && (start + at) * 8 < this.blocks; at++) {
+      const before = this.#bytes[start + at] ?? 0
+      const onDisk = (1 << Math.min(8, this.blocks - (start + at) * 8)) - 1
+      const fresh = (bytes[at] ?? 0) & onDisk & ~before
+      if (fresh === 0) continue
+      this.#bytes[start + at] = before | fresh
+      this.#count += ones(fresh)
     }
   }
 
@@ -117,6 +124,13 @@ export class DirtyBitmap {
     this.#bytes[at] = (this.#bytes[at] ?? 0) ^ (1 << (block & 7))
     this.#count += value ? 1 : -1
   }
+}
+
+/** Set bits of a word, counted pairwise. */
+function ones(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555)
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
 /** The blocks that a range of at least one byte touches. */

@@ -17,6 +17,8 @@ export interface CopyNeeds {
 /** Blocks a verify compares at a time: large enough to stream. */
 const VERIFY_BLOCKS = 16
 const VERIFIES_MAX = 2
+/** What fits one frame between workers, whatever the numbers of the blocks. */
+const RUNS_PER_HINT = 1024
 
 /** What goes on beside the guest's requests: resyncs, the comparing of members after a crash, verifies. */
 export class BackgroundCopies {
@@ -81,7 +83,15 @@ export class BackgroundCopies {
       return
     }
     const runs = resync.flushed()
-    for (const side of SIDES) this.needs.out({ do: 'hint', side, hint: { kind: 'clean', runs } })
+    for (let at = 0; at < runs.length; at += RUNS_PER_HINT) {
+      const hint = { kind: 'clean', runs: runs.slice(at, at + RUNS_PER_HINT) } as const
+      for (const side of SIDES) this.needs.out({ do: 'hint', side, hint })
+    }
+  }
+
+  /** The guest changes these bytes. */
+  changed(offset: number, length: number): void {
+    for (const side of SIDES) this.#resyncs[side].changed(offset, length)
   }
 
   advance(): void {
@@ -148,7 +158,7 @@ export class BackgroundCopies {
     const target = otherSide(must(this.standing.reader, 'a verify has two members'))
     const job = copyJob(target, run, true, verify.repair, (end) => {
       verify.running--
-      if (end !== 'copied') this.#endVerify('source-unreadable')
+      if (end !== 'copied') this.#endVerify(end === 'abandoned' ? 'replica-lost' : end)
       else if (job.found.length > 0) this.needs.out({ do: 'differ', runs: job.found, repaired: verify.repair })
     })
     this.needs.run(operation({ kind: 'read', ...this.standing.replicas[target].dirty.range(run) }, null, job))
@@ -167,6 +177,7 @@ const copyJob = (target: Side, run: BlockRun, compare: boolean, copy: boolean, e
   differ: [run],
   found: [],
   phase: compare ? 'hash' : 'read',
+  over: false,
 })
 
 const blocksIn = (runs: readonly BlockRun[]): number => runs.reduce((sum, { first, last }) => sum + last - first + 1, 0)

@@ -22,6 +22,8 @@ export interface CopyJob {
   /** What comparing found to differ. */
   found: readonly BlockRun[]
   phase: 'hash' | 'read' | 'write'
+  /** It came to nothing, and keeps its range only until the replicas have answered. */
+  over: boolean
   /** Called once. `copied`: all is done that was to be done. */
   readonly ended: (end: CopyEnd) => void
 }

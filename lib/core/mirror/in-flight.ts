@@ -1,7 +1,7 @@
 import { isChange } from '../domain/replica-request'
 import type { Side } from './events'
 import { BIT, type Operation } from './operation'
-import { RangeQueue } from './range-queue'
+import { overlap, RangeQueue } from './range-queue'
 
 /** Operations under way, and what was asked of which replica for each. */
 export class InFlight {
@@ -56,6 +56,13 @@ export class InFlight {
       op.issue[side] = 0
     }
     return owed.map(([, op]) => op)
+  }
+
+  /** A change of the same bytes that the guest asked for earlier has not come to this replica yet. */
+  isAhead(read: Operation, side: Side): boolean {
+    const isOne = (op: Operation): boolean =>
+      op.order < read.order && !isDone(op, side) && isChange(op.request) && op.job === null && overlap(op, read)
+    return this.#queue.running.some(isOne) || this.#queue.waiting.some(isOne)
   }
 
   /** Every change numbered below this has been answered by all it was asked of. */

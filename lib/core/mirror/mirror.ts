@@ -8,14 +8,16 @@
  */
 import { assert } from '../domain/assert'
 import { HOT_EXTENTS_MAX } from '../domain/blocks'
-import { blocksOf } from '../domain/dirty-bitmap'
 import { isChange, type GuestRequest, type Mark, type ReplicaRequest } from '../domain/replica-request'
+import { hardened, isEverywhere, isFlushed, isReplaceable, isSoft } from './answering'
 import { BackgroundCopies } from './background'
 import { advanceCopy, beginCopy, type CopyEnd, type CopyJob } from './copying'
 import type { Members, MirrorEffect, MirrorEvent, Side } from './events'
 import { otherSide, SIDES } from './events'
 import { InFlight, isDone } from './in-flight'
+import { LeaseGate } from './lease-gate'
 import { BIT, isPending, operation, type Operation } from './operation'
+import { Reads } from './reads'
 import type { Replica } from './replica'
 import { Settling } from './settling'
 import { Standing } from './standing'
@@ -42,14 +44,14 @@ export class Mirror {
   readonly #copies: BackgroundCopies
   readonly #flights = new InFlight()
   readonly #settling: Settling<Operation>
-  #parkedReads: Operation[] = []
-  #heldRequests: { id: number; request: GuestRequest }[] = []
-  #heldReplies: MirrorEffect[] = []
+  readonly #reads: Reads
+  readonly #gate = new LeaseGate()
   /** What the replicas noted up to this request may be forgotten once it is settled. */
   #clearAfter = Number.POSITIVE_INFINITY
   /** A flush of our own failed on the last replica. */
   #owedError = ''
-  #leaseValid = true
+  /** Requests of the guest so far. */
+  #arrivals = 0
   /** The guest has asked for nothing since it was last said to be idle. */
   #quiet = false
   /** Operations that may be answered now that something about the replicas has changed. */
@@ -76,6 +78,13 @@ export class Mirror {
       run: (op) => this.#enter(op),
       flush: () => this.#ownFlush(),
     })
+    this.#reads = new Reads({
+      replicas: this.replicas,
+      reader: () => this.#standing.reader,
+      isAhead: (op, side) => this.#flights.isAhead(op, side),
+      want: (side, run) => this.#copies.want(side, run),
+      issue: (op, side) => this.#issue(op, side),
+    })
   }
 
   get replicas(): Readonly<Record<Side, Replica>> {
@@ -84,7 +93,8 @@ export class Mirror {
 
   /** Requests wait for the lease, a replica or the claim. */
   get stalled(): boolean {
-    return !this.#leaseValid || this.#standing.reader === undefined || !this.#standing.mayAnswer
+    const waitsForClaim = SIDES.some((side) => this.replicas[side].state === 'out') || !this.#standing.mayAnswer
+    return !this.#gate.isOpen || this.#standing.reader === undefined || waitsForClaim
   }
 
   /** Blocks of a verify that are compared, and of all; null when none runs. */
@@ -97,8 +107,8 @@ export class Mirror {
     switch (event.on) {
       case 'request':
         this.#quiet = false
-        if (this.#leaseValid) this.#accept(event.id, event.request)
-        else this.#heldRequests.push({ id: event.id, request: event.request })
+        if (this.#gate.isOpen) this.#accept(event.id, event.request)
+        else this.#gate.hold(event.id, event.request)
         break
       case 'done':
         this.#done(event.side, event.op, event.error, event.data)
@@ -112,10 +122,10 @@ export class Mirror {
         this.#fail(event.side, event.error)
         break
       case 'claimed': {
-        const wasReplaceable = this.#isReplaceable('peer')
+        const wasReplaceable = isReplaceable('peer', this.replicas)
         this.#standing.claimed(event.members)
         // What was answered before is in the peer's cache only, too.
-        if (wasReplaceable && !this.#isReplaceable('peer')) this.#ownFlush()
+        if (wasReplaceable && !isReplaceable('peer', this.replicas)) this.#ownFlush()
         this.#standingChanged = true
         break
       }
@@ -124,7 +134,7 @@ export class Mirror {
         this.#standingChanged = true
         break
       case 'lease':
-        this.#leaseValid = event.valid
+        this.#gate.lease(event.valid)
         this.#standingChanged = true
         break
       case 'allow':
@@ -148,8 +158,8 @@ export class Mirror {
   // --- a request's way in -------------------------------------------------------------------------------------------------
 
   #accept(id: number, request: GuestRequest): void {
-    const op = operation(request, id)
-    if (request.kind === 'read') this.#read(op)
+    const op = operation(request, id, null, ++this.#arrivals)
+    if (request.kind === 'read') this.#reads.ask(op)
     else this.#enter(op)
   }
 
@@ -163,7 +173,10 @@ export class Mirror {
       return
     }
     if (op.request.kind === 'flush') this.#beginSettling(op)
-    else this.#settling.changed(op.request.offset, op.request.length)
+    else {
+      this.#settling.changed(op.request.offset, op.request.length)
+      this.#copies.changed(op.request.offset, op.request.length)
+    }
     // The way to the peer is the longer one.
     for (const side of ['peer', 'local'] as const) {
       const replica = this.replicas[side]
@@ -174,29 +187,9 @@ export class Mirror {
 
   #issue(op: Operation, side: Side, request: ReplicaRequest = op.request): void {
     op.asked |= BIT[side]
-    const asked = side === 'peer' && !this.#isReplaceable('peer') ? hardened(request) : request
+    const asked = hardened(request, side, this.replicas)
     op.hard ||= asked !== request
     this.#out.push({ do: 'io', side, op: this.#flights.asked(op, side), request: asked })
-  }
-
-  /** It was asked before the peer was alone, and is in that machine's cache only. */
-  #isSoft(op: Operation): boolean {
-    return isChange(op.request) && !op.request.fua && !op.hard && op.error === '' && !this.#isReplaceable('peer')
-  }
-
-  /** What one member may hold and the other not is first made the same: once read, it must not be undone by a failover. */
-  #read(op: Operation): void {
-    const side = this.#standing.reader
-    if (side === undefined) {
-      this.#parkedReads.push(op)
-      return
-    }
-    const { offset, length } = op.request
-    const other = this.replicas[otherSide(side)]
-    if (other.state === 'member' && other.dirty.touches(offset, length)) {
-      this.#copies.want(otherSide(side), blocksOf(offset, length))
-      this.#parkedReads.push(op)
-    } else this.#issue(op, side)
   }
 
   // --- answers of the replicas --------------------------------------------------------------------------------------------
@@ -220,15 +213,16 @@ export class Mirror {
     if (job?.kind === 'mark') {
       job.then()
       this.#standingChanged = true
-    } else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
+    } else if (job?.over === true) this.#endCopy(op, job, 'abandoned')
+    else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
   }
 
   #failed(op: Operation, side: Side, error: string): void {
     const { job, request } = op
-    if (this.replicas[side].state !== 'member' || this.#isReplaceable(side) || job?.kind === 'mark') {
+    if (this.replicas[side].state !== 'member' || isReplaceable(side, this.replicas) || job?.kind === 'mark') {
       this.#markLacking(op, side)
       this.#fail(side, error)
-      if (request.kind === 'read' && job === null) this.#parkedReads.push(op)
+      if (request.kind === 'read' && job === null) this.#reads.park(op)
       return
     }
     // The last replica: its error is the disk's error, as on any unmirrored disk.
@@ -246,7 +240,7 @@ export class Mirror {
   }
 
   #fail(side: Side, error: string): void {
-    const isLast = !this.#isReplaceable(side)
+    const isLast = !isReplaceable(side, this.replicas)
     const wasUsed = this.#standing.down(side, error)
     this.#standingChanged = true
     if (!wasUsed) return
@@ -255,7 +249,7 @@ export class Mirror {
       this.#markLacking(op, side)
       // Asked again of a device that came back it would succeed, whatever was lost.
       if (side === 'local' && isLast && isFlushed(op.request)) this.#owedError = error
-      if (op.request.kind === 'read' && op.job === null) this.#parkedReads.push(op)
+      if (op.request.kind === 'read' && op.job === null) this.#reads.park(op)
     }
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
     for (const op of [...this.#flights.running]) if (op.job?.kind === 'copy') this.#endCopy(op, op.job, 'abandoned')
@@ -264,12 +258,6 @@ export class Mirror {
 
   #markLacking({ request, job }: Operation, side: Side): void {
     if (isChange(request) && job === null) this.replicas[side].dirty.mark(request.offset, request.length)
-  }
-
-  /** The other one has everything that was answered. */
-  #isReplaceable(side: Side): boolean {
-    const { state } = this.replicas[otherSide(side)]
-    return state === 'member' || state === 'out'
   }
 
   #markUnderWay(side: Side): void {
@@ -286,25 +274,14 @@ export class Mirror {
 
   // --- a request's way out ------------------------------------------------------------------------------------------------
 
-  /**
-   * A change may be answered when every replica that the claim lists, or may list, has it, and no replica that still works is
-   * on its way: then a replica that joins later has it too. A listed replica that is out holds every answer back, even of what
-   * it has confirmed: its machine may have lost its cache since.
-   */
   #mayAnswer(op: Operation): boolean {
     if (isPending(op)) return false
-    if (op.error !== '') return true
-    if (op.done === 0 || !this.#standing.mayAnswer) return false
-    for (const side of SIDES) {
-      const replica = this.replicas[side]
-      if (replica.state === 'out' || (replica.binding && !isDone(op, side))) return false
-    }
-    return true
+    return op.error !== '' || (this.#standing.mayAnswer && isEverywhere(op, this.replicas))
   }
 
   #answer(op: Operation): void {
-    if (!this.#leaseValid || !this.#mayAnswer(op)) return
-    if (this.#isSoft(op)) {
+    if (!this.#gate.isOpen || !this.#mayAnswer(op)) return
+    if (isSoft(op, this.replicas)) {
       op.done &= ~BIT.peer
       this.#issue(op, 'peer')
       return
@@ -327,8 +304,8 @@ export class Mirror {
     const { guest: id, error } = op
     const free = op.done === op.asked
     const reply: MirrorEffect = data === undefined ? { do: 'reply', id, error, free } : { do: 'reply', id, error, free, data }
-    if (this.#leaseValid) this.#out.push(reply)
-    else this.#heldReplies.push(reply)
+    if (this.#gate.isOpen) this.#out.push(reply)
+    else this.#gate.holdReply(reply)
   }
 
   #forget(op: Operation): void {
@@ -378,9 +355,11 @@ export class Mirror {
     }
   }
 
+  /** What the replica that stays was asked for it may still come there, so until then nothing else does. */
   #endCopy(op: Operation, job: CopyJob, end: CopyEnd): void {
-    job.ended(end)
-    this.#forget(op)
+    if (!job.over) job.ended(end)
+    job.over = true
+    if (!isPending(op)) this.#forget(op)
   }
 
   // --- after every event, back to a known clean state ---------------------------------------------------------------------
@@ -391,10 +370,10 @@ export class Mirror {
       assert(rounds < 100, 'upkeep comes to an end')
       this.#standingChanged = false
       this.#standing.upkeep()
-      if (this.#leaseValid) this.#resume()
+      if (this.#gate.isOpen) this.#resume()
     }
-    if (!this.#leaseValid) return
-    this.#retryReads()
+    if (!this.#gate.isOpen) return
+    this.#reads.retry()
     this.#settle()
     this.#copies.advance()
   }
@@ -407,24 +386,9 @@ export class Mirror {
   }
 
   #resume(): void {
-    this.#out.push(...this.#heldReplies)
-    this.#heldReplies = []
-    const held = this.#heldRequests
-    this.#heldRequests = []
-    for (const { id, request } of held) this.#accept(id, request)
+    const { requests, replies } = this.#gate.release()
+    this.#out.push(...replies)
+    for (const { id, request } of requests) this.#accept(id, request)
     for (const op of [...this.#flights.running]) if (op.job === null) this.#answer(op)
   }
-
-  #retryReads(): void {
-    if (this.#parkedReads.length === 0) return
-    const parked = this.#parkedReads
-    this.#parkedReads = []
-    for (const op of parked) this.#read(op)
-  }
 }
-
-const isFlushed = (request: ReplicaRequest): boolean => request.kind === 'flush' || (isChange(request) && request.fua)
-
-/** A lone peer replica is on another machine's cache: its crash must not lose what the guest believes only unflushed. */
-const hardened = (request: ReplicaRequest): ReplicaRequest =>
-  isChange(request) && !request.fua ? { ...request, fua: true } : request

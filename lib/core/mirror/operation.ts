@@ -9,6 +9,8 @@ export interface Operation {
   readonly guest: number | null
   /** What follows when a replica has done it; null for a guest's request and for flushes of our own. */
   readonly job: CopyJob | MarkJob | null
+  /** Grows with the guest's requests; 0 for our own. */
+  readonly order: number
   /** Sides that were asked, and sides that have done it. */
   asked: number
   done: number
@@ -29,10 +31,16 @@ export interface MarkJob {
 /** Sides as bits, for `done`. */
 export const BIT: Readonly<Record<Side, number>> = { local: 1, peer: 2 }
 
-export const operation = (request: ReplicaRequest, guest: number | null, job: CopyJob | MarkJob | null = null): Operation => ({
+export const operation = (
+  request: ReplicaRequest,
+  guest: number | null,
+  job: CopyJob | MarkJob | null = null,
+  order = 0,
+): Operation => ({
   request,
   guest,
   job,
+  order,
   asked: 0,
   done: 0,
   issue: { local: 0, peer: 0 },

@@ -18,6 +18,10 @@ export class RangeQueue<T extends Ranged> {
     return this.#running
   }
 
+  get waiting(): readonly T[] {
+    return this.#waiting
+  }
+
   /** True when the operation may run at once. */
   enter(item: T): boolean {
     const free = !meets(item, this.#running) && !meets(item, this.#waiting)
@@ -46,9 +50,9 @@ export class RangeQueue<T extends Ranged> {
 }
 
 function meets(item: Ranged, others: readonly Ranged[]): boolean {
-  const { offset, length } = item.request
-  for (const { request } of others) {
-    if (request.offset < offset + length && offset < request.offset + request.length) return true
-  }
+  for (const other of others) if (overlap(item, other)) return true
   return false
 }
+
+export const overlap = ({ request: one }: Ranged, { request: two }: Ranged): boolean =>
+  two.offset < one.offset + one.length && one.offset < two.offset + two.length

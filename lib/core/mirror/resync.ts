@@ -1,6 +1,6 @@
 import { must } from '../domain/assert'
 import { BLOCK_BYTES } from '../domain/blocks'
-import type { BlockRun } from '../domain/dirty-bitmap'
+import { type BlockRun, DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Replica } from './replica'
 
 /** Blocks copied at a time: long enough to stream, short enough that a guest's write of the same range waits milliseconds. */
@@ -30,6 +30,8 @@ export class Resync {
   #unflushed: BlockRun[] = []
   #unflushedBlocks = 0
   #flushing: BlockRun[] | null = null
+  /** Changed by the guest since they were copied: the target may not have that yet, so they stay on record until the end. */
+  readonly #changed: DirtyBitmap
   /** Of what an earlier attempt copied, nobody knows whether it was flushed: the last step is a flush of the target in any case. */
   #flushDue = true
   #blocked = false
@@ -39,7 +41,9 @@ export class Resync {
   /** Bytes that may still be copied; see `allow`. */
   credit = Number.POSITIVE_INFINITY
 
-  constructor(readonly replica: Replica) {}
+  constructor(readonly replica: Replica) {
+    this.#changed = new DirtyBitmap(replica.dirty.sizeBytes)
+  }
 
   restart(): void {
     this.#running.clear()
@@ -47,6 +51,7 @@ export class Resync {
     this.#unflushed = []
     this.#unflushedBlocks = 0
     this.#flushing = null
+    this.#changed.clearAll()
     this.#flushDue = true
     this.#cursor = 0
     this.#blocked = false
@@ -83,7 +88,10 @@ export class Resync {
   /** The target has what the source has; `copied` of its blocks had to be copied. */
   finished(run: BlockRun, copied: number, compared: boolean): void {
     this.#running.delete(run)
-    for (let block = run.first; block <= run.last; block++) this.replica.dirty.clear(block)
+    for (let block = run.first; block <= run.last; block++) {
+      this.replica.dirty.clear(block)
+      this.#changed.clear(block)
+    }
     this.#unflushed.push(run)
     this.#unflushedBlocks += run.last - run.first + 1
     if (compared) this.#matching += 0.25 * (1 - copied / (run.last - run.first + 1) - this.#matching)
@@ -103,11 +111,11 @@ export class Resync {
     this.#unflushedBlocks = 0
   }
 
-  /** Answers the runs that are on stable storage now. */
+  /** Answers the runs that are on stable storage now, and the same there as on the source. */
   flushed(): readonly BlockRun[] {
     const runs = must(this.#flushing, 'a flush was under way')
     this.#flushing = null
-    return merged(runs)
+    return this.#changed.count === 0 ? merged(runs) : merged(runs).flatMap((run) => this.#unchanged(run))
   }
 
   /** The flush failed, or went where it proves nothing. */
@@ -116,6 +124,11 @@ export class Resync {
     this.#flushing = null
     this.#flushDue = true
     this.#unflushed = [...runs, ...this.#unflushed]
+  }
+
+  /** The guest changes these bytes; what it changes while they are copied waits for the copy. */
+  changed(offset: number, length: number): void {
+    if (this.#open) this.#changed.mark(offset, length)
   }
 
   get isFlushing(): boolean {
@@ -161,6 +174,17 @@ export class Resync {
       this.#cursor = 0
     }
     return null
+  }
+
+  #unchanged({ first, last }: BlockRun): BlockRun[] {
+    const runs: BlockRun[] = []
+    for (let block = first; block <= last; block++) {
+      if (this.#changed.has(block)) continue
+      const open = runs.at(-1)
+      if (open?.last === block - 1) runs[runs.length - 1] = { first: open.first, last: block }
+      else runs.push({ first: block, last: block })
+    }
+    return runs
   }
 
   #isRunning(block: number): boolean {

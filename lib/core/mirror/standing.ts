@@ -19,6 +19,8 @@ export class Standing {
   #proposed: Members
   #tracked: boolean
   #localSeen = false
+  /** The last history that was begun for a resync of the whole disk, and whose. */
+  #recounted = { bitmap: '', identity: '' }
   #patient: boolean
 
   constructor(
@@ -54,9 +56,11 @@ export class Standing {
   track(tracked: boolean): void {
     if (this.#tracked === tracked) return
     this.#tracked = tracked
+    if (tracked) return
+    // Nobody waits any more for one that the claim no longer lists.
+    for (const side of SIDES) if (this.replicas[side].state === 'out' && !this.#listed[side]) this.replicas[side].become('absent')
     const alone = this.#alone()
-    if (tracked || alone === null) return
-    this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
+    if (alone !== null) this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
   }
 
   up(side: Side, presence: Presence, bits: DirtyBitmap): void {
@@ -233,9 +237,14 @@ export class Standing {
     replica.bits = null
     if (wholeDisk) {
       replica.dirty.markAll()
-      const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
-      this.#mark(source, { generations, bits: 'all' })
-      bitmap = generations.bitmap
+      const identity = replica.presence?.identity ?? ''
+      // One that could not even be marked comes back again and again: each time two more would make others forgotten.
+      if (bitmap !== this.#recounted.bitmap || identity !== this.#recounted.identity) {
+        const generations = recounted(this.replicas[source].generations, this.needs.newGeneration)
+        this.#mark(source, { generations, bits: 'all' })
+        bitmap = generations.bitmap
+        this.#recounted = { bitmap, identity }
+      }
     }
     replica.become('resyncing')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''

@@ -28,7 +28,8 @@ export class ActivityLog {
     const first = Math.floor(offset / EXTENT_BYTES)
     const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
     for (let extent = first; extent <= last; extent++) if (!this.#hot.has(extent)) return false
-    for (let extent = first; extent <= last; extent++) this.#hot.set(extent, seq)
+    // One that has waited comes after later ones.
+    for (let extent = first; extent <= last; extent++) this.#hot.set(extent, Math.max(seq, this.#hot.get(extent) ?? 0))
     return true
   }
 
@@ -50,6 +51,11 @@ export class ActivityLog {
     let extents = 0
     for (const last of this.#hot.values()) if (last > seq) extents++
     return extents
+  }
+
+  /** Bytes, at least one. */
+  extentsIn(offset: number, length: number): number {
+    return Math.floor((offset + length - 1) / EXTENT_BYTES) - Math.floor(offset / EXTENT_BYTES) + 1
   }
 
   /** So many may be changed past a request that waits for room, so that there will be room for it. */

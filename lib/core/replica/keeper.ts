@@ -5,39 +5,14 @@
  *
  * Must never: let a change through that is not covered; forget a block that is not known to be the same on both replicas.
  */
-import { assert } from '../domain/assert'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, EXTENT_BYTES, HOT_EXTENTS_MAX, bitmapPages } from '../domain/blocks'
 import { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Hint, Mark, ReplicaRequest } from '../domain/replica-request'
 import { isChange } from '../domain/replica-request'
 import type { Generations, ReplicaMetadata } from '../domain/volume'
 import { ActivityLog } from './activity-log'
-
-export type KeeperEvent =
-  /** `seq` grows with each request of one primary. */
-  | { readonly on: 'ask'; readonly id: number; readonly seq: number; readonly request: ReplicaRequest }
-  /** The save that was asked for last is on stable storage. */
-  | { readonly on: 'saved' }
-  | { readonly on: 'hint'; readonly hint: Hint }
-  /** Whoever asked is gone; the same primary will ask again for what it still wants. */
-  | { readonly on: 'link-lost' }
-  /** Another primary will number its requests anew: what the old one left open goes to the bitmap. Answered by `ready`. */
-  | { readonly on: 'new-primary' }
-  /** Nothing has been asked for a while. */
-  | { readonly on: 'idle' }
-
-/** One save at a time: each is answered by `saved`, or the replica has failed. */
-export type KeeperEffect =
-  | { readonly do: 'perform'; readonly id: number }
-  /** It was asked by a primary that is gone. */
-  | { readonly do: 'cancel'; readonly id: number }
-  /** A mark is made. */
-  | { readonly do: 'marked'; readonly id: number }
-  /** Bitmap and head are what a primary may be told. */
-  | { readonly do: 'ready' }
-  | { readonly do: 'save-hot'; readonly extents: readonly number[] }
-  | { readonly do: 'save-pages'; readonly pages: ReadonlyMap<number, Buffer> }
-  | { readonly do: 'save-head'; readonly change: { state?: ReplicaMetadata['state']; generations?: Generations } }
+import type { KeeperEffect, KeeperEvent } from './events'
+import { Saves } from './saves'
 
 interface Found {
   readonly sizeBytes: number
@@ -63,10 +38,11 @@ export class Keeper {
   readonly #log: ActivityLog
   #state: ReplicaMetadata['state']
   #generations: Generations
-  /** Saves still to do, in order; the first one is under way. */
-  readonly #saves: { effect: KeeperEffect; then: () => void }[] = []
+  /** A replica that nobody mirrors to keeps no record of its changes, from when stable storage says so. */
+  #tracked: boolean
+  readonly #saves = new Saves((effect) => this.#out.push(effect))
   readonly #waiting: Ask[] = []
-  /** Changes that went past the first one that waits, at most: what they touched stays in the log until that one is done. */
+  /** Extents changed past the first one that waits, at most: they stay in the log until that one is done. */
   #overtaken = 0
   /** What the log gains when it is saved. */
   #entering: readonly number[] | null = null
@@ -81,6 +57,7 @@ export class Keeper {
     this.#log = new ActivityLog(found.sizeBytes, hotLimit)
     this.#state = found.state
     this.#generations = found.generations
+    this.#tracked = found.generations.current !== ''
     if (found.tracking === 'lost') this.bits.markAll()
     else {
       for (const [page, bytes] of found.tracking.pages) this.bits.mergePage(page, bytes)
@@ -97,11 +74,6 @@ export class Keeper {
     return this.#generations
   }
 
-  /** A replica that nobody mirrors to keeps no record of its changes. */
-  get #tracked(): boolean {
-    return this.#generations.current !== ''
-  }
-
   /** The other replica does not get what this one gets: every change is one that it lacks. */
   get #alone(): boolean {
     return this.#generations.bitmap !== ''
@@ -110,7 +82,10 @@ export class Keeper {
   /** True when the change may go to the device at once; otherwise it is to be asked for by `ask`. The fast way past apply(). */
   admits(offset: number, length: number, seq: number): boolean {
     if (!this.#tracked) return true
-    if (this.#waiting.length > 0 && ++this.#overtaken > this.#log.overtakeMax) return false
+    if (this.#waiting.length > 0) {
+      this.#overtaken += this.#log.extentsIn(offset, length)
+      if (this.#overtaken > this.#log.overtakeMax) return false
+    }
     if (!this.#log.admits(offset, length, seq)) return false
     if (this.#alone) this.bits.mark(offset, length)
     return true
@@ -158,7 +133,7 @@ export class Keeper {
     const { enter, leave } = turnover
     this.#entering = enter
     this.#leave(leave)
-    this.#save({ do: 'save-hot', extents: [...this.#log.extents, ...enter] }, () => {
+    this.#saves.add({ do: 'save-hot', extents: [...this.#log.extents, ...enter] }, () => {
       if (this.#entering !== enter) return
       this.#log.entered(enter)
       this.#entering = null
@@ -188,19 +163,21 @@ export class Keeper {
   // --- marks and hints ------------------------------------------------------------------------------------------------------
 
   #mark(id: number, { state, generations, bits }: Mark): void {
-    const wasTracked = this.#tracked
+    const hadHistory = this.#generations.current !== ''
     const wasAlone = this.#alone
     this.#state = state ?? this.#state
     this.#generations = generations ?? this.#generations
     // What was written while the other one was on its way out may be here only.
     if (this.#alone && !wasAlone) for (const extent of this.#log.unsettled()) this.#markExtent(extent)
-    if (bits === 'all' || (this.#tracked && !wasTracked)) {
+    const hasHistory = this.#generations.current !== ''
+    this.#tracked ||= hasHistory
+    if (bits === 'all' || (hasHistory && !hadHistory)) {
       this.bits.markAll()
       this.#savePages(null)
     }
     if (bits === 'none') this.#clearAll()
     const change = { ...(state === undefined ? {} : { state }), ...(generations === undefined ? {} : { generations }) }
-    this.#save({ do: 'save-head', change }, () => this.#out.push({ do: 'marked', id }))
+    this.#saves.add({ do: 'save-head', change }, () => this.#out.push({ do: 'marked', id }))
     if (bits === 'none') this.#wash(true)
   }
 
@@ -244,23 +221,23 @@ export class Keeper {
     for (const extent of hot) this.#markExtent(extent)
     this.#log.restart()
     // The log that is being saved right now is replaced by an empty one at once.
+    const isEntering = this.#entering !== null
     this.#entering = null
-    if (hot.length > 0 || this.#lostTracking) {
-      this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
-      this.#save({ do: 'save-hot', extents: [] }, () => undefined)
+    if (hot.length > 0 || isEntering || this.#lostTracking) {
+      if (hot.length > 0 || this.#lostTracking) this.#savePages(this.#lostTracking ? null : new Set(hot.map(pageOf)))
+      this.#saves.add({ do: 'save-hot', extents: [] })
     }
     this.#lostTracking = false
-    if (this.#saves.length === 0) this.#out.push({ do: 'ready' })
-    else this.#afterLast(() => this.#out.push({ do: 'ready' }))
+    this.#saves.afterLast(() => this.#out.push({ do: 'ready' }))
   }
 
   #idle(): void {
     this.#wash(true)
     const hot = this.#log.extents
-    if (this.#saves.length > 0 || this.#waiting.length > 0 || hot.length === 0) return
+    if (!this.#saves.isIdle || this.#waiting.length > 0 || hot.length === 0) return
     if (!this.#alone && !this.#log.isSettled) return
     this.#leave(hot)
-    this.#save({ do: 'save-hot', extents: [] }, () => undefined)
+    this.#saves.add({ do: 'save-hot', extents: [] })
   }
 
   // --- saves, one after the other -------------------------------------------------------------------------------------------
@@ -268,30 +245,15 @@ export class Keeper {
   /** Null: all pages of the disk. Bits set after this are covered by the activity log until their page is saved again. */
   #savePages(pages: ReadonlySet<number> | null): void {
     const numbers = pages ?? new Set(Array.from({ length: bitmapPages(this.bits.sizeBytes) }, (_, page) => page))
-    this.#save({ do: 'save-pages', pages: new Map([...numbers].map((page) => [page, this.bits.page(page)])) }, () => undefined)
-  }
-
-  #save(effect: KeeperEffect, then: () => void): void {
-    this.#saves.push({ effect, then })
-    if (this.#saves.length === 1) this.#out.push(effect)
-  }
-
-  #afterLast(then: () => void): void {
-    const last = this.#saves.at(-1)
-    assert(last !== undefined, 'a save is to be done')
-    const before = last.then
-    last.then = () => {
-      before()
-      then()
-    }
+    this.#saves.add({ do: 'save-pages', pages: new Map([...numbers].map((page) => [page, this.bits.page(page)])) })
   }
 
   #saved(): void {
-    const done = this.#saves.shift()
-    assert(done !== undefined, 'a save was under way')
-    done.then()
-    const next = this.#saves[0]
-    if (next !== undefined) this.#out.push(next.effect)
+    this.#saves.saved()
+    if (this.#saves.isIdle && this.#tracked && this.#generations.current === '') {
+      this.#tracked = false
+      this.#release()
+    }
   }
 }
 

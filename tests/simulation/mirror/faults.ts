@@ -62,7 +62,7 @@ export class Faults {
 
   #strike(fault: Fault): void {
     const { world } = this
-    const { dice, lanes, witness } = world
+    const { dice, lanes, plan, witness } = world
     const [primary, secondary] = this.#sides()
     // A disk is gone, and the claim does not say so yet: another fault would be the second one.
     if (world.judge.copies.listsStranger) return
@@ -82,6 +82,9 @@ export class Faults {
       case 'lane-change':
         for (const end of lanes.ends) if (dice.chance(0.5)) end.change()
         break
+      case 'link-reset':
+        primary.worker?.primary?.closeLink()
+        break
       case 'hosts-apart':
         this.#apart()
         break
@@ -92,8 +95,9 @@ export class Faults {
         this.#deaf(secondary)
         break
       case 'host-alone':
-        this.#apart()
-        this.#deaf(dice.chance(0.8) ? primary : secondary)
+        // For so long that the other one takes over.
+        this.#apart(dice.of([plan.faultMs, 3000]))
+        this.#deaf(dice.chance(0.8) ? primary : secondary, dice.of([plan.faultMs, 3000]))
         break
       case 'witness-crash':
         witness.crash()
@@ -167,17 +171,17 @@ export class Faults {
     })
   }
 
-  #apart(): void {
+  #apart(ms = this.world.plan.faultMs): void {
     const { lanes } = this.world
     for (const index of lanes.lanes.keys()) lanes.set(index, false)
     this.#later(() => {
       for (const index of lanes.lanes.keys()) lanes.set(index, true)
-    })
+    }, ms)
   }
 
-  #deaf(host: Host): void {
+  #deaf(host: Host, ms = this.world.plan.faultMs): void {
     this.world.witness.setRoad(host.name, false)
-    this.#later(() => this.world.witness.setRoad(host.name, true))
+    this.#later(() => this.world.witness.setRoad(host.name, true), ms)
   }
 
   #stall({ worker }: Host): void {

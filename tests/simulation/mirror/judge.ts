@@ -1,18 +1,10 @@
+import { Broken } from './broken'
 import { must } from './must'
 import type { Claim } from '../../../lib/core/domain/claim'
 import { CopyJudge } from './judge-copies'
+import { KeptJudge } from './judge-kept'
 import { HOSTS, type HostName, UUIDS, VOLUME } from './names'
 import type { World } from './world'
-
-/** A rule of the failure model is broken. */
-export class Broken extends Error {
-  constructor(
-    readonly invariant: string,
-    detail: string,
-  ) {
-    super(`${invariant}: ${detail}`)
-  }
-}
 
 interface Change {
   readonly first: number
@@ -35,6 +27,7 @@ interface Acknowledged {
  */
 export class Judge {
   readonly copies: CopyJudge
+  readonly kept: KeptJudge
   /** Per cell: newest version acknowledged, newest one seen by a read, newest one that a loss of power must leave. */
   readonly #acknowledged: Int32Array
   #seen: Int32Array
@@ -54,8 +47,6 @@ export class Judge {
   #listed: readonly HostName[] = []
   /** Changes that only one replica has. */
   acknowledgedAlone = 0
-  /** A replica that only an operator may give up: its host, and its bytes. */
-  #kept: { readonly host: HostName; readonly bytes: Int32Array } | null = null
   found: { readonly first: number; readonly last: number }[] = []
   verdict: string | null = null
 
@@ -65,6 +56,7 @@ export class Judge {
     this.#seen = new Int32Array(cells)
     this.#flushed = new Int32Array(cells)
     this.copies = new CopyJudge(world)
+    this.kept = new KeptJudge(world)
   }
 
   // --- what the guest asks and is told --------------------------------------------------------------------------------------
@@ -189,6 +181,12 @@ export class Judge {
     this.#perhapsExcused()
   }
 
+  /** A flush failed, and something that had been answered is not there any more. */
+  flushLost(host: HostName, heard: boolean): void {
+    this.damaged(host, 'device', true)
+    if (!heard) this.killed(host)
+  }
+
   /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */
   impaired(host: HostName, certainly: boolean): void {
     if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps')
@@ -209,7 +207,10 @@ export class Judge {
   /** The product says that this replica is as good as the other one. */
   isBack(host: HostName, rule: string): void {
     // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.
-    if (this.#lostPower === host && (rule === 'opened' || rule === 'only-copy')) this.#collapse('flushed')
+    const serves = rule === 'opened' || rule === 'only-copy'
+    if (this.#lostPower === host && serves) this.#collapse('flushed')
+    // It takes over, and had a fault of its own: the guest starts as after a loss of power.
+    if (this.#guest.host !== host && serves && this.#hasLost(host)) this.#collapse('flushed')
     this.#lostPower = null
     this.#impaired[host] = 'no'
   }
@@ -218,10 +219,14 @@ export class Judge {
     return this.#impaired[host] !== 'no'
   }
 
+  #hasLost(host: HostName): boolean {
+    return this.#impaired[host] === 'power' || this.#impaired[host] === 'device'
+  }
+
   /** Two faults at once: whoever has lost something had nobody to fall back on. */
   #perhapsExcused(): void {
     const impaired = this.#listed.every((host) => this.#isImpaired(host))
-    const lost = this.#listed.some((host) => this.#impaired[host] === 'power' || this.#impaired[host] === 'device')
+    const lost = this.#listed.some((host) => this.#hasLost(host))
     if (!impaired || !lost) return
     this.world.say(() => 'two faults at once: what was not flushed may be lost')
     this.#collapse('flushed')
@@ -249,22 +254,7 @@ export class Judge {
     this.#collapse('flushed')
     this.#acknowledged.fill(0)
     this.#flushed.fill(0)
-    this.#kept = { host: gone, bytes: this.world.hosts[gone].store.disk.cache.slice() }
-  }
-
-  get keepsOne(): boolean {
-    return this.#kept !== null
-  }
-
-  /** `givesUp`: the operator has seen it, and does without. */
-  checkKept(givesUp: (host: HostName) => void): void {
-    if (this.#kept === null) return
-    const { host, bytes } = this.#kept
-    const now = this.world.hosts[host].store.disk.cache
-    const changed = bytes.findIndex((value, cell) => now[cell] !== value)
-    if (changed >= 0) throw new Broken('refused history kept', `cell ${changed} of ${host} was overwritten`)
-    this.#kept = null
-    givesUp(host)
+    this.kept.keep(gone)
   }
 
   // --- verify -----------------------------------------------------------------------------------------------------------------

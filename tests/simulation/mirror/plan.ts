@@ -4,7 +4,17 @@ import type { DiskHabits } from '../../world/disk'
 import type { Dice } from '../../world/prng'
 
 export const FAULTS = [
-  ...['lane-cut', 'lane-glitch', 'lane-change', 'hosts-apart', 'primary-deaf', 'secondary-deaf', 'host-alone', 'witness-crash'],
+  ...[
+    'lane-cut',
+    'lane-glitch',
+    'lane-change',
+    'link-reset',
+    'hosts-apart',
+    'primary-deaf',
+    'secondary-deaf',
+    'host-alone',
+    'witness-crash',
+  ],
   ...['kill-primary', 'kill-secondary', 'kill-both', 'stall-primary', 'stall-secondary', 'power-primary', 'power-secondary'],
   ...['power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'stop', 'move', 'verify', 'unprotect'],
 ] as const
@@ -73,11 +83,15 @@ export function drawPlan(dice: Dice): Plan {
     ...{ startsInStep: dice.chance(0.7), startsTracked: dice.chance(0.9) },
     allowBytes: dice.chance(0.3) ? BLOCK_BYTES * (1 + dice.below(400)) : null,
     guest: drawGuest(dice, extents),
-    faults: FAULTS.filter(() => dice.chance(0.35)).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
+    faults: drawFaults(dice).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
     ...{ faultEveryMs: spread(dice, 60, 1500), faultMs: spread(dice, 5, 1200) },
     ...{ forcesClaim: dice.chance(0.05), corrupts: dice.chance(0.1) },
   }
 }
+
+/** Many kinds of trouble seldom meet in the way that a few do. */
+const drawFaults = (dice: Dice): readonly Fault[] =>
+  dice.chance(0.4) ? Array.from({ length: 1 + dice.below(4) }, () => dice.of(FAULTS)) : FAULTS.filter(() => dice.chance(0.35))
 
 function drawGuest(dice: Dice, extents: number): GuestPlan {
   const used = dice.chance(0.5) ? extents : 1 + dice.below(Math.min(extents, 4))

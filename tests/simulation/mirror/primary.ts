@@ -3,11 +3,12 @@ import type { GuestRequest, ReplicaRequest } from '../../../lib/core/domain/repl
 import type { MirrorEffect, MirrorEvent, Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
 import type { LinkEnd } from '../../world/link'
-import { describe } from './describe-request'
+import { describe, describeMirror } from './describe'
 import { Holding } from './holding'
 import type { Host, Worker } from './host'
 import { LocalReplica } from './local-replica'
 import { must } from './must'
+import { Pings } from './pings'
 import type { PeerMessage } from './peer-message'
 import { VOLUME } from './names'
 
@@ -15,7 +16,6 @@ type Reply = (error: string, data: Buffer | undefined) => void
 
 const DIAL_AGAIN_MS = 60
 const WELCOME_WITHIN_MS = 300
-const PING_EVERY_MS = 200
 const IDLE_AFTER_MS = 120
 /** A listed replica that was never met is waited for so long. */
 const START_MS = 300
@@ -31,9 +31,7 @@ export class Primary {
   #lastRequest = 0
   #link: LinkEnd<PeerMessage> | null = null
   #welcomed = false
-  readonly #pings = new Map<number, number>()
-  #lastPing = 0
-  #pingedAt = -Infinity
+  readonly #pings = new Pings()
   #busyAt = 0
   #idleTold = true
   #stopping = false
@@ -99,11 +97,7 @@ export class Primary {
 
   /** For the transcript and the choice of faults, never for the judge. */
   get standing(): string {
-    const of = (side: Side): string => {
-      const { state, dirty, marks } = this.#mirror.replicas[side]
-      return `${state}/${dirty.count}${marks > 0 ? `/${marks} marks` : ''}`
-    }
-    return `local ${of('local')} peer ${of('peer')} lease ${this.#holding.holder.leaseValid}${this.#mirror.stalled ? ' stalled' : ''}`
+    return `${describeMirror(this.#mirror)} lease ${this.#holding.holder.leaseValid}`
   }
 
   get verifying(): boolean {
@@ -123,6 +117,10 @@ export class Primary {
     this.#apply({ on: 'verify', repair })
   }
 
+  closeLink(): void {
+    this.#link?.close('reset')
+  }
+
   track(tracked: boolean): void {
     this.#apply({ on: 'tracked', tracked })
   }
@@ -132,7 +130,7 @@ export class Primary {
     this.#holding.tick()
     if (this.#mirror.replicas.peer.state === 'member') this.#local.seat?.tick()
     if (plan.allowBytes !== null) this.#apply({ on: 'allow', bytes: plan.allowBytes })
-    if (schedule.now >= this.#pingedAt + PING_EVERY_MS) this.#ping()
+    if (this.#pings.areDue(schedule.now)) this.#ping()
     if (schedule.now < this.#busyAt + IDLE_AFTER_MS) return
     this.#local.seat?.idle()
     if (this.#idleTold) return
@@ -260,16 +258,14 @@ export class Primary {
   #down(reason: string): void {
     this.#link = null
     this.#welcomed = false
-    this.#pings.clear()
+    this.#pings.forget()
     this.#say(() => `link down: ${reason}`)
     this.#apply({ on: 'replica-down', side: 'peer', error: reason })
   }
 
   #ping(): void {
     if (this.#link === null || !this.#welcomed) return
-    this.#pingedAt = this.worker.world.schedule.now
-    const id = ++this.#lastPing
-    this.#pings.set(id, this.worker.host.nowMs)
+    const id = this.#pings.next(this.worker.world.schedule.now, this.worker.host.nowMs)
     this.#link.send({ type: 'ping', id, term: this.#term })
   }
 
@@ -283,8 +279,7 @@ export class Primary {
         this.#done('peer', message.op, message.error, message.data)
         break
       case 'pong': {
-        const askedAtMs = this.#pings.get(message.id)
-        this.#pings.delete(message.id)
+        const askedAtMs = this.#pings.answered(message.id)
         if (askedAtMs !== undefined) this.#holding.apply({ on: 'peer-promise', host: this.worker.host.other.uuid, askedAtMs })
         break
       }

@@ -1,5 +1,5 @@
 import { corrupt, Faults } from './faults'
-import { Broken } from './judge'
+import { Broken } from './broken'
 import { HOSTS } from './names'
 import { World } from './world'
 
@@ -50,9 +50,9 @@ function live(world: World): void {
   world.say(() => 'all is well from now on')
   world.resting = true
   faults.end()
-  const until = schedule.now + (judge.keepsOne ? MEET_MS : NOTICE_MS)
+  const until = schedule.now + (judge.kept.keepsOne ? MEET_MS : NOTICE_MS)
   while (schedule.now < until) schedule.step()
-  judge.checkKept((name) => {
+  judge.kept.check((name) => {
     world.probe('refused history kept')
     world.hosts[name].store.replace()
     judge.copies.mayCopyAll(name)
@@ -96,7 +96,11 @@ function findCorruption(world: World): void {
   const name = world.guest?.host.other.name
   if (primary === undefined || primary === null || name === undefined) return
   const block = corrupt(world, name)
-  for (const repair of [true, false]) {
+  for (const [repair, isThere] of [
+    [false, true],
+    [true, true],
+    [false, false],
+  ] as const) {
     world.judge.found = []
     world.judge.verdict = null
     world.judge.copies.verifying = true
@@ -104,7 +108,7 @@ function findCorruption(world: World): void {
     const verdict = (): string | null => world.judge.verdict
     wait(world, 'verifies', () => verdict() !== null)
     const found = world.judge.found.map(({ first, last }) => `${first}-${last}`).join()
-    const wanted = repair ? `${block}-${block}` : ''
+    const wanted = isThere ? `${block}-${block}` : ''
     if (verdict() !== '' || found !== wanted)
       throw new Broken('verify', `found ${found} (${verdict() ?? 'no verdict'}), differing was ${wanted}`)
   }

@@ -1,6 +1,7 @@
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
 import type { Hint, Presence, ReplicaRequest } from '../../../lib/core/domain/replica-request'
-import { Keeper, type KeeperEffect, type KeeperEvent } from '../../../lib/core/replica/keeper'
+import type { KeeperEffect, KeeperEvent } from '../../../lib/core/replica/events'
+import { Keeper } from '../../../lib/core/replica/keeper'
 import { bufferOf, cellsOf } from '../../world/cells'
 import type { Life } from '../../world/schedule'
 import { cellRange, digests } from './cell-range'
@@ -31,6 +32,7 @@ export class Seat {
   #ready: (() => void)[] = []
   #quiet: (() => void)[] = []
   #failed = ''
+  #isOpen = false
   readonly #era: number
 
   private constructor(
@@ -90,6 +92,7 @@ export class Seat {
             )
           seat.newPrimary(() => {
             if (seat.#failed === '') notes.trackingLost = false
+            seat.#isOpen = true
             options.came(seat.#failed === '' ? seat : seat.#failed)
           })
         },
@@ -171,8 +174,9 @@ export class Seat {
     if (this.#failed !== '') return
     this.#failed = error
     this.#waiting.clear()
+    const wasOpen = this.#isOpen
     this.#settleReady()
-    this.onFailed(error)
+    if (wasOpen) this.onFailed(error)
   }
 
   get #isQuiet(): boolean {

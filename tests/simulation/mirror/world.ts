@@ -63,7 +63,7 @@ export class World {
     this.hosts = { a: host('a'), b: host('b') }
     for (const name of HOSTS) {
       this.hosts[name].other = this.hosts[otherHost(name)]
-      this.hosts[name].store.disk.onLost = () => this.judge.damaged(name, 'device', true)
+      this.hosts[name].store.disk.onLost = (heard) => this.judge.flushLost(name, heard)
     }
     this.tracked = this.plan.startsInStep || this.plan.startsTracked
     this.vm = new Toolstack(this)

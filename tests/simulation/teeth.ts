@@ -1,0 +1,220 @@
+import type { Mutation } from './mirror-bundle'
+
+/** A rule that production code keeps, and how to switch it off in the source text. */
+export interface Tooth {
+  readonly rule: string
+  readonly changes: readonly Omit<Mutation, 'rule'>[]
+}
+
+const MIRROR = 'lib/core/mirror'
+const off = (rule: string, file: string, find: string, replace: string): Tooth => ({ rule, changes: [{ file, find, replace }] })
+
+const ANSWERS: readonly Tooth[] = [
+  off(
+    'the claim changes before anything is acknowledged alone',
+    `${MIRROR}/mirror.ts`,
+    "if (replica.state === 'out' || (replica.binding && !isDone(op, side))) return false",
+    "if (replica.binding && replica.state !== 'out' && !isDone(op, side)) return false",
+  ),
+  off(
+    'a history parts before anything is acknowledged alone',
+    `${MIRROR}/standing.ts`,
+    "return generations.bitmap !== '' && (!isAnnounced(generations) || this.replicas[otherSide(alone)].usable)",
+    'return true',
+  ),
+  off(
+    'a source parts again when its target was told to be as good and is lost',
+    `${MIRROR}/standing.ts`,
+    '(!isAnnounced(generations) || this.replicas[otherSide(alone)].usable)',
+    'true',
+  ),
+  off(
+    'without the lease nothing is answered',
+    `${MIRROR}/mirror.ts`,
+    'this.#leaseValid = event.valid',
+    'this.#leaseValid = true',
+  ),
+  off(
+    'overlapping changes keep one order',
+    `${MIRROR}/range-queue.ts`,
+    'const free = !meets(item, this.#running) && !meets(item, this.#waiting)',
+    'const free = true',
+  ),
+  off(
+    'a flush is answered when both replicas are flushed',
+    `${MIRROR}/mirror.ts`,
+    'if (replica.usable) this.#issue(op, side)',
+    "if (replica.usable && op.request.kind === 'flush' && op.guest !== null && side === 'peer') op.done |= BIT.peer; else if (replica.usable) this.#issue(op, side)",
+  ),
+  off('a flush that failed is told to the guest', `${MIRROR}/mirror.ts`, "if (op.error === '') op.error = this.#owedError", ''),
+  off(
+    'what a lone peer has is on stable storage when it is answered',
+    `${MIRROR}/mirror.ts`,
+    "const asked = side === 'peer' && !this.#isReplaceable('peer') ? hardened(request) : request",
+    'const asked = request',
+  ),
+]
+
+const READS: readonly Tooth[] = [
+  off(
+    'what only one member may have is compared before it is read',
+    `${MIRROR}/mirror.ts`,
+    "if (other.state === 'member' && other.dirty.touches(offset, length)) {",
+    'if (other === null) {',
+  ),
+  off(
+    'a read waits for the changes that were asked for before it',
+    `${MIRROR}/mirror.ts`,
+    'else if (this.#flights.isAhead(op, side)) this.#parkedReads.push(op)',
+    '',
+  ),
+  off(
+    'only members are read',
+    `${MIRROR}/standing.ts`,
+    "return SIDES.find((side) => this.replicas[side].state === 'member')",
+    'return SIDES.find((side) => this.replicas[side].usable)',
+  ),
+]
+
+const TRACKING: readonly Tooth[] = [
+  off(
+    'the activity log is saved before a change',
+    'lib/core/replica/keeper.ts',
+    'if (!this.#log.admits(offset, length, seq)) return false',
+    'this.#log.admits(offset, length, seq)',
+  ),
+  off(
+    'an extent leaves the log only when it is settled',
+    'lib/core/replica/activity-log.ts',
+    'filter(([, seq]) => any || seq < this.#settledBefore)',
+    'filter(() => true)',
+  ),
+  off(
+    'alone, the bitmap is saved before an extent leaves the log',
+    'lib/core/replica/keeper.ts',
+    'if (this.#alone && extents.length > 0) this.#savePages(new Set(extents.map(pageOf)))',
+    '',
+  ),
+  off(
+    'alone, every change is marked in the bitmap',
+    'lib/core/replica/keeper.ts',
+    'if (this.#alone) this.bits.mark(offset, length)',
+    '',
+  ),
+  off(
+    "a new primary finds the old one's log in the bitmap",
+    'lib/core/replica/keeper.ts',
+    'for (const extent of hot) this.#markExtent(extent)\n    this.#log.restart()',
+    'this.#log.restart()',
+  ),
+  off(
+    'what is not settled when a replica parts goes to its bitmap',
+    'lib/core/replica/keeper.ts',
+    'if (this.#alone && !wasAlone) for (const extent of this.#log.unsettled()) this.#markExtent(extent)',
+    '',
+  ),
+  off(
+    'only what was answered before a flush is settled by it',
+    `${MIRROR}/in-flight.ts`,
+    'before = Math.min(before, op.issue[side])',
+    'before',
+  ),
+  off(
+    'a change that a replica misses is marked',
+    `${MIRROR}/mirror.ts`,
+    "else if (op.request.kind !== 'flush') replica.dirty.mark(op.request.offset, op.request.length)",
+    '',
+  ),
+]
+
+const RESYNCS: readonly Tooth[] = [
+  off(
+    'a resync ends with a flush of its target',
+    `${MIRROR}/resync.ts`,
+    "return this.#flushDue || this.#unflushed.length > 0 ? { step: 'flush' } : { step: 'complete' }",
+    "return { step: 'complete' }",
+  ),
+  off(
+    'a copy has its range to itself',
+    `${MIRROR}/range-queue.ts`,
+    'if (overlap(item, other)) return true',
+    "if (overlap(item, other) && item.job?.kind !== 'copy' && other.job?.kind !== 'copy') return true",
+  ),
+  off(
+    'what the other replica noted is compared, too',
+    `${MIRROR}/standing.ts`,
+    'replica.bits = bits',
+    "replica.bits = side === 'local' ? bits : null",
+  ),
+  off(
+    'a replica whose machine may have lost its cache is resynced',
+    `${MIRROR}/entry.ts`,
+    "strategy !== 'in-step' || (!seamless && !presence.cacheKept)",
+    "strategy !== 'in-step'",
+  ),
+  off(
+    'one that lost its cache is not preferred to one that is out of reach',
+    `${MIRROR}/entry.ts`,
+    'if (!presence.cacheKept && mayHaveKeptMore(other, patient)) return NO',
+    '',
+  ),
+  off(
+    'a stranger is resynced whole',
+    `${MIRROR}/entry.ts`,
+    "return { entry: 'resynced', wholeDisk, rule }",
+    "return { entry: 'resynced', wholeDisk: false, rule }",
+  ),
+  off(
+    'a history that the claim does not know is not overwritten',
+    `${MIRROR}/entry.ts`,
+    "if (!allowed) return { entry: 'refused', rule }",
+    "if (!allowed) return { entry: 'resynced', wholeDisk: true, rule }",
+  ),
+]
+
+const CLAIMS: readonly Tooth[] = [
+  off('a secondary is sealed before the claim is taken', `${MIRROR}/secondary.ts`, 'this.#sealed = true', ''),
+  off('a lower term is refused', `${MIRROR}/secondary.ts`, 'if (term < this.highestTerm)', 'if (false)'),
+  off('a promise to the holder is kept', 'lib/core/membership/takeover.ts', 'if (facts.promiseLeftMs > 0)', 'if (false)'),
+  off(
+    'a claim is taken when its lease is over',
+    'lib/core/witness/witness.ts',
+    'if (request.requireLeaseOver && leaseLeftMs > 0)',
+    'if (false)',
+  ),
+  off(
+    'a claim is changed only by who knows its revision',
+    'lib/core/witness/witness.ts',
+    'if ((current?.revision ?? 0) !== request.expected)',
+    'if (false)',
+  ),
+  {
+    rule: 'only an up-to-date host takes a claim',
+    changes: [
+      {
+        file: 'lib/core/membership/takeover.ts',
+        find: "if (!isUpToDateEverywhere(claim, me)) return { verdict: 'no', rule: 'not-up-to-date' }",
+        replace: '',
+      },
+      {
+        file: 'lib/core/witness/rules.ts',
+        find: "return isUpToDateEverywhere(old, next.holder) ? null : 'taker-up-to-date'",
+        replace: 'return null',
+      },
+    ],
+  },
+  off(
+    'a change of the claim that may be stored counts for the lease',
+    'lib/core/membership/holder.ts',
+    "const claims = this.#asking === 'nothing' ? [this.#stored.claim] : [this.#stored.claim, this.#next]",
+    'const claims = [this.#stored.claim]',
+  ),
+  off(
+    'a frame that comes twice is heard once',
+    'lib/wire/peer-window.ts',
+    "if (position <= this.last) return 'repeated'",
+    "if (position <= this.last) return 'deliver'",
+  ),
+]
+
+export const TEETH: readonly Tooth[] = [...ANSWERS, ...READS, ...TRACKING, ...RESYNCS, ...CLAIMS]
