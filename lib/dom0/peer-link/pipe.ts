@@ -65,13 +65,19 @@ export const openPlain =
 export class DialledPlain {
   readonly socket: Socket
   private inbox = new Inbox()
+  /** Whose space the system has: it is given one before the socket is opened, and has it still when the first bytes come. */
+  private spaceOf = this.inbox
   private arrived: () => void = () => undefined
 
   constructor() {
     this.socket = unconnected({
-      buffer: () => this.inbox.space(),
-      callback: (bytes) => {
-        this.inbox.filled(bytes)
+      buffer: () => {
+        this.spaceOf = this.inbox
+        return this.inbox.space()
+      },
+      callback: (bytes, space) => {
+        if (this.spaceOf === this.inbox) this.inbox.filled(bytes)
+        else this.inbox.feed(Buffer.from(space.buffer, space.byteOffset, bytes))
         this.arrived()
         return true
       },
