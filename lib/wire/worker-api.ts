@@ -94,13 +94,17 @@ export interface WorkerStatus {
   readonly id: string
   readonly role: WorkerRole
   readonly claim: StoredClaim | null
+  /** False: the witness did not answer, and `claim` is as it once was. */
+  readonly claimIsCurrent: boolean
   readonly frozen: boolean
-  /** Why the mirror is not redundant; empty when it is, or when role is solo. */
+  /** Why the mirror is not redundant; empty when it is, when role is solo, or when a connected primary knows. */
   readonly degraded: string
   readonly peerConnected: boolean
   readonly witnessReachable: boolean
   /** The guest has its disks activated (as far as this side knows). */
   readonly guestActive: boolean
+  /** What the worker cannot write down at present, and why; empty or absent when nothing. The disks are served all the same. */
+  readonly unwritten?: string
   readonly volumes: readonly WorkerVolumeStatus[]
 }
 

@@ -10,6 +10,8 @@ import type { WorkerApi } from '../../lib/wire/worker-api'
 export interface ServedMirror {
   readonly folder: string
   readonly record: MirrorRecord
+  /** This side's identifier. */
+  readonly own: string
   /** By the hosts' identifiers. */
   readonly names: ReadonlyMap<string, string>
   /** The name behind a host's identifier. */
@@ -31,6 +33,7 @@ export function servedMirror(given: string): ServedMirror {
   return {
     folder,
     record,
+    own: hostId(record.host),
     names,
     nameOf: (host) => names.get(host) ?? host,
     ask: async (fn, body) => {

@@ -25,40 +25,50 @@ function statusText(mirror: ServedMirror, status: WorkerStatus, terminal: Termin
   const lines: [string, string][] = [
     ['mirror', `${name} on ${host}`],
     ['role', roleText(status)],
-    ['health', healthText(status, terminal)],
+    ['health', healthText(mirror, status, terminal)],
     ...(peer === '' ? [] : pairLines(mirror, status)),
-    ['replica', `${replica} (${volume?.localReplica ?? 'unknown'})`],
+    ['replica', `${replica} (${replicaText(mirror, status)})`],
     ['disk', volume?.attachedTo == null ? 'not served here' : `served at ${listen}`],
     ...(volume?.resync == null ? [] : [['resync', resyncText(volume.resync, mirror)] satisfies [string, string]]),
   ]
   const why = status.degraded === '' ? '' : `\n${filled(`${capital(status.degraded)}.`, '')}`
-  return `${lines.map(([label, text]) => `${label.padEnd(8)} ${text}\n`).join('')}${why}`
+  const unwritten = status.unwritten ? `\n${filled(`${status.unwritten}.`, '')}` : ''
+  return `${lines.map(([label, text]) => `${label.padEnd(8)} ${text}\n`).join('')}${why}${unwritten}`
 }
 
 const roleText = ({ role, claim }: WorkerStatus): string =>
   role === 'secondary' && claim === null ? 'not known yet' : role === 'solo' ? 'a mirror of one' : role
 
-function healthText(status: WorkerStatus, terminal: Terminal): string {
-  const [colour, text] = health(status)
+function healthText({ own }: ServedMirror, status: WorkerStatus, terminal: Terminal): string {
+  const [colour, text] = health(status, own)
   return paint(terminal, colour, text)
 }
 
-function health({ role, frozen, degraded, peerConnected, claim, volumes }: WorkerStatus): ['red' | 'yellow' | 'green', string] {
+/** False only where the claim is known not to list this side's replica. */
+const isListed = ({ claim, claimIsCurrent }: WorkerStatus, host: string): boolean =>
+  claim === null || !claimIsCurrent || Object.values(claim.claim.upToDate).every((hosts) => hosts.some((each) => each === host))
+
+function replicaText({ own }: ServedMirror, status: WorkerStatus): string {
+  const state = status.volumes[0]?.localReplica ?? 'unknown'
+  return state === 'up-to-date' && !isListed(status, own) ? 'outdated' : state
+}
+
+function health(status: WorkerStatus, own: string): ['red' | 'yellow' | 'green', string] {
+  const { role, frozen, degraded, peerConnected, claim, volumes } = status
   const replica = volumes[0]?.localReplica ?? 'failed'
   if (frozen) return ['red', 'frozen']
   if (role === 'solo') return replica === 'failed' ? ['red', 'failed'] : ['green', 'one copy']
   if (claim === null) return ['yellow', 'waiting']
   if (volumes.some(({ resync }) => resync !== null)) return ['yellow', 'syncing']
   if (degraded !== '' || !peerConnected || replica === 'failed') return ['red', 'degraded']
-  return replica === 'up-to-date' ? ['green', 'mirrored'] : ['yellow', 'syncing']
+  return replica === 'up-to-date' && isListed(status, own) ? ['green', 'mirrored'] : ['yellow', 'syncing']
 }
 
 function pairLines({ record, nameOf }: ServedMirror, status: WorkerStatus): [string, string][] {
-  const { role, claim, peerConnected, witnessReachable } = status
+  const { claim, claimIsCurrent, peerConnected, witnessReachable } = status
   const upToDate = Object.values(claim?.claim.upToDate ?? {}).flat()
   const held = claim === null ? 'not known' : `held by ${nameOf(claim.claim.holder)}, term ${claim.claim.term}`
-  // A secondary knows the list as it was when its process began.
-  const listed = upToDate.length === 0 || role === 'secondary' ? '' : `; up-to-date: ${upToDate.map(nameOf).join(', ')}`
+  const listed = upToDate.length === 0 || !claimIsCurrent ? '' : `; up-to-date: ${upToDate.map(nameOf).join(', ')}`
   return [
     ['claim', `${held}${listed}`],
     ['peer', `${record.peer}: ${peerConnected ? 'connected' : 'not connected'}`],

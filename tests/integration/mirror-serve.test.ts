@@ -53,7 +53,7 @@ test('a first start, as an operator sees it', async () => {
     'mirror   orders on b',
     'role     secondary',
     'health   mirrored',
-    'claim    held by a, term 1',
+    'claim    held by a, term 1; up-to-date: a, b',
     'peer     a: connected',
     'witness  reachable',
     `replica  file:${pair.b.image} (up-to-date)`,
@@ -104,6 +104,27 @@ test('seed 63: the primary is killed under writes and taken over by hand; it ret
   await heir.stop()
   heir.check(readFileSync(pair.a.image))
   pair.expectSameBytes()
+})
+
+test('who missed writes says so when it is back alone, and its take-over is refused', async () => {
+  pair = await MirrorPair.mirrored()
+  await pair.a.untilServed()
+  await pair.b.kill()
+  const alone = writer(pair.a, 0, 69)
+  alone.begin()
+  await alone.more(20)
+  await alone.stop()
+  await pair.a.kill()
+  pair.b.start()
+  await pair.b.until('it has read the claim', ({ claimIsCurrent }) => claimIsCurrent)
+  const { out } = await pair.b.run('status')
+  expect(out).toMatch(/role {5}secondary\nhealth {3}degraded\nclaim {4}held by a, term 1; up-to-date: a\n/)
+  expect(out).toMatch(/replica {2}file:.*b\.img \(outdated\)\n/)
+  expect(out.replaceAll('\n', ' ')).toContain('The primary is not connected, and the claim does not list this replica: it lacks')
+  expect(await pair.b.run('take-over')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('(rule not-up-to-date)') as string,
+  })
 })
 
 test('a planned move: refused while the primary serves, done when it was stopped', async () => {

@@ -13,6 +13,7 @@ import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { Primary } from './primary'
 import { Secondary } from './secondary'
+import { claimNow, secondaryStatus } from './secondary-status'
 import { takeOver } from './take-over'
 
 type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
@@ -118,7 +119,10 @@ export class Worker {
   }
 
   readonly handlers: Handlers = {
-    status: () => Promise.resolve(this.status()),
+    status: async () => {
+      const secondary = this.#part?.role === 'secondary' ? this.#part.side : null
+      return this.status(secondary === null ? null : await claimNow(this.parts.witness, secondary.claim.claim.vm))
+    },
     attach: async ({ volume, domain }) => {
       await this.#roleKnown()
       const socket = await this.#diskOf(volume).attach(domain)
@@ -259,25 +263,17 @@ export class Worker {
     return disk
   }
 
-  status(): WorkerStatus {
+  /** `now`: the claim as it is, where this side is not the one that changes it. */
+  status(now: StoredClaim | null = null): WorkerStatus {
     const part = this.#part
-    const { id, volumes } = this.spec
+    const { id } = this.spec
     const witnessReachable = this.parts.witness.reachable
     if (part === null || part.role === 'secondary') {
-      return {
-        ...{ id, role: 'secondary', claim: part?.side.claim ?? null, frozen: false, witnessReachable },
-        degraded: part === null ? 'waiting for the witness to tell who holds the claim' : '',
-        peerConnected: part?.side.peerConnected ?? false,
-        guestActive: part?.side.guestActive ?? false,
-        volumes: volumes.map(({ key }, index) => ({
-          ...{ key, resync: null, verify: null, refused: null, attachedTo: null },
-          localReplica: part?.side.replicaState(index) ?? 'failed',
-        })),
-      }
+      return { ...secondaryStatus(this.spec, part?.side ?? null, now), witnessReachable }
     }
     const { side, role } = part
     return {
-      ...{ id, role, claim: side.claim, frozen: side.frozen, degraded: side.degraded, witnessReachable },
+      ...{ id, role, claim: side.claim, claimIsCurrent: true, frozen: side.frozen, degraded: side.degraded, witnessReachable },
       peerConnected: side.peerConnected,
       guestActive: side.guestActive,
       volumes: side.disks.map((disk) => disk.status(this.parts.clock.nowMs())),

@@ -22,7 +22,7 @@ const listing = (root: readonly HostUuid[], data: readonly HostUuid[] = root): S
 })
 
 const worker = (role: WorkerRole, change: Partial<WorkerStatus> = {}): WorkerStatus => ({
-  ...{ id: VM, role, claim: listing([A, B]), frozen: false, degraded: '', peerConnected: true },
+  ...{ id: VM, role, claim: listing([A, B]), claimIsCurrent: true, frozen: false, degraded: '', peerConnected: true },
   ...{ witnessReachable: true, guestActive: true, ...change },
   volumes: [ROOT, DATA].map((key) => ({
     ...{ key, localReplica: 'up-to-date', resync: null, verify: null, refused: null, attachedTo: null },

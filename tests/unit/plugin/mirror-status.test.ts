@@ -44,7 +44,15 @@ async function run(...given: string[]): Promise<{ status: number; printed: strin
 async function worker(status: Partial<WorkerStatus>, takeOver: WorkerApi['take-over']['answer'][] = []): Promise<void> {
   const claim = { vm, term: 3, holder: A, leaseMs: 1500, upToDate: { [volume]: [A, B] }, lockstep: null }
   const said: WorkerStatus = {
-    ...{ id: vm, role: 'primary', claim: { revision: 1, claim }, frozen: false, degraded: '', peerConnected: true },
+    ...{
+      id: vm,
+      role: 'primary',
+      claim: { revision: 1, claim },
+      claimIsCurrent: true,
+      frozen: false,
+      degraded: '',
+      peerConnected: true,
+    },
     ...{ witnessReachable: true, guestActive: true, ...status },
     volumes: status.volumes ?? [
       { key: volume, localReplica: 'up-to-date', resync: null, verify: null, refused: null, attachedTo: '0' },
@@ -122,6 +130,40 @@ test.each(['inconsistent', 'failed'] as const)('a secondary whose replica is %s 
   })
   const health = localReplica === 'failed' ? 'degraded' : 'syncing'
   expect(await lines()).toEqual(expect.arrayContaining([`health   ${health}`, 'disk     not served here']))
+})
+
+describe('a secondary that the claim does not list', () => {
+  const lone = { vm, term: 3, holder: B, leaseMs: 1500, upToDate: { [volume]: [B] }, lockstep: null }
+  const away: Partial<WorkerStatus> = { role: 'secondary', claim: { revision: 7, claim: lone } }
+
+  test('is outdated while the other side is away', async () => {
+    await worker({ ...away, peerConnected: false, degraded: 'the claim does not list this replica' })
+    expect(await lines()).toEqual([
+      'mirror   orders on a',
+      'role     secondary',
+      'health   degraded',
+      'claim    held by b, term 3; up-to-date: b',
+      'peer     b: not connected',
+      'witness  reachable',
+      'replica  file:/srv/orders.img (outdated)',
+      'disk     not served here',
+      '',
+      'The claim does not list this replica.',
+      '',
+    ])
+  })
+
+  test('is not called mirrored when it is connected', async () => {
+    await worker(away)
+    expect(await lines()).toEqual(expect.arrayContaining(['health   syncing']))
+  })
+
+  test('says nothing of a list that may have changed', async () => {
+    await worker({ ...away, claimIsCurrent: false })
+    expect(await lines()).toEqual(
+      expect.arrayContaining(['claim    held by b, term 3', 'replica  file:/srv/orders.img (up-to-date)']),
+    )
+  })
 })
 
 test.each([['status'], ['take-over'], ['stop']])('%s of a mirror that is not served', async (verb) => {
