@@ -25,10 +25,11 @@ function poolText(report: StatusReport, terminal: Terminal): string {
   const hosts = table(['HOST', 'STATE', 'LAST HEARD'], report.hosts.map(hostRow(terminal)))
   const { address, reachable } = report.witness
   const witness = `Witness ${address}: ${reachable ? 'reachable' : paint(terminal, 'red', 'unreachable')}\n`
-  if (report.vms.length === 0) return `${hosts}\n${witness}\nNo VMs.\n`
+  const unwritten = report.unwritten ? `\n${paint(terminal, 'red', report.unwritten)}\n` : ''
+  if (report.vms.length === 0) return `${hosts}\n${witness}${unwritten}\nNo VMs.\n`
   const vms = table(['VM', 'LEVEL', 'HEALTH', 'RUNS ON', 'SECONDARY', 'COPYING'], report.vms.map(vmRow(terminal)))
   const reasons = report.vms.filter(({ reason }) => reason !== '').map(({ name, reason }) => filled(`${name}: ${reason}`, '  '))
-  return `${hosts}\n${witness}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
+  return `${hosts}\n${witness}${unwritten}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
 }
 
 const hostRow =
@@ -64,9 +65,9 @@ export function copying(disks: readonly DiskStatus[]): string | null {
   if (running.length === 0) return null
   const done = running.reduce((sum, { doneBytes }) => sum + doneBytes, 0)
   const total = running.reduce((sum, { totalBytes }) => sum + totalBytes, 0)
+  const rate = running.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0)
   const left = running.map(({ etaSeconds }) => etaSeconds)
-  const eta = left.includes(null) ? '' : `, ${duration(Math.max(...left.map(Number)))} left`
-  return `${percent(done, total)}${eta}`
+  return `${percent(done, total)}, ${bytes(rate)}/s${leftText(left.includes(null) ? null : Math.max(...left.map(Number)))}`
 }
 
 function vmText(vm: VmStatus, terminal: Terminal): string {
@@ -89,5 +90,7 @@ function vmText(vm: VmStatus, terminal: Terminal): string {
   return `${facts}${vm.reason === '' ? '' : `\n${filled(vm.reason, '')}`}\n${table(['DISK', 'SIZE', 'UP-TO-DATE ON', 'RESYNC', 'VOLUME'], disks)}`
 }
 
-const resyncText = ({ target, doneBytes, totalBytes, bytesPerSecond }: NonNullable<DiskStatus['resync']>): string =>
-  `to ${target}: ${percent(doneBytes, totalBytes)}, ${bytes(bytesPerSecond)}/s`
+const resyncText = ({ target, doneBytes, totalBytes, bytesPerSecond, etaSeconds }: NonNullable<DiskStatus['resync']>): string =>
+  `to ${target}: ${percent(doneBytes, totalBytes)}, ${bytes(bytesPerSecond)}/s${leftText(etaSeconds)}`
+
+const leftText = (seconds: number | null): string => (seconds === null ? '' : `, ${duration(seconds)} left`)
