@@ -134,7 +134,10 @@ test.each(['inconsistent', 'failed'] as const)('a secondary whose replica is %s 
 
 describe('a secondary that the claim does not list', () => {
   const lone = { vm, term: 3, holder: B, leaseMs: 1500, upToDate: { [volume]: [B] }, lockstep: null }
-  const away: Partial<WorkerStatus> = { role: 'secondary', claim: { revision: 7, claim: lone } }
+  const away: Partial<WorkerStatus> = {
+    ...{ role: 'secondary', claim: { revision: 7, claim: lone } },
+    volumes: [{ key: volume, localReplica: 'up-to-date', resync: null, verify: null, refused: null, attachedTo: null }],
+  }
 
   test('is outdated while the other side is away', async () => {
     await worker({ ...away, peerConnected: false, degraded: 'the claim does not list this replica' })
