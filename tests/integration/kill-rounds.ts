@@ -57,6 +57,7 @@ export class KillRounds {
   private deck: Kind[] = []
   private takenOver = 0
   private isOver = false
+  private ended: Promise<unknown> = Promise.resolve()
 
   constructor(
     private readonly rounds: number,
@@ -74,7 +75,20 @@ export class KillRounds {
     ]
   }
 
-  async run(): Promise<KillRoundsReport> {
+  /** Once. */
+  run(): Promise<KillRoundsReport> {
+    const running = this.play()
+    this.ended = running.catch(() => undefined)
+    return running
+  }
+
+  /** Resolves when nothing runs any more, after the round that is being played at the latest. */
+  async end(): Promise<void> {
+    this.isOver = true
+    await this.ended
+  }
+
+  private async play(): Promise<KillRoundsReport> {
     let watching = Promise.resolve()
     try {
       this.pair.build('holdfast-front', 'nbd-front.ts')
@@ -83,7 +97,7 @@ export class KillRounds {
       watching = this.watch()
       watching.catch(() => undefined)
       await this.openAll()
-      for (let round = 1; round <= this.rounds; round += 1) await this.round(round)
+      for (let round = 1; round <= this.rounds && !this.isOver; round += 1) await this.round(round)
       for (const writer of this.writers) await writer.stop()
       await this.pair.untilMirrored(this.primary)
       return this.report()
