@@ -3,7 +3,7 @@ import type { GuestRequest } from '../../core/domain/replica-request'
 import type { DiskReply, DiskRequest } from '../../ports/disk-export'
 
 /** A longer request to zero is done in parts, so that none keeps others waiting and the activity log holds each. */
-const ZERO_BYTES_MAX = 64 * 1024 * 1024
+export const ZERO_BYTES_MAX = 64 * 1024 * 1024
 
 /** What a client asked, as the mirror takes it. */
 export function guestRequests(request: DiskRequest): readonly GuestRequest[] {

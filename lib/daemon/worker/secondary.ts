@@ -1,41 +1,34 @@
 import type { Claim, StoredClaim } from '../../core/domain/claim'
 import { Secondary as SecondaryRules } from '../../core/mirror/secondary'
-import type { ReplicaRequest } from '../../core/domain/replica-request'
+import type { VolumeKey } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
 import type { WorkerSpec } from '../../wire/worker-api'
+import { unlessUnreachable } from './claim-keeper'
 import type { WorkerParts } from './parts'
-import { errorCode, Seat } from './seat'
+import { isSane, requestOf, type RequestFrame } from './peer-request'
+import { Place } from './place'
+import { HANG_LIMIT_MS, type Seat } from './seat'
+import { within } from './within'
 
-/** A failed replica is opened again this often. */
-const REOPEN_EVERY_MS = 2000
 /** The activity log is emptied when all in it is settled, looked at so often. */
 const IDLE_EVERY_MS = 5000
 
-interface Place {
-  seat: Seat | null
-  failedAtMs: number
-  opening: boolean
-  /** How often it was opened: each time it is another incarnation. */
-  opened: number
-  /** It failed in this process: what its device had cached may be gone. */
-  hasFailed: boolean
-  /** Once closed, what was asked of the one before has ended. */
-  closing: Promise<void>
-}
-
-type Request = Extract<PeerFrame, { type: 'write' | 'zero' | 'flush' | 'read' | 'hash' | 'mark' }>
-
 /** The side that keeps the copy: does what the primary of the highest term says, and takes the claim when it is told to. */
 export class Secondary {
-  readonly #places: Place[]
+  readonly #places: readonly Place[]
   readonly rules: SecondaryRules
   #endpoint: PeerEndpoint | null = null
   #link: PeerLink | null = null
   /** Frames that wait: what an older link asked for, or a new term, must be on the disk first. Null when none has to. */
   #waiting: { frame: PeerFrame; link: PeerLink }[] | null = null
   #ready: Promise<unknown> = Promise.resolve()
+  /** Which opening of each replica the link has been told of. */
+  #told: (Seat | undefined)[] = []
+  /** The claim was read a moment ago. */
+  #claimIsFresh = true
+  #idleAtMs = 0
   /** Whose requests the replicas are numbered by. */
   #primary = ''
   #greeted = ''
@@ -50,14 +43,24 @@ export class Secondary {
     stored: StoredClaim,
   ) {
     this.claim = stored
-    this.#places = spec.volumes.map(() => ({
-      ...{ seat: null, failedAtMs: 0, opening: false, opened: 0, hasFailed: false, closing: Promise.resolve() },
-    }))
-    this.rules = new SecondaryRules(0, parts.clock.nowMs())
+    this.rules = new SecondaryRules(stored.claim.term, parts.clock.nowMs())
+    this.#places = spec.volumes.map(
+      (volume, index) =>
+        new Place(volume, parts, {
+          isListed: () => this.#isListed(volume.key),
+          up: (seat) => this.#up(index, seat),
+          failed: (error) => this.#failed(index, error),
+        }),
+    )
   }
 
   get peerConnected(): boolean {
     return this.#link !== null
+  }
+
+  /** The guest may be started here. */
+  get isFit(): boolean {
+    return this.#places.every((place) => place.isFit)
   }
 
   replicaState(index: number): 'up-to-date' | 'inconsistent' | 'failed' {
@@ -66,9 +69,10 @@ export class Secondary {
     return seat.state === 'up-to-date' ? 'up-to-date' : 'inconsistent'
   }
 
+  /** A replica that cannot be opened keeps nobody from the others; nor does one whose disk is silent. */
   async open(): Promise<void> {
-    await Promise.all(this.spec.volumes.map((_, index) => this.#openPlace(index)))
-    for (const { seat } of this.#places) if (seat !== null) this.rules.raised(seat.metadata.term)
+    await within(HANG_LIMIT_MS, Promise.all(this.#places.map((place) => place.open())))
+    this.#claimIsFresh = false
     const listen = this.spec.listen
     if (listen === null) throw new Error('a secondary has a port')
     this.#endpoint = await this.parts.listenPeer({
@@ -77,6 +81,7 @@ export class Secondary {
       events: {
         up: (link) => {
           this.#link = link
+          this.#told = []
           this.#hold(() => this.#present(link))
         },
         frame: (frame, link, memory) => this.#frame(frame, link, memory),
@@ -85,60 +90,49 @@ export class Secondary {
     })
   }
 
-  async #openPlace(index: number): Promise<void> {
-    const place = this.#places[index]
-    const volume = this.spec.volumes[index]
-    if (place === undefined || volume === undefined || place.opening) return
-    place.opening = true
-    try {
-      await place.closing
-      const seat = await Seat.open(volume, true, this.parts, {
-        hasFailed: place.hasFailed,
-        onFailed: (error) => this.#failed(index, error),
-      })
-      place.opened++
-      place.seat = seat
-    } catch (error) {
-      place.failedAtMs = this.parts.clock.nowMs()
-      this.parts.log.warn('replica cannot be opened', { volume: volume.key, error: errorCode(error) })
-    } finally {
-      place.opening = false
+  /** A witness that is silent may have stored that it does. */
+  async #isListed(key: VolumeKey): Promise<boolean> {
+    if (!this.#claimIsFresh) {
+      const stored = await unlessUnreachable(this.parts.witness.read(this.claim.claim.vm))
+      if (stored == null) return true
+      if (stored.revision > this.claim.revision) this.claim = stored
     }
+    return this.claim.claim.upToDate[key]?.includes(this.spec.host) ?? false
+  }
+
+  #up(index: number, seat: Seat): void {
+    this.#raise(seat.metadata.term)
+    void this.#ready.then(() => {
+      if (this.#link !== null) this.#tellPresent(index, this.#link)
+    })
   }
 
   tick(nowMs: number): void {
-    for (const [index, place] of this.#places.entries()) {
-      place.seat?.tick(nowMs, true)
-      if (place.seat !== null || place.opening || nowMs < place.failedAtMs + REOPEN_EVERY_MS) continue
-      void this.#openPlace(index).then(() => {
-        if (this.#link !== null) this.#tellPresent(index, this.#link)
-      })
-    }
-    if (nowMs >= this.#idleAtMs) {
-      this.#idleAtMs = nowMs + IDLE_EVERY_MS
-      for (const { seat } of this.#places) seat?.idle()
-    }
+    for (const place of this.#places) place.tick(nowMs)
+    if (nowMs < this.#idleAtMs) return
+    this.#idleAtMs = nowMs + IDLE_EVERY_MS
+    for (const { seat } of this.#places) seat?.idle()
   }
-
-  #idleAtMs = 0
 
   /** What an older link asked for must not reach the disk after what this one asks for. */
   async #present(link: PeerLink): Promise<void> {
     const isNew = this.#greeted !== this.#primary
     this.#primary = this.#greeted
-    for (const { seat } of this.#places) {
+    const settle = async ({ seat }: Place): Promise<void> => {
       await seat?.linkLost()
       if (isNew) await seat?.newPrimary()
     }
+    await Promise.all(this.#places.map(settle))
     for (const index of this.#places.keys()) this.#tellPresent(index, link)
   }
 
   #tellPresent(index: number, link: PeerLink): void {
     const place = this.#places[index]
-    if (place?.seat == null || link !== this.#link) return
+    if (place?.seat == null || link !== this.#link || this.#told[index] === place.seat) return
+    this.#told[index] = place.seat
     const bits = place.seat.bits()
     for (const page of bits.pagesInUse()) link.send({ type: 'bits', volume: index, page, data: bits.page(page) })
-    link.send({ type: 'present', volume: index, presence: place.seat.presence(`${this.parts.incarnation}-${place.opened}`) })
+    link.send({ type: 'present', volume: index, presence: place.seat.presence(place.incarnation) })
   }
 
   /** Frames wait until `first` is done. */
@@ -157,21 +151,24 @@ export class Secondary {
   #hello(hello: Hello): { welcome: Welcome } | { refuse: Refuse } {
     const refuse = (code: Refuse['code'], text: string): { refuse: Refuse } => ({ refuse: { code, text, term: this.rules.term } })
     if (hello.pool !== this.spec.pool || hello.vm !== this.spec.vm) return refuse('VM', 'this worker serves another VM')
-    const { verdict, raise } = this.rules.judge(hello.term)
+    const { verdict } = this.rules.judge(hello.term)
     if (verdict !== 'do') return refuse('TERM', verdict === 'sealed' ? 'the claim is being taken over' : 'a higher term is known')
     const wrong = this.spec.volumes.find(({ key }, index) => hello.volumes[index]?.key !== key)
     if (wrong !== undefined || hello.volumes.length !== this.spec.volumes.length)
       return refuse('VOLUMES', 'other volumes are expected')
     const size = this.spec.volumes.find(({ sizeBytes }, index) => hello.volumes[index]?.sizeBytes !== sizeBytes)
     if (size !== undefined) return refuse('SIZE', `volume ${size.key} has ${size.sizeBytes} bytes here`)
-    if (raise) this.#raise(hello.term)
+    this.#raise(hello.term)
     this.#greeted = hello.incarnation
     return { welcome: { protocol: PEER_PROTOCOL, host: this.spec.host } }
   }
 
+  /** Each open replica knows the highest term before anything more is done to it. */
   #raise(term: number): void {
     this.rules.raised(term)
-    this.#hold(() => Promise.all(this.#places.flatMap(({ seat }) => seat?.saveTerm(term) ?? [])))
+    const highest = this.rules.term
+    const behind = this.#places.flatMap(({ seat }) => (seat !== null && seat.metadata.term < highest ? [seat] : []))
+    if (behind.length > 0) this.#hold(() => Promise.all(behind.map((seat) => seat.saveTerm(highest))))
   }
 
   #frame(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void {
@@ -218,13 +215,22 @@ export class Secondary {
   }
 
   /** What is not told to be done may still be on its way to the disk: then its memory is not given back. */
-  #perform(frame: Request, link: PeerLink, memory: FrameMemory | null): void {
+  #perform(frame: RequestFrame, link: PeerLink, memory: FrameMemory | null): void {
     const { seq, volume, term } = frame
-    const seat = this.#places[volume]?.seat
-    if (this.rules.judge(term).verdict !== 'do') link.send({ type: 'done', seq, volume, error: 'TERM' })
-    else if (seat == null) link.send({ type: 'done', seq, volume, error: 'EIO' })
+    const request = requestOf(frame)
+    const place = this.#places[volume]
+    if (place === undefined || !isSane(request, place.volume.sizeBytes)) {
+      this.parts.log.warn('the primary asks for what is not on the disk', {
+        volume,
+        kind: request.kind,
+        offset: request.offset,
+        length: request.length,
+      })
+      link.close('a request for what is not on the disk')
+    } else if (this.rules.judge(term).verdict !== 'do') link.send({ type: 'done', seq, volume, error: 'TERM' })
+    else if (place.seat === null) link.send({ type: 'done', seq, volume, error: 'EIO' })
     else
-      seat.perform(seq, requestOf(frame), (error, data) => {
+      place.seat.perform(seq, request, (error, data) => {
         memory?.giveBack(true)
         // Sealed while it was on the disk: an old primary must not hear of it.
         if (this.rules.judge(term).verdict !== 'do') return
@@ -234,15 +240,6 @@ export class Secondary {
   }
 
   #failed(index: number, error: string): void {
-    const place = this.#places[index]
-    if (place?.seat == null) return
-    const { seat } = place
-    place.seat = null
-    place.hasFailed = true
-    place.failedAtMs = this.parts.clock.nowMs()
-    place.closing = seat
-      .close()
-      .catch((closing: unknown) => this.parts.log.debug('close of a failed replica', { error: errorCode(closing) }))
     const volume = this.spec.volumes[index]
     this.parts.timeline.record({
       vm: this.spec.vm,
@@ -262,31 +259,11 @@ export class Secondary {
 
   async close(): Promise<void> {
     await this.#endpoint?.close('the worker changes its role')
-    for (const place of this.#places) {
-      const { seat } = place
-      place.seat = null
-      await seat?.close()
-    }
+    await Promise.all(this.#places.map((place) => place.close()))
   }
 
   nextClaim(current: Claim): Claim {
     const upToDate = Object.fromEntries(Object.keys(current.upToDate).map((volume) => [volume, [this.spec.host]]))
     return { ...current, term: current.term + 1, holder: this.spec.host, upToDate }
-  }
-}
-
-function requestOf(frame: Request): ReplicaRequest {
-  switch (frame.type) {
-    case 'write':
-      return { kind: 'write', offset: frame.offset, length: frame.data.length, data: frame.data, fua: frame.fua }
-    case 'zero':
-      return { kind: 'zero', offset: frame.offset, length: frame.length, punch: frame.punch, fua: frame.fua }
-    case 'read':
-    case 'hash':
-      return { kind: frame.type, offset: frame.offset, length: frame.length }
-    case 'flush':
-      return { kind: 'flush', offset: 0, length: 0 }
-    case 'mark':
-      return { kind: 'mark', offset: 0, length: 0, mark: frame.mark }
   }
 }

@@ -10,6 +10,8 @@ import type { Secondary } from './secondary'
 const GIVE_UP_AFTER_MS = 6000
 /** A primary pings five times as often: its worker lives, and only its daemon is silent. */
 const HEARD_WITHIN_MS = 500
+/** The claim lists this host, and a replica here is not what the claim takes it for: the other host's is not thrown out for it. */
+const NOT_FIT = 'replica-failed'
 
 export type TakeOver =
   | { readonly taken: true; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
@@ -24,6 +26,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
   const { clock, witness } = parts
   const begunMs = clock.nowMs()
   if (begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS) return { taken: false, why: 'holder-alive' }
+  const pauseOf = (ms: number): Promise<void> => pause(Math.min(ms, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
   secondary.seal()
   let why = 'gave-up'
   let lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -34,12 +37,17 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
       await pause(ASK_AGAIN_MS)
       continue
     }
-    // A lost answer to a swap of ours may have been a yes.
-    if (stored?.claim.holder === me) return { taken: true, stored, leaseFromMs: null }
     const promiseLeftMs = Math.max(
       0,
       secondary.rules.lastPromiseMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - clock.nowMs(),
     )
+    // A lost answer to a swap of ours may have been a yes. Promises bind all the same.
+    if (stored?.claim.holder === me) {
+      if (promiseLeftMs === 0) return { taken: true, stored, leaseFromMs: null }
+      why = 'promise-current'
+      await pauseOf(promiseLeftMs)
+      continue
+    }
     const verdict = takeoverVerdict({
       ...{ me, claim: stored?.claim ?? null, lease, promiseLeftMs },
       holderSuspected: true,
@@ -47,9 +55,13 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     })
     why = verdict.rule
     if (verdict.verdict === 'no') break
+    if (!secondary.isFit) {
+      why = NOT_FIT
+      break
+    }
     if (verdict.verdict === 'wait') {
       lease = { kind: 'unasked' }
-      await pause(Math.min(verdict.waitMs, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
+      await pauseOf(verdict.waitMs)
       continue
     }
     if (stored === null) break
