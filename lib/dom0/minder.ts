@@ -11,9 +11,10 @@ const UP = 'up'
  * that a client which connects between two lives waits for the second. It is a shell and not a process of ours for its size, a
  * megabyte. The first starts follow at once; a worker that dies before it knows its role, again and again, is held back longer and
  * longer. Ends with the worker, and when told to (SIGTERM to its process group, so that the worker hears of it, too), and before
- * another start when there is no spec.json.
+ * another start when there is no spec.json. Nobody who stops reading its log ends it.
  */
 const SCRIPT = `trap told=1 TERM
+trap '' PIPE
 early=0
 while [ -z "$told" ] && [ -e "$0/spec.json" ]; do
   true >"$0/${UP}"
