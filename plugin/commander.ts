@@ -11,7 +11,7 @@ import { registerUnprotect } from './commander/unprotect'
 import { registerVerify } from './commander/verify'
 import { registerVersion } from './commander/version'
 import { PRODUCT_VERSION } from './product-version'
-import type { Terminal } from './commander/terminal'
+import { EndStatus, type Terminal } from './commander/terminal'
 
 /** protect may have to halt and look at every host; each question to the daemon gets this long. */
 const ASK_LIMIT_MS = 60_000
@@ -48,7 +48,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
 
 /**
  * Runs a program and answers the exit status: 0 done, 1 the daemon does not answer or failed, 2 refused (what, why and what to do
- * are on stderr), 64 not a command of ours.
+ * are on stderr), 3 replicas differ and were left so, 64 not a command of ours.
  */
 export async function runProgram(program: Command, argv: readonly string[], terminal: Terminal): Promise<number> {
   try {
@@ -56,6 +56,7 @@ export async function runProgram(program: Command, argv: readonly string[], term
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
+    if (error instanceof EndStatus) return error.status
     if (error instanceof Refusal) {
       terminal.err(refusalText(error))
       return NO_ANSWER.includes(error.code) ? 1 : 2

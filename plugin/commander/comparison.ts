@@ -4,7 +4,7 @@ import { Refusal } from '../../lib/core/domain/errors'
 import type { VerifyReport } from '../../lib/wire/daemon-api'
 import { bytes, duration } from './quantities'
 import { table } from './table'
-import type { Terminal } from './terminal'
+import { EndStatus, type Terminal } from './terminal'
 
 const POLL_MS = 500
 /** The status of the host that was asked follows that of the host which compares. */
@@ -50,6 +50,13 @@ function progressBar({ progress: stream }: Terminal): { show(disks: readonly Com
   }
 }
 
+const DIFFERING = 3
+
+/** So that a job which compares every month can tell. */
+export function endIfDiffering(disks: readonly Compared[]): void {
+  if (disks.some(({ verify }) => verify.differingBytes > 0 && !verify.repaired)) throw new EndStatus(DIFFERING)
+}
+
 /** What was found, and `repairCommand` where something differs still. Empty when a comparison stopped before it found anything. */
 export function comparisonText(name: string, disks: readonly Compared[], repairCommand: string): string {
   const differing = disks.filter(({ verify }) => verify.differingBytes > 0)
@@ -59,6 +66,8 @@ export function comparisonText(name: string, disks: readonly Compared[], repairC
     verify.ranges.map(({ offset, length }) => [device, String(offset), String(length), verify.repaired ? 'repaired' : 'differs']),
   )
   const total = differing.reduce((sum, { verify }) => sum + verify.differingBytes, 0)
+  const listed = rows.reduce((sum, [, , length]) => sum + Number(length), 0)
+  const more = listed < total ? `and ${bytes(total - listed)} more, not listed\n` : ''
   const todo = differing.some(({ verify }) => !verify.repaired) ? ` To make them the same: ${repairCommand}\n` : '\n'
-  return `${table(['DISK', 'OFFSET', 'BYTES', ''], rows)}\n${bytes(total)} differed.${todo}`
+  return `${table(['DISK', 'OFFSET', 'BYTES', ''], rows)}${more}\n${bytes(total)} differed.${todo}`
 }

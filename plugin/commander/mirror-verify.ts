@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import type { WorkerStatus } from '../../lib/wire/worker-api'
-import { compared, comparisonText, type Compared } from './comparison'
+import { compared, comparisonText, endIfDiffering, type Compared } from './comparison'
 import { servedMirror, type ServedMirror } from './mirror-ask'
 import { json, type CommandWorld } from './terminal'
 
@@ -21,7 +21,8 @@ export function registerMirrorVerify(mirror: Command, { terminal }: CommandWorld
       const text = asJson ? json(disks) : comparisonText(name, disks, command)
       if (text !== '') terminal.out(text)
       const stopped = disks.find(({ verify }) => verify.state === 'stopped')
-      if (stopped !== undefined) throw refusal(mirror, `${stopped.verify.why}.`, 'Repeat it when they are mirrored again.')
+      if (stopped === undefined) endIfDiffering(disks)
+      else throw refusal(mirror, `${stopped.verify.why}.`, 'Repeat it when they are mirrored again.')
     })
 }
 
@@ -34,7 +35,14 @@ async function begin(mirror: ServedMirror, repair: boolean): Promise<void> {
   try {
     await mirror.ask('verify', { repair })
   } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== 'HOLDFAST_NOT_REDUNDANT') throw error
+    if (!(error instanceof Refusal)) throw error
+    if (error.code === 'HOLDFAST_VERIFY_UNDER_WAY')
+      throw refusal(
+        mirror,
+        `A comparison ${repair ? 'without' : 'with'} --repair is under way.`,
+        'Wait until it is over, then repeat.',
+      )
+    if (error.code !== 'HOLDFAST_NOT_REDUNDANT') throw error
     const reason = `Only one replica can be used now: ${status.degraded}.`
     throw refusal(mirror, reason, `Wait until holdfast mirror status --folder ${mirror.folder} says mirrored.`)
   }

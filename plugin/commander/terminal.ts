@@ -12,6 +12,14 @@ export interface Terminal {
   readonly progress: NodeJS.WriteStream | null
 }
 
+/** The command has printed what it has to say, and ends with this status. */
+export class EndStatus extends Error {
+  override readonly name = 'EndStatus'
+  constructor(readonly status: number) {
+    super(`ends with status ${status}`)
+  }
+}
+
 export interface CommandWorld {
   readonly ask: Ask
   readonly terminal: Terminal

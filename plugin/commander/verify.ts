@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import type { DiskStatus } from '../../lib/wire/daemon-api'
-import { compared, comparisonText, type Compared } from './comparison'
+import { compared, comparisonText, endIfDiffering, type Compared } from './comparison'
 import { json, type CommandWorld } from './terminal'
 import { vmByName } from './vm-by-name'
 
@@ -19,7 +19,8 @@ export function registerVerify(program: Command, { ask, terminal }: CommandWorld
       const text = options.json ? json(disks) : comparisonText(name, disks, `holdfast verify ${name} --repair`)
       if (text !== '') terminal.out(text)
       const stopped = disks.find(({ verify }) => verify.state === 'stopped')
-      if (stopped !== undefined) throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm: name, reason: stopped.verify.why })
+      if (stopped === undefined) endIfDiffering(disks)
+      else throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm: name, reason: stopped.verify.why })
     })
 }
 

@@ -25,7 +25,7 @@ test('what differs is told, stays as it is, and is repaired from the side that i
   damage(pair.b.image, 3 * BLOCK + 5, Buffer.from('wrong'))
   damage(pair.b.image, 7 * BLOCK, Buffer.alloc(BLOCK + 1, 9))
   const told = await pair.a.run('verify')
-  expect(told.status).toBe(0)
+  expect(told.status).toBe(3)
   expect(told.out.split('\n')).toEqual([
     'DISK    OFFSET  BYTES',
     'orders  196608  65536   differs',
@@ -41,6 +41,17 @@ test('what differs is told, stays as it is, and is repaired from the side that i
   ])
   expect((await pair.a.run('verify')).out).toBe('orders: both replicas hold the same.\n')
   pair.expectSameBytes()
+})
+
+test('one that is under way is not replaced by another that would do something else', async () => {
+  const [begun, same, other] = await Promise.allSettled([
+    pair.a.ask('verify', { repair: true }),
+    pair.a.ask('verify', { repair: true }),
+    pair.a.ask('verify', { repair: false }),
+  ])
+  expect([begun.status, same.status]).toEqual(['fulfilled', 'fulfilled'])
+  expect(other).toMatchObject({ status: 'rejected', reason: { code: 'HOLDFAST_VERIFY_UNDER_WAY', facts: { does: 'repairs' } } })
+  await pair.a.until('it is over', ({ volumes }) => volumes[0]?.verify?.state === 'done')
 })
 
 test('it is asked on the primary, while both replicas count', async () => {

@@ -83,7 +83,7 @@ describe('bytes that changed under the secondary', () => {
     expect(await product.lab.exec('h2', ['sh', '-c', damage])).toMatchObject({ exit: 0 })
     const { exit, disks } = await verify('h2')
     const found = { differingBytes: BLOCK, ranges: [{ offset: DAMAGED_AT, length: BLOCK }], repaired: false, state: 'done' }
-    expect({ exit, disks }).toMatchObject({ exit: 0, disks: [{ verify: found }] })
+    expect({ exit, disks }).toMatchObject({ exit: 3, disks: [{ verify: found }] })
     expect(await product.vmStatus('h1', orders.vmUuid)).toMatchObject({ health: 'protected' })
   })
 

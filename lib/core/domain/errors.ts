@@ -65,6 +65,11 @@ export const REFUSALS = {
     why: 'Only one of them can be used now: {reason}.',
     todo: 'Wait until holdfast status calls the VM protected, then repeat.',
   },
+  HOLDFAST_VERIFY_UNDER_WAY: {
+    what: 'The replicas of VM {vm} are being compared already.',
+    why: 'That comparison {does} what differs, and its result would be lost.',
+    todo: 'Wait until holdfast timeline says that it is over, then repeat.',
+  },
   HOLDFAST_CLAIM_HELD_ELSEWHERE: {
     what: 'VM {vm} cannot start or attach its disks on host {host}.',
     why: 'Host {holder} holds its claim (term {term}).',
@@ -78,7 +83,7 @@ export const REFUSALS = {
   HOLDFAST_WITNESS_UNREACHABLE: {
     what: 'The request needs the witness, and it does not answer.',
     why: '{reason}',
-    todo: 'Check that "holdfast witness" runs at {address} and that this host can reach it, then repeat.',
+    todo: 'Check that holdfast-witness runs at {address} and that this host can reach it, then repeat.',
   },
   HOLDFAST_HOST_UNREACHABLE: {
     what: 'The request needs host {host}, and its daemon does not answer.',

@@ -142,6 +142,11 @@ export class Disk {
     this.#done('peer', op, error, data)
   }
 
+  /** Of the comparison that runs, whether it repairs; null when none does. */
+  get comparing(): { readonly repair: boolean } | null {
+    return this.#verify?.isRunning === true ? this.#verify : null
+  }
+
   verify(repair: boolean): void {
     const nowMs = this.parts.clock.nowMs()
     this.#verify = new VerifyRun(this.volume.sizeBytes, repair, nowMs)

@@ -119,11 +119,15 @@ export class Primary {
     this.#talk.tick(nowMs)
   }
 
-  /** Compares both replicas of every disk. */
+  /** Compares both replicas of every disk; asked again while that is under way, it is the same request. */
   verify(repair: boolean): void {
-    const lacking = this.disks.find((disk) => !disk.redundant)
-    if (lacking !== undefined || this.claim === null)
-      throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm: this.claim?.claim.vm ?? this.spec.id, reason: this.degraded })
+    const vm = this.claim?.claim.vm ?? this.spec.id
+    if (this.claim === null || this.disks.some((disk) => !disk.redundant))
+      throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm, reason: this.degraded || 'it has no second replica' })
+    const running = this.disks.flatMap(({ comparing }) => comparing ?? [])
+    if (running.some((each) => each.repair !== repair))
+      throw new Refusal('HOLDFAST_VERIFY_UNDER_WAY', { vm, does: repair ? 'leaves' : 'repairs' })
+    if (running.length > 0) return
     for (const disk of this.disks) disk.verify(repair)
   }
 

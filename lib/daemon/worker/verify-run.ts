@@ -15,7 +15,7 @@ export class VerifyRun {
 
   constructor(
     private readonly sizeBytes: number,
-    private readonly repair: boolean,
+    readonly repair: boolean,
     private readonly beganMs: number,
   ) {
     this.#meter = new ResyncMeter('', sizeBytes)
@@ -30,6 +30,10 @@ export class VerifyRun {
       if (before !== undefined && before.offset + before.length === offset) before.length += length
       else if (this.#ranges.length < RANGES_MAX) this.#ranges.push({ offset, length })
     }
+  }
+
+  get isRunning(): boolean {
+    return this.#ended === null
   }
 
   /** `why`: '' when all was compared. */
