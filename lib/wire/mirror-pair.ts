@@ -11,7 +11,7 @@ export interface MirrorPair {
   readonly plain: boolean
 }
 
-export const NO_WITNESS = 'none'
+const NO_WITNESS = 'none'
 
 /** What the operator wrote about the other side and the witness. */
 export interface PairArguments {

@@ -70,7 +70,7 @@ export async function checkDiskAddress(listen: DiskAddress, beside: readonly str
   if (await isAnswered(listen.unix)) throw refuse('Another process serves it.', 'Give each mirror a socket of its own.')
 }
 
-export function isWritableFolder(path: string): boolean {
+function isWritableFolder(path: string): boolean {
   try {
     accessSync(path, constants.W_OK | constants.X_OK)
     return statSync(path).isDirectory()

@@ -23,7 +23,7 @@ const BLOCK_BYTES_MAX = 64 * 1024
 /** What every server can be asked for when it says nothing of its limits. */
 const SECTOR_BYTES = 512
 
-export const limitsUnsaid = (sizeBytes: number): BlockLimits => ({
+const limitsUnsaid = (sizeBytes: number): BlockLimits => ({
   blockBytes: sizeBytes % SECTOR_BYTES === 0 ? SECTOR_BYTES : 1,
   payloadBytesMax: PAYLOAD_BYTES_MAX,
 })
