@@ -4,7 +4,7 @@ import { Dice } from '../../world/prng'
 import { complaint } from './handshake/judge'
 import { Lives } from './handshake/lives'
 
-const LIVES = 1500
+const LIVES = 1000
 const STEPS = 60
 
 /** What happened, and what was wrong with a verdict on the way. */

@@ -3,7 +3,7 @@ import { SEED } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 import { KeeperWorld, names } from './keeper-world'
 
-const LIVES = 150
+const LIVES = 90
 const STEPS = 250
 const PAGE_EXTENTS = 512
 /** A little more than a page of the bitmap, and the last block is short. */
