@@ -3,7 +3,7 @@ import { must } from '../../../lib/core/domain/assert'
 import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
 import type { GuestRequest, ReplicaRequest } from '../../../lib/core/domain/replica-request'
-import { SIDES, type MirrorEffect, type MirrorEvent, type Side } from '../../../lib/core/mirror/events'
+import { SIDES, type Members, type MirrorEffect, type MirrorEvent, type Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
 import type { Dice } from '../../world/prng'
 
@@ -23,8 +23,9 @@ export class PairOfDisks {
   readonly verified: string[] = []
   readonly #mirror: Mirror
   #open: Io[] = []
-  #members = { local: true, peer: true }
-  #claims: { local: boolean; peer: boolean }[] = []
+  /** What the witness is asked to store, and what it should be asked next: one thing at a time. */
+  #asked: Members | null = null
+  #wish: Members = { local: true, peer: true }
   #lastId = 0
   #generations = 0
   /** Of each cell, the writes in the order of their coming, and the last one that was acknowledged. */
@@ -43,7 +44,7 @@ export class PairOfDisks {
     this.#acknowledged = Array.from({ length: cells }, () => 0)
     this.disks = { local: Buffer.alloc(sizeBytes), peer: Buffer.alloc(sizeBytes) }
     this.#mirror = new Mirror({
-      ...{ sizeBytes, listed: this.#members, tracked: true, patient: true, hotExtentsMax: 8 },
+      ...{ sizeBytes, listed: this.#wish, tracked: true, patient: true, hotExtentsMax: 8 },
       newGeneration: () => (++this.#generations).toString(16).padStart(16, '0'),
     })
   }
@@ -118,10 +119,10 @@ export class PairOfDisks {
 
   /** One thing that is under way ends; false when nothing is. */
   step(): boolean {
-    const claim = this.#claims.length > 0 && (this.#open.length === 0 || this.dice.chance(0.1)) ? this.#claims.shift() : undefined
-    if (claim !== undefined) {
-      this.#members = claim
-      this.apply({ on: 'claimed', members: claim })
+    const asked = this.#asked
+    if (asked !== null && (this.#open.length === 0 || this.dice.chance(0.1))) {
+      this.#asked = isSame(this.#wish, asked) ? null : this.#wish
+      this.apply({ on: 'claimed', members: asked })
       return true
     }
     if (this.#open.length === 0) return false
@@ -138,7 +139,7 @@ export class PairOfDisks {
   apply(event: MirrorEvent): void {
     for (const effect of this.#mirror.apply(event)) {
       if (effect.do === 'io') this.#open.push(effect)
-      else if (effect.do === 'propose') this.#claims.push({ ...effect.members })
+      else if (effect.do === 'propose') this.#propose(effect.members)
       else if (effect.do === 'reply') this.#replied(effect.id, effect.error, effect.data)
       else if (effect.do === 'differ')
         for (const { first, last } of effect.runs) for (let block = first; block <= last; block++) this.differ.push(block)
@@ -149,6 +150,11 @@ export class PairOfDisks {
   /** What the disk must hold when all is done: the last write of each cell. */
   get expected(): Buffer {
     return Buffer.concat(this.#writes.map((writes, cell) => Buffer.alloc(this.#range(cell, 1).length, writes.at(-1)?.byte)))
+  }
+
+  #propose(members: Members): void {
+    this.#wish = members
+    this.#asked ??= members
   }
 
   #range(first: number, cells: number): { offset: number; length: number } {
@@ -190,5 +196,7 @@ export class PairOfDisks {
     return Buffer.concat(digests)
   }
 }
+
+const isSame = (one: Members, two: Members): boolean => one.local === two.local && one.peer === two.peer
 
 export const CELLS_PER_BLOCK = BLOCK_BYTES / CELL_BYTES
