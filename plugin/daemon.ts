@@ -14,7 +14,7 @@ import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
 import { readPoolKey } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
-import { readTimeline, timelineFile } from '../lib/dom0/timeline-file'
+import { readTimeline, TimelineFile } from '../lib/dom0/timeline-file'
 import { srRegistry } from '../lib/dom0/volume-files'
 import { connectWitness } from '../lib/dom0/witness-client'
 import { workerProcesses } from '../lib/dom0/worker-processes'
@@ -29,13 +29,20 @@ const PEER_LIMIT_MS = 5000
 const PEER_CONNECT_MS = 500
 /** Another process of ours may still be on its way out. */
 const BIND_AGAIN_MS = 500
+/** The end of the process waits so long for a disk that is full or silent. */
+const WRITE_LIMIT_MS = 1000
 
 function thisHost(): HostUuid {
   const uuid = /^INSTALLATION_UUID='?([0-9a-f-]+)'?$/m.exec(readFileSync(PATHS.inventory, 'utf8'))?.[1]
   return hostUuid(uuid ?? '')
 }
 
-function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; addresses: readonly string[] } {
+function build(): {
+  parts: HostParts
+  timeline: TimelineFile
+  secret: { pool: string; key: Buffer }
+  addresses: readonly string[]
+} {
   const host = thisHost()
   const config = holdfastConfig(readFileSync(PATHS.config, 'utf8'))
   const own = config.hosts[host]
@@ -51,10 +58,11 @@ function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; add
   ]
   mkdirSync(PATHS.timeline, { recursive: true, mode: 0o700 })
   const incarnation = nextIncarnation(join(dirname(PATHS.timeline), 'incarnation'), Date.now())
+  const timeline = new TimelineFile(join(PATHS.timeline, 'daemon.jsonl'), host, log)
   const parts: HostParts = {
     version: PRODUCT_VERSION,
     ...{ host, config, log, clock: systemClock },
-    timeline: timelineFile(join(PATHS.timeline, 'daemon.jsonl'), host),
+    timeline,
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
     witness: connectWitness({ address: config.witness, ...secret, log, client: `daemon ${host}` }),
@@ -81,15 +89,19 @@ function build(): { parts: HostParts; secret: { pool: string; key: Buffer }; add
           received({ peer, link, incarnation: of, counter, role: its }),
       }),
   }
-  return { parts, secret, addresses: [own.management, ...own.alinks] }
+  return { parts, timeline, secret, addresses: [own.management, ...own.alinks] }
 }
 
 async function main(): Promise<void> {
-  const { parts, secret, addresses } = build()
+  const { parts, timeline, secret, addresses } = build()
   const daemon = new HostDaemon(parts)
   await daemon.start()
-  await serveApi<DaemonApi>({ socketPath: PATHS.daemonSocket, shapes: DAEMON_ASKS, handlers: daemon.handlers, log })
-  const service = { secret, allow: PEER_FUNCTIONS, shapes: DAEMON_ASKS, handlers: daemon.handlers, log, port: PORTS.daemon }
+  const handlers: typeof daemon.handlers = {
+    ...daemon.handlers,
+    status: async (ask) => ({ ...(await daemon.handlers.status(ask)), unwritten: timeline.trouble }),
+  }
+  await serveApi<DaemonApi>({ socketPath: PATHS.daemonSocket, shapes: DAEMON_ASKS, handlers, log })
+  const service = { secret, allow: PEER_FUNCTIONS, shapes: DAEMON_ASKS, handlers, log, port: PORTS.daemon }
   const listen = (address: string): void => {
     serveApiOverTls<DaemonApi>({ ...service, address }).catch((error: unknown) => {
       log.warn('cannot listen for other hosts yet', { address, error: String(error) })
@@ -97,7 +109,12 @@ async function main(): Promise<void> {
     })
   }
   for (const address of addresses) listen(address)
-  process.on('SIGTERM', () => void daemon.stop().then(() => process.exit(0)))
+  process.on('SIGTERM', () => {
+    void daemon
+      .stop()
+      .then(() => timeline.rest(WRITE_LIMIT_MS))
+      .then(() => process.exit(0))
+  })
 }
 
 main().catch((error: unknown) => {

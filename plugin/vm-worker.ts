@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACE, type PaceLimits } from '../lib/core/mirror/pace'
 import { Worker } from '../lib/daemon/worker/worker'
@@ -19,11 +19,14 @@ import { connectPeer } from '../lib/dom0/peer-link/connect'
 import { listenPeer } from '../lib/dom0/peer-link/listen'
 import { readPoolKey } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
+import { SpecFile } from '../lib/dom0/spec-file'
 import { systemClock } from '../lib/dom0/system-clock'
-import { timelineFile } from '../lib/dom0/timeline-file'
+import { codeOf } from '../lib/dom0/system-error'
+import { TimelineFile } from '../lib/dom0/timeline-file'
 import { connectWitness } from '../lib/dom0/witness-client'
 import { xl } from '../lib/dom0/xl'
 import { WORKER_ASKS } from '../lib/wire/ask-shapes'
+import type { Log } from '../lib/ports/log'
 import type { ResyncSettings } from '../lib/wire/resync-settings'
 import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
 
@@ -32,11 +35,16 @@ import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
  * connect to PATH. Ends 0 when told to stop, 75 when it is to be started again.
  */
 const RESTART = 75
+/** What was done is written down before it is answered, and before the process ends, unless the disk is full or silent. */
+const WRITE_LIMIT_MS = 1000
 
 async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Promise<void> {
-  const specFile = join(folder, 'spec.json')
-  const spec = JSON.parse(readFileSync(specFile, 'utf8')) as WorkerSpec
+  const specPath = join(folder, 'spec.json')
+  const spec = JSON.parse(readFileSync(specPath, 'utf8')) as WorkerSpec
   const log = processLog(`worker ${spec.id.slice(0, 8)}`)
+  const timeline = new TimelineFile(spec.timelineFile, spec.host, log)
+  const specFile = new SpecFile(specPath, log)
+  const written = (): Promise<unknown> => Promise.all([specFile.rest(WRITE_LIMIT_MS), timeline.rest(WRITE_LIMIT_MS)])
   const exportsOf = new Map(Object.entries(spec.exports ?? {}))
   // Without a witness there is no peer either: a key that nobody else has.
   const secret = { pool: spec.pool, key: spec.poolKeyFile === null ? randomBytes(32) : readPoolKey(spec.poolKeyFile) }
@@ -44,7 +52,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
   const parts: WorkerParts = {
     clock: systemClock,
     log,
-    timeline: timelineFile(spec.timelineFile, spec.host),
+    timeline,
     witness:
       spec.witness === null
         ? noWitness()
@@ -69,23 +77,37 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     newLinkId: () => Date.now() * 1000 + randomInt(1000),
     restart: (reason) => {
       log.warn('restarting', { reason })
-      process.exit(RESTART)
+      void written().then(() => process.exit(RESTART))
     },
   }
-  const worker = new Worker(spec, parts, (changed) => {
-    writeFileSync(`${specFile}.new`, JSON.stringify(changed, null, 1), { mode: 0o600 })
-    renameSync(`${specFile}.new`, specFile)
-  })
+  const worker = new Worker(spec, parts, (changed) => specFile.save(changed))
   const end = (): void => {
-    void worker.stop().then(() => process.exit(0))
+    void worker
+      .stop()
+      .then(written)
+      .then(() => process.exit(0))
   }
+  const noted = async <T>(done: Promise<T>): Promise<T> => {
+    const answer = await done
+    await specFile.rest(WRITE_LIMIT_MS)
+    return answer
+  }
+  const { handlers } = worker
   process.on('SIGTERM', end)
   // Answers before the role is known, so that a daemon can tell a worker that waits from one that is gone.
   const served = serveApi<WorkerApi>({
     socketPath: join(folder, 'control.sock'),
     shapes: WORKER_ASKS,
     handlers: {
-      ...worker.handlers,
+      ...handlers,
+      status: async (ask) => ({ ...(await handlers.status(ask)), unwritten: timeline.trouble || specFile.trouble }),
+      attach: (ask) => noted(handlers.attach(ask)),
+      activate: (ask) => noted(handlers.activate(ask)),
+      deactivate: (ask) => noted(handlers.deactivate(ask)),
+      detach: (ask) => noted(handlers.detach(ask)),
+      protect: (ask) => noted(handlers.protect(ask)),
+      unprotect: (ask) => noted(handlers.unprotect(ask)),
+      'set-peer': (ask) => noted(handlers['set-peer'](ask)),
       stop: () => {
         setImmediate(end)
         return Promise.resolve(null)
@@ -95,14 +117,23 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
   })
   await Promise.all([served, worker.start()])
   for (const socket of held.values()) await socket.settle()
-  tellMinder(folder)
+  tellMinderOf(folder, log)
   const last = endOfTheLast()
   if (last === null) return
-  parts.timeline.record({
+  timeline.record({
     ...{ vm: spec.vm, act: 'worker-restarted', rule: 'worker-ended' },
     text: 'The worker process ended and was started again.',
     evidence: { worker: spec.id, status: Number(last) },
   })
+}
+
+function tellMinderOf(folder: string, log: Log): void {
+  try {
+    tellMinder(folder)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    log.warn('the minder cannot be told that the worker is up', { error: codeOf(error) })
+  }
 }
 
 /** A rate that is never to be exceeded is not exceeded for the sake of the usual least one. */

@@ -1,5 +1,6 @@
 import { Logger, type IMeta } from 'tslog'
 import type { Log } from '../ports/log'
+import { logOutput } from './log-output'
 
 /** The numbers by which tslog orders its levels. */
 const LEVELS = { debug: 2, info: 3, warn: 4, error: 5 } as const
@@ -7,6 +8,7 @@ export type LogLevel = keyof typeof LEVELS
 
 /** One line per event on standard error, where the journal or a file takes it: time, level, process, text, facts as JSON. */
 export function processLog(name: string, level: LogLevel = 'info'): Log {
+  const write = logOutput()
   const logger = new Logger<Line>({
     name,
     minLevel: LEVELS[level],
@@ -17,7 +19,7 @@ export function processLog(name: string, level: LogLevel = 'info'): Log {
       toLogObj: () => ({}),
       formatMeta: head,
       formatLogObj: (words) => ({ args: words, errors: [] }),
-      transportFormatted: (start, words) => void process.stderr.write(`${start}${words.map(String).join(' ')}\n`),
+      transportFormatted: (start, words) => write(`${start}${words.map(String).join(' ')}\n`),
     },
   })
   const say =

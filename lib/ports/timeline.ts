@@ -1,6 +1,6 @@
 import type { TimelineEntry } from '../core/domain/timeline'
 
 export interface TimelinePort {
-  /** `at` and `host` are added by the port. The entry is on disk when this returns. */
+  /** `at` and `host` are added by the port. Neither waits nor throws: what cannot be written is kept, or counted, and told later. */
   record(entry: Omit<TimelineEntry, 'at' | 'host'>): void
 }

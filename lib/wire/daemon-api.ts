@@ -95,6 +95,8 @@ export interface StatusReport {
   readonly hosts: readonly HostStatus[]
   readonly witness: { readonly address: string; readonly reachable: boolean }
   readonly vms: readonly VmStatus[]
+  /** What the asked host's daemon cannot write down at present, and why; empty or absent when nothing. */
+  readonly unwritten?: string
 }
 
 export interface HostStatus {
@@ -110,7 +112,7 @@ export interface VmStatus {
   readonly name: string
   readonly level: Level
   readonly health: VmHealth
-  /** One sentence; why it is not simply protected. Empty when it is. */
+  /** Why it is not simply protected, or what else is wrong on the asked host. Empty when all is well. */
   readonly reason: string
   readonly powerState: string
   readonly residentOn: string | null

@@ -9,7 +9,7 @@ import type { HostParts } from '../../lib/daemon/host/parts'
 import { frontProcesses } from '../../lib/dom0/nbd-front-processes'
 import { noWitness } from '../../lib/dom0/no-witness'
 import { systemClock } from '../../lib/dom0/system-clock'
-import { timelineFile } from '../../lib/dom0/timeline-file'
+import { TimelineFile } from '../../lib/dom0/timeline-file'
 import { srRegistry } from '../../lib/dom0/volume-files'
 import { workerProcesses } from '../../lib/dom0/worker-processes'
 import type { DiskClients } from '../../lib/wire/config'
@@ -47,7 +47,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
   const parts: HostParts = {
     ...{ version: '0', host, log, clock: systemClock, witness: noWitness() },
     config: { format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients, resync: {} },
-    timeline: timelineFile(timeline, host),
+    timeline: new TimelineFile(timeline, host, log),
     readTimeline: () => [],
     xapi: {
       ...{ inventory: () => null, onChange: () => undefined, reachable: false, refresh: () => undefined },

@@ -1,20 +1,27 @@
+import type { Fault } from './mirror/plan'
 import type { Mutation } from './mirror-bundle'
 
 /** A rule that production code keeps, and how to switch it off in the source text. */
 export interface Tooth {
   readonly rule: string
   readonly changes: readonly Omit<Mutation, 'rule'>[]
+  /** The kinds of faults in which it is looked for; all kinds when left out. */
+  readonly trouble?: readonly Fault[]
 }
 
 const MIRROR = 'lib/core/mirror'
-const off = (rule: string, file: string, find: string, replace: string): Tooth => ({ rule, changes: [{ file, find, replace }] })
+const off = (rule: string, file: string, find: string, replace: string, ...trouble: Fault[]): Tooth => ({
+  rule,
+  changes: [{ file, find, replace }],
+  ...(trouble.length === 0 ? {} : { trouble }),
+})
 
 const ANSWERS: readonly Tooth[] = [
   off(
     'the claim changes before anything is acknowledged alone',
-    `${MIRROR}/mirror.ts`,
-    "if (replica.state === 'out' || (replica.binding && !isDone(op, side))) return false",
-    "if (replica.binding && replica.state !== 'out' && !isDone(op, side)) return false",
+    `${MIRROR}/answering.ts`,
+    "replicas[side].state !== 'out' && (!replicas[side].binding || isDone(op, side))",
+    "replicas[side].state === 'out' || !replicas[side].binding || isDone(op, side)",
   ),
   off(
     'a history parts before anything is acknowledged alone',
@@ -27,12 +34,17 @@ const ANSWERS: readonly Tooth[] = [
     `${MIRROR}/standing.ts`,
     '(!isAnnounced(generations) || this.replicas[otherSide(alone)].usable)',
     'true',
+    'kill-primary',
+    'power-secondary',
+    'witness-crash',
+    'power-primary',
   ),
   off(
     'without the lease nothing is answered',
     `${MIRROR}/mirror.ts`,
-    'this.#leaseValid = event.valid',
-    'this.#leaseValid = true',
+    'this.#gate.lease(event.valid)',
+    'this.#gate.lease(true)',
+    'host-alone',
   ),
   off(
     'overlapping changes keep one order',
@@ -46,27 +58,40 @@ const ANSWERS: readonly Tooth[] = [
     'if (replica.usable) this.#issue(op, side)',
     "if (replica.usable && op.request.kind === 'flush' && op.guest !== null && side === 'peer') op.done |= BIT.peer; else if (replica.usable) this.#issue(op, side)",
   ),
-  off('a flush that failed is told to the guest', `${MIRROR}/mirror.ts`, "if (op.error === '') op.error = this.#owedError", ''),
+  off(
+    'a flush that failed is told to the guest',
+    `${MIRROR}/mirror.ts`,
+    "if (op.error === '') op.error = this.#owedError",
+    '',
+    'disk-errors',
+    'link-reset',
+    'kill-secondary',
+  ),
   off(
     'what a lone peer has is on stable storage when it is answered',
-    `${MIRROR}/mirror.ts`,
-    "const asked = side === 'peer' && !this.#isReplaceable('peer') ? hardened(request) : request",
-    'const asked = request',
+    `${MIRROR}/answering.ts`,
+    "side === 'peer' && !isReplaceable('peer', replicas) && isChange(request) && !request.fua ? { ...request, fua: true } : request",
+    'request',
   ),
 ]
 
 const READS: readonly Tooth[] = [
   off(
     'what only one member may have is compared before it is read',
-    `${MIRROR}/mirror.ts`,
-    "if (other.state === 'member' && other.dirty.touches(offset, length)) {",
-    'if (other === null) {',
+    `${MIRROR}/reads.ts`,
+    'side === undefined || this.#mayBeUndone(op, side) || this.needs.isAhead(op, side)',
+    'side === undefined || this.needs.isAhead(op, side)',
+    'kill-both',
+    'kill-primary',
+    'disk-errors',
   ),
   off(
     'a read waits for the changes that were asked for before it',
-    `${MIRROR}/mirror.ts`,
-    'else if (this.#flights.isAhead(op, side)) this.#parkedReads.push(op)',
-    '',
+    `${MIRROR}/reads.ts`,
+    'this.#mayBeUndone(op, side) || this.needs.isAhead(op, side)',
+    'this.#mayBeUndone(op, side)',
+    'disk-errors',
+    'kill-primary',
   ),
   off(
     'only members are read',
@@ -118,6 +143,8 @@ const TRACKING: readonly Tooth[] = [
     `${MIRROR}/in-flight.ts`,
     'before = Math.min(before, op.issue[side])',
     'before',
+    'kill-both',
+    'power-both',
   ),
   off(
     'a change that a replica misses is marked',
@@ -145,18 +172,26 @@ const RESYNCS: readonly Tooth[] = [
     `${MIRROR}/standing.ts`,
     'replica.bits = bits',
     "replica.bits = side === 'local' ? bits : null",
+    'kill-both',
+    'power-primary',
+    'power-secondary',
   ),
   off(
     'a replica whose machine may have lost its cache is resynced',
     `${MIRROR}/entry.ts`,
     "strategy !== 'in-step' || (!seamless && !presence.cacheKept)",
     "strategy !== 'in-step'",
+    'power-primary',
+    'power-secondary',
   ),
   off(
     'one that lost its cache is not preferred to one that is out of reach',
     `${MIRROR}/entry.ts`,
     'if (!presence.cacheKept && mayHaveKeptMore(other, patient)) return NO',
     '',
+    'power-primary',
+    'kill-secondary',
+    'disk-errors',
   ),
   off(
     'a stranger is resynced whole',
@@ -173,20 +208,48 @@ const RESYNCS: readonly Tooth[] = [
 ]
 
 const CLAIMS: readonly Tooth[] = [
-  off('a secondary is sealed before the claim is taken', `${MIRROR}/secondary.ts`, 'this.#sealed = true', ''),
-  off('a lower term is refused', `${MIRROR}/secondary.ts`, 'if (term < this.highestTerm)', 'if (false)'),
-  off('a promise to the holder is kept', 'lib/core/membership/takeover.ts', 'if (facts.promiseLeftMs > 0)', 'if (false)'),
+  off(
+    'a secondary is sealed before the claim is taken',
+    `${MIRROR}/secondary.ts`,
+    'this.#sealed = true',
+    '',
+    'host-alone',
+    'hosts-apart',
+    'primary-deaf',
+  ),
+  off(
+    'a lower term is refused',
+    `${MIRROR}/secondary.ts`,
+    'if (term < this.highestTerm)',
+    'if (false)',
+    'host-alone',
+    'stop',
+    'kill-secondary',
+  ),
+  off(
+    'a promise to the holder is kept',
+    'lib/core/membership/takeover.ts',
+    'if (facts.promiseLeftMs > 0)',
+    'if (false)',
+    'primary-deaf',
+    'host-alone',
+  ),
   off(
     'a claim is taken when its lease is over',
     'lib/core/witness/witness.ts',
     'if (request.requireLeaseOver && leaseLeftMs > 0)',
     'if (false)',
+    'hosts-apart',
+    'witness-crash',
   ),
   off(
     'a claim is changed only by who knows its revision',
     'lib/core/witness/witness.ts',
     'if ((current?.revision ?? 0) !== request.expected)',
     'if (false)',
+    'host-alone',
+    'witness-crash',
+    'primary-deaf',
   ),
   {
     rule: 'only an up-to-date host takes a claim',
@@ -208,12 +271,16 @@ const CLAIMS: readonly Tooth[] = [
     'lib/core/membership/holder.ts',
     "const claims = this.#asking === 'nothing' ? [this.#stored.claim] : [this.#stored.claim, this.#next]",
     'const claims = [this.#stored.claim]',
+    'host-alone',
+    'primary-deaf',
+    'power-secondary',
   ),
   off(
     'a frame that comes twice is heard once',
     'lib/wire/peer-window.ts',
     "if (position <= this.last) return 'repeated'",
     "if (position <= this.last) return 'deliver'",
+    'lane-change',
   ),
 ]
 

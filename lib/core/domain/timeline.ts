@@ -1,6 +1,6 @@
 import type { HostUuid, VmUuid } from './ids'
 
-/** One automatic or requested act, with its reason (N6). Written to disk before or with the act. */
+/** One automatic or requested act, with its reason (N6). Never waited for: a full disk under it stops nothing. */
 export interface TimelineEntry {
   /** Wall clock, ISO 8601, for people; never compared. */
   readonly at: string

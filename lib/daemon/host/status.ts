@@ -102,13 +102,15 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
       ...{ host: parts.host, nameOf: name, volumes: records.map(({ key }) => key), homes, worker, claim },
       suspected: (host) => peers().some((peer) => peer.host === host && peer.state === 'suspected'),
     })
+  const { health, reason } = former === null ? (unkeptHealth(mover, vm, kept) ?? judged()) : movedFrom(name(former))
   return {
     ...{ vm: vm.uuid, name: vm.name, powerState: vm.powerState },
     level: levelOf(
       vm,
       records.map(({ level }) => level),
     ),
-    ...(former === null ? (unkeptHealth(mover, vm, kept) ?? judged()) : movedFrom(name(former))),
+    health,
+    reason: [reason, worker?.unwritten ?? ''].filter((text) => text !== '').join('. '),
     residentOn: vm.residentOn === null || former !== null ? null : name(vm.residentOn),
     holder: holder === null ? null : name(holder),
     secondary: secondary === null ? null : name(secondary),

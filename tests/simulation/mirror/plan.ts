@@ -66,7 +66,8 @@ export interface GuestPlan {
 
 const EXTENT_CELLS = EXTENT_BYTES / CELL_BYTES
 
-export function drawPlan(dice: Dice): Plan {
+/** `trouble`: the only kinds there are; drawn, too, when left out. */
+export function drawPlan(dice: Dice, trouble: readonly Fault[] | null = null): Plan {
   const wide = dice.chance(0.3)
   const extents = wide ? 24 + dice.below(17) : 2 + dice.below(10)
   const cells = (extents - 1) * EXTENT_CELLS + 1 + dice.below(EXTENT_CELLS)
@@ -83,7 +84,7 @@ export function drawPlan(dice: Dice): Plan {
     ...{ startsInStep: dice.chance(0.7), startsTracked: dice.chance(0.9) },
     allowBytes: dice.chance(0.3) ? BLOCK_BYTES * (1 + dice.below(400)) : null,
     guest: drawGuest(dice, extents),
-    faults: drawFaults(dice).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
+    faults: (trouble ?? drawFaults(dice)).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
     ...{ faultEveryMs: spread(dice, 60, 1500), faultMs: spread(dice, 5, 1200) },
     ...{ forcesClaim: dice.chance(0.05), corrupts: dice.chance(0.1) },
   }

@@ -1,6 +1,7 @@
 import { corrupt, Faults } from './faults'
 import { Broken } from './broken'
 import { HOSTS } from './names'
+import type { Fault } from './plan'
 import { World } from './world'
 
 export interface Outcome {
@@ -23,10 +24,11 @@ const NOTICE_MS = 1000
 const LIVENESS_MS = 120_000
 const LIVENESS_STEPS = 400_000
 
-/** One seed from its beginning to its end. `say` gets the transcript. */
-export function run(seed: number, say: ((line: string) => void) | null = null): Outcome {
+/** One seed from its beginning to its end. `say` gets the transcript. `trouble`: no other kinds of it. */
+export function run(seed: number, say: ((line: string) => void) | null = null, trouble: readonly Fault[] | null = null): Outcome {
   const probes = new Map<string, number>()
-  const world = new World(seed, { say, probe: (name) => probes.set(name, (probes.get(name) ?? 0) + 1) })
+  const probe = (name: string): unknown => probes.set(name, (probes.get(name) ?? 0) + 1)
+  const world = new World(seed, { say, probe }, trouble)
   let broken = ''
   let detail = ''
   try {

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { must } from './must'
+import type { Fault } from './plan'
 import { run } from './run'
 
 /** A seed to run. `hashed`: its whole transcript is wanted, as a digest. */
 export interface SeedOrder {
   readonly seed: number
   readonly hashed: boolean
+  /** The only kinds of faults; drawn when left out. */
+  readonly trouble?: readonly Fault[]
 }
 
 export interface SeedReport {
@@ -23,9 +26,9 @@ export interface SeedReport {
 }
 
 const port = must(parentPort, 'this runs as a thread')
-port.on('message', ({ seed, hashed }: SeedOrder) => {
+port.on('message', ({ seed, hashed, trouble }: SeedOrder) => {
   const hash = createHash('sha256')
-  const { probes, ...outcome } = run(seed, hashed ? (line) => void hash.update(line) : null)
+  const { probes, ...outcome } = run(seed, hashed ? (line) => void hash.update(line) : null, trouble)
   const report: SeedReport = { ...outcome, probes: [...probes.keys()], hash: hashed ? hash.digest('hex') : '' }
   port.postMessage(report)
 })

@@ -7,7 +7,7 @@ import { Host, type Worker } from './host'
 import { Judge } from './judge'
 import { type HostName, HOSTS, otherHost, UUIDS, VM, VOLUME } from './names'
 import type { Hello, PeerMessage } from './peer-message'
-import { drawPlan, type Plan } from './plan'
+import { drawPlan, type Fault, type Plan } from './plan'
 import { Standby } from './standby'
 import { Store } from './store'
 import { Toolstack } from './toolstack'
@@ -43,10 +43,11 @@ export class World {
   constructor(
     readonly seed: number,
     private readonly listens: { readonly probe: (name: string) => void; readonly say: ((line: string) => void) | null },
+    trouble: readonly Fault[] | null = null,
   ) {
     const dice = new Dice(seed)
     this.dice = dice
-    this.plan = drawPlan(dice)
+    this.plan = drawPlan(dice, trouble)
     this.judge = new Judge(this)
     this.lanes = new Lanes(this.plan.lanesMs, dice, this.schedule)
     const rate = (): number => 1 + (dice.fraction() - 0.5) / 110

@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { NO_MOUNTS, SmallFileSystem } from '../../contracts/small-file-system'
 
 /** In a process of its own, because the log goes to that process's standard error. */
 describe('the log of a process', () => {
@@ -10,6 +11,10 @@ describe('the log of a process', () => {
   const file = join(folder, 'program.js')
   const LOG = JSON.stringify(join(__dirname, '../../../lib/dom0/process-log'))
   const said = (program: string): { stdout: string; lines: string[] } => {
+    const { stdout, stderr } = run(program, 'pipe')
+    return { stdout, lines: stderr.split('\n').slice(0, -1) }
+  }
+  const run = (program: string, log: number | 'pipe'): SpawnSyncReturns<string> => {
     const source = `import { processLog } from ${LOG}\n${program}`
     buildSync({
       stdin: { contents: source, resolveDir: __dirname },
@@ -18,8 +23,7 @@ describe('the log of a process', () => {
       platform: 'node',
       logLevel: 'silent',
     })
-    const { stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
-    return { stdout, lines: stderr.split('\n').slice(0, -1) }
+    return spawnSync(process.execPath, [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', log] })
   }
   afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -47,4 +51,25 @@ describe('the log of a process', () => {
       expect.stringMatching(/ DEBUG b: yes$/),
     ])
   })
+
+  ;(NO_MOUNTS === '' ? test : test.skip)(
+    'a full file system under it ends nobody; the newest lines are written at the end',
+    () => {
+      const small = SmallFileSystem.mount(64 * 1024)
+      try {
+        const log = openSync(join(small.path, 'log'), 'a')
+        small.fill()
+        const program = `
+        const log = processLog('a')
+        log.info('first')
+        setTimeout(() => { log.info('last'); rmSync(${JSON.stringify(join(small.path, 'filling'))}) }, 50)`
+        const { status } = run(`import { rmSync } from 'node:fs'\n${program}`, log)
+        closeSync(log)
+        expect(status).toBe(0)
+        expect(readFileSync(join(small.path, 'log'), 'utf8')).toMatch(/ a: first\n.* a: last\n$/)
+      } finally {
+        small.unmount()
+      }
+    },
+  )
 })

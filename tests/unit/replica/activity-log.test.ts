@@ -3,8 +3,8 @@ import { ActivityLog } from '../../../lib/core/replica/activity-log'
 import { SEED } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
-const LOGS = 300
-const STEPS = 150
+const LOGS = 60
+const STEPS = 120
 
 interface Range {
   readonly offset: number

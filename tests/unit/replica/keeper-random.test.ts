@@ -3,7 +3,7 @@ import { SEED } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 import { KeeperWorld, names } from './keeper-world'
 
-const LIVES = 150
+const LIVES = 90
 const STEPS = 250
 const PAGE_EXTENTS = 512
 /** A little more than a page of the bitmap, and the last block is short. */
@@ -93,7 +93,7 @@ function act(world: KeeperWorld, habits: Habits, generation: () => string): stri
       else if (dice.chance(0.5)) {
         world.mark({ generations: { current, bitmap: '', history: [bitmap] }, bits: 'keep' })
         // What was noted alone is forgotten when both have it on stable storage.
-        world.hint({ kind: 'settled', before: world.answeredBefore })
+        if (dice.chance(0.5)) world.hint({ kind: 'settled', before: world.answeredBefore })
       } else world.mark({ bits: 'all' })
       if (world.mayForget && dice.chance(0.3)) world.mark({ bits: 'none' })
   }
