@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything CI knows: types and lint, then house rules, units and wires, then real processes and the lab, one file at a time
+# Everything CI knows: types and lint, then house rules, units, wires and the simulator, then real processes and the lab, one file at a time
 # because they share this machine's cores. Ends in jest's summary and one line "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -27,13 +27,15 @@ step 'lint' npx eslint .
 step 'format' npx prettier --check --log-level warn .
 
 npx jest --selectProjects house unit --json --outputFile="$results/quick.json" || true
+# One after the other: each has threads of its own.
+npx jest --selectProjects simulation --runInBand --json --outputFile="$results/simulation.json" || true
 # One worker, and a new one when it has grown: a process that has run forty files is slow, and may not end.
 npx jest --selectProjects integration --maxWorkers=1 --workerIdleMemoryLimit=400MB --json --outputFile="$results/lab.json" || true
 
 node -e '
   const { readFileSync, existsSync } = require("node:fs")
   const { relative } = require("node:path")
-  const runs = ["quick", "lab"].map((name) => `${process.argv[1]}/${name}.json`)
+  const runs = ["quick", "simulation", "lab"].map((name) => `${process.argv[1]}/${name}.json`)
   const read = runs.map((file) => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 }))
   const seconds = ({ startTime, endTime }) => (endTime - startTime) / 1000
   const slowest = read.flatMap(({ testResults = [] }) => testResults).sort((one, other) => seconds(other) - seconds(one))
