@@ -9,8 +9,8 @@ import { codeOf, failure } from './system-error'
 export interface MetadataStore {
   /**
    * What was saved last, with the format it was found in; on stable storage in both copies, except that an older format is left
-   * as it is until the first save. Null when none was ever saved. Rejects with `code: 'METADATA_DAMAGED'` when no copy can be
-   * trusted, `'METADATA_NEWER'` when a later release wrote it, or the system's error.
+   * as it is until the first save. Null when none was ever saved. Rejects with `code: 'METADATA_DAMAGED'` when every copy was read
+   * and none can be trusted, `'METADATA_NEWER'` when a later release wrote it, or the system's error.
    */
   load(): Promise<Pick<HeadCopy, 'format' | 'metadata'> | null>
   /** The same as it is found, for good or not; nothing is changed. */
@@ -70,18 +70,17 @@ class MetadataFiles implements MetadataStore {
     return newest
   }
 
-  private texts(): Promise<(string | null)[]> {
+  private texts(): Promise<Text[]> {
     return Promise.all(this.paths.map((path) => this.textAt(path)))
   }
 
-  /** Empty when it cannot be read: a damaged one. */
-  private async textAt(path: string): Promise<string | null> {
+  private async textAt(path: string): Promise<Text> {
     const file = await this.files.openIfThere(path)
     if (file === null) return null
     try {
       return (await file.read(0, TEXT_BYTES_MAX)).toString('utf8')
     } catch (error) {
-      if (codeOf(error) === 'EIO') return ''
+      if (error instanceof Error && codeOf(error) === 'EIO') return error
       throw error
     } finally {
       await file.close()
@@ -113,12 +112,18 @@ class MetadataFiles implements MetadataStore {
   }
 }
 
+/** Of a copy; null where there is none, and why where it cannot be read. */
+type Text = string | Error | null
+
 /** Null when there is none. */
-function newestOf(texts: readonly (string | null)[], paths: readonly string[]): HeadCopy | null {
-  const parsed = texts.filter((text) => text !== null).map(parseHead)
+function newestOf(texts: readonly Text[], paths: readonly string[]): HeadCopy | null {
+  const parsed = texts.filter((text) => typeof text === 'string').map(parseHead)
   const whole = parsed.filter((copy) => typeof copy === 'object').sort((a, b) => b.seq - a.seq)
   const isNewer = parsed.includes('newer') || (whole.length === 0 && parsed.includes('newer-maybe'))
   if (isNewer) throw failure('METADATA_NEWER', `a later release wrote ${paths.join(', ')}`)
+  // It may be whole: a disk whose path fails for a moment says the same. A replica is not given up for that.
+  const unread = texts.find((text) => text instanceof Error)
+  if (whole[0] === undefined && unread !== undefined) throw unread
   if (whole[0] === undefined && parsed.length > 0) throw failure('METADATA_DAMAGED', `no copy of ${paths.join(', ')} is whole`)
   return whole[0] ?? null
 }

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../../lib/core/domain/ids'
 import type { Generations, ReplicaMetadata } from '../../../lib/core/domain/volume'
-import { systemFiles } from '../../../lib/dom0/replica-files'
+import { openDevice } from '../../../lib/dom0/open-device'
+import { replicaOpener } from '../../../lib/dom0/open-replica'
+import { systemFiles, type Files } from '../../../lib/dom0/replica-files'
+import { imageSize } from '../../../lib/dom0/replica-image'
 import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica-metadata'
 
 jest.setTimeout(60_000)
@@ -100,6 +103,48 @@ describe('metadata beside a replica', () => {
     writeFileSync(second(), '')
     await expect(reload()).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
     await expect(storeAt(image).save(METADATA)).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
+  })
+
+  describe('a copy that cannot be read for a moment', () => {
+    /** The usual files, but those paths answer EIO to their readers. */
+    const failing = (...paths: string[]): Files => ({
+      ...systemFiles,
+      openIfThere: async (path) => {
+        const file = await systemFiles.openIfThere(path)
+        if (file === null || !paths.includes(path)) return file
+        const read = (): Promise<Buffer> => Promise.reject(Object.assign(new Error('told to fail'), { code: 'EIO' }))
+        return {
+          ...{ read, sync: () => file.sync(), close: () => file.close() },
+          write: (offset, data) => file.write(offset, data),
+          writeThrough: (offset, data) => file.writeThrough(offset, data),
+        }
+      },
+    })
+
+    test('is not a damaged one: nobody makes a new replica in its place', async () => {
+      const volume = { key: METADATA.volume, sizeBytes: 1 << 20, path: image }
+      const open = (files: Files) => replicaOpener({ files, imageSize, openDevice })(volume, true)
+      const replica = await open(systemFiles)
+      await replica.device.write(0, Buffer.alloc(4096, 7))
+      await replica.close()
+      const files = failing(first(), second())
+      await expect(replicaMetadata(files, image).load()).rejects.toMatchObject({ code: 'EIO' })
+      await expect(open(files)).rejects.toMatchObject({ code: 'EIO' })
+      writeFileSync(second(), 'damaged')
+      await expect(open(failing(first()))).rejects.toMatchObject({ code: 'EIO' })
+      const again = await open(systemFiles)
+      expect(again.metadata.replica).toBe(replica.metadata.replica)
+      expect(readFileSync(image).subarray(0, 4096).equals(Buffer.alloc(4096, 7))).toBe(true)
+      await again.close()
+    })
+
+    test('is mended from the other one', async () => {
+      await storeAt(image).save(METADATA)
+      const store = replicaMetadata(failing(first()), image)
+      expect((await store.load())?.metadata).toEqual(METADATA)
+      writeFileSync(second(), 'damaged')
+      expect(await reload()).toEqual(METADATA)
+    })
   })
 
   test.each(['{"format":3,"all":"different"}', laterHead()])('a later format is refused and left alone: %s', async (later) => {
