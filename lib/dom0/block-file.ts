@@ -137,9 +137,9 @@ class BlockFile implements BlockDevice {
       await zeroed
       return zeroed !== null
     } catch (error) {
-      // What Linux calls EOPNOTSUPP has this name in Node.
-      if (codeOf(error) === 'ENOTSUP') return false
-      throw error
+      // Anything else is said of the call and not of the disk: not supported, not on this kind of file, not at this alignment.
+      if (['EIO', 'ENOSPC', ''].includes(codeOf(error))) throw error
+      return false
     }
   }
 

@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openBlockFile } from '../../lib/dom0/block-file'
+import { loadNativeIo } from '../../lib/dom0/native-io'
 import { openDevice } from '../../lib/dom0/open-device'
 import type { BlockDevice } from '../../lib/ports/block-device'
+import { ADDONS } from '../contracts/native-addon'
 import { LoopDevice, NO_LOOPS } from '../contracts/loop-device'
 
 jest.setTimeout(60_000)
@@ -55,6 +58,22 @@ describeLoops(`a replica on a block device${NO_LOOPS === '' ? '' : ` (left out: 
         .subarray(4094, 4098)
         .equals(Buffer.from([0, 1, 0, 0])),
     ).toBe(true)
+  })
+
+  test.each([
+    [true, 'none'],
+    [true, 'lane'],
+    [false, 'lane'],
+  ] as const)('a disk with sectors of 4 KiB zeroes less than one of them (punch %s, addon %s)', async (punch, addon) => {
+    loop.detach()
+    loop = LoopDevice.attach(image(), '--sector-size', '4096')
+    const native = addon === 'none' ? null : loadNativeIo(ADDONS)
+    const made = (device = await openBlockFile({ path: loop.path, sizeBytes: SIZE, create: false, native }))
+    await made.write(0, Buffer.alloc(8192, 3))
+    await made.zero(512, 1024, punch)
+    await made.flush()
+    const read = readFileSync(image()).subarray(0, 8192)
+    expect(read.equals(Buffer.concat([Buffer.alloc(512, 3), Buffer.alloc(1024), Buffer.alloc(8192 - 1536, 3)]))).toBe(true)
   })
 
   test('punched space goes back to what the disk lies on', async () => {
