@@ -4,7 +4,7 @@ import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { Fault } from '../../lib/lab/faults/fault'
 import { ProductLab } from './product-lab'
 
-jest.setTimeout(240_000)
+jest.setTimeout(300_000)
 
 /** Nothing here asserts these; the demonstration waits as long as the real xapi makes it wait. */
 const SHORT_TIMES = { promotionFuseMs: 1000, promotionRestartMs: 300, recoverSlavesMs: 1000 }

@@ -3,7 +3,7 @@ import { makeVm, until } from '../../lib/lab/demo/stage'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { ProductLab } from './product-lab'
 
-jest.setTimeout(180_000)
+jest.setTimeout(300_000)
 
 const LIMIT_MS = 30_000
 

@@ -3,7 +3,7 @@ import { makeVm, until } from '../../lib/lab/demo/stage'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { ProductLab } from './product-lab'
 
-jest.setTimeout(120_000)
+jest.setTimeout(300_000)
 
 const LIMIT_MS = 30_000
 const VOLUME_BYTES = 8 * 1024 * 1024

@@ -4,7 +4,7 @@ import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { attack, type Target } from './hostile-sockets'
 import { ProductLab } from './product-lab'
 
-jest.setTimeout(120_000)
+jest.setTimeout(300_000)
 
 const SEED = 20_261_122
 const VOLUME_BYTES = 8 * 1024 * 1024

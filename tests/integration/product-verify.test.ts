@@ -7,9 +7,9 @@ import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { VerifyReport } from '../../lib/wire/daemon-api'
 import { ProductLab } from './product-lab'
 
-jest.setTimeout(240_000)
+jest.setTimeout(300_000)
 
-const LIMIT_MS = 60_000
+const LIMIT_MS = 120_000
 const BLOCK = 64 * 1024
 const MIB = 1024 * 1024
 /** At the rate at which a resync begins, the copy lasts for several looks of the daemon. */
