@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClaimRecord } from '../core/domain/claim-record'
 import type { ClaimLog } from '../ports/claim-log'
@@ -7,6 +7,7 @@ import type { Log } from '../ports/log'
 import { Malformed } from '../wire/shape'
 import { batchLine, enter, headLine, type LogContent, type LogHead, readLog } from './claim-log-format'
 import { type DirectoryLock, lockDirectory } from './directory-lock'
+import { makeFolder } from './make-folder'
 import { codeOf, textOf } from './system-error'
 
 /** DIR cannot serve a witness; `message` is for the operator. */
@@ -28,7 +29,7 @@ export const REWRITE_BYTES = 1024 * 1024
 
 /** Opens DIR/claims.log, made if need be. Throws ClaimLogUnusable. `rewriteBytes`: see REWRITE_BYTES. */
 export async function openClaimLog(directory: string, log: Log, rewriteBytes = REWRITE_BYTES): Promise<ClaimLog> {
-  const lock = await lockMade(directory)
+  const lock = lockMade(directory)
   try {
     return await ClaimLogFile.open(directory, lock, log, rewriteBytes)
   } catch (error) {
@@ -41,9 +42,9 @@ export async function openClaimLog(directory: string, log: Log, rewriteBytes = R
   }
 }
 
-async function lockMade(directory: string): Promise<DirectoryLock> {
+function lockMade(directory: string): DirectoryLock {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    makeFolder(directory)
     const lock = lockDirectory(directory)
     if ('release' in lock) return lock
     throw new ClaimLogUnusable('in-use', `${directory} is used by another witness (process ${lock.holder || 'unknown'})`)

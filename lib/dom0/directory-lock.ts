@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { failure } from './system-error'
 
 /** Held from lockDirectory() until release() or the end of the process, however it ends. */
 export interface DirectoryLock {
@@ -12,7 +13,7 @@ export interface DirectoryLock {
 /**
  * One process per directory, in any container or namespace: a kernel lock on DIR/lock. Node has no call for it, so flock(1)
  * takes it on our open file, where it stays when flock has ended. Answers `{ holder }`, a process id or empty, when the
- * directory is locked; throws the system's error when DIR cannot be written.
+ * directory is locked; throws the system's error when DIR cannot be written, EFLOCK when there is no flock.
  */
 export function lockDirectory(directory: string): DirectoryLock | { readonly holder: string } {
   const file = openSync(join(directory, 'lock'), 'a+', 0o600)
@@ -25,6 +26,6 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly hol
   const text = Buffer.alloc(20)
   const holder = text.toString('utf8', 0, readSync(file, text, 0, text.length, 0)).trim()
   closeSync(file)
-  if (flock.error !== undefined) throw flock.error
+  if (flock.error !== undefined) throw failure('EFLOCK', `flock(1) of util-linux cannot be run: ${flock.error.message}`)
   return { holder }
 }

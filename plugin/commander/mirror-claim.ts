@@ -4,9 +4,11 @@ import { presentClaim, refuseSecondCreate, storeFirstClaim, type PairFacts } fro
 import { firstReplica, giveUpFirstReplica } from '../../lib/dom0/mirror/first-replica'
 import { hostId, mirrorIds } from '../../lib/dom0/mirror/identity'
 import { readPoolKey } from '../../lib/dom0/pool-keys'
+import { codeOf, textOf } from '../../lib/dom0/system-error'
 import type { Log } from '../../lib/ports/log'
 import type { MirrorOptions } from '../../lib/wire/mirror-options'
 import type { WorkerSpec } from '../../lib/wire/worker-api'
+import { replicaRefusal } from './mirror-look'
 
 /** Makes the first replica and the first claim, or looks whose the claim is. */
 export async function settleClaim(options: MirrorOptions, spec: WorkerSpec, { act }: ReplicaVerdict, log: Log): Promise<void> {
@@ -14,7 +16,7 @@ export async function settleClaim(options: MirrorOptions, spec: WorkerSpec, { ac
   const [volume] = spec.volumes
   if (volume === undefined) return
   if (pair === null) {
-    if (create) await firstReplica(act, volume)
+    if (create) await made(options, firstReplica(act, volume))
     return
   }
   const facts: PairFacts = {
@@ -29,12 +31,22 @@ export async function settleClaim(options: MirrorOptions, spec: WorkerSpec, { ac
     return
   }
   await refuseSecondCreate(facts)
-  const term = await firstReplica(act, volume)
+  const term = await made(options, firstReplica(act, volume))
   try {
     await storeFirstClaim(facts, spec.host, term)
   } catch (error) {
     if (error instanceof Refusal && error.code === 'HOLDFAST_MIRROR_CLAIM') await giveUpFirstReplica(volume)
     throw error
+  }
+}
+
+/** A full disk, one that cannot be written to: what nobody sees before it is tried. */
+async function made(options: MirrorOptions, term: Promise<number>): Promise<number> {
+  try {
+    return await term
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    throw replicaRefusal(options, `${textOf(error)}.`, 'Mend that, or name another place, and repeat.')
   }
 }
 

@@ -37,10 +37,12 @@ export async function lookAround(options: MirrorOptions, record: MirrorRecord | 
   await checkDiskAddress(listen, socketsBeside(options))
   checkCertificates(certificates)
   const place = formatReplicaSource(replica)
+  if (pair === null && create && record !== null && record.replica !== place)
+    throw replicaRefusal(options, `This folder serves ${record.replica}.`, 'Give another disk a folder and a name of its own.')
   return replicaVerdict({
     ...{ mirror: name, place, volume: mirrorIds(name).volume, create, overwrite, sizeBytesAsked: sizeBytes },
     ...{ alone: pair === null, servedBefore: record?.replica === place },
-    ...(await lookAt(options, place)),
+    ...(await lookAt(options)),
   })
 }
 
@@ -55,13 +57,16 @@ function checkCertificates(folder: string | null): void {
   }
 }
 
-async function lookAt(options: MirrorOptions, place: string): Promise<ReplicaAsFound> {
+async function lookAt(options: MirrorOptions): Promise<ReplicaAsFound> {
   const { path, metadata } = placeOf(options)
   try {
     return await lookAtReplica(options.replica, metadata ?? path)
   } catch (error) {
     if (codeOf(error) === '') throw error
     const todo = 'Name a replica that can be opened here, and that nothing else uses.'
-    throw new Refusal('HOLDFAST_MIRROR_REPLICA', { mirror: options.name, replica: place, reason: `${textOf(error)}.`, todo })
+    throw replicaRefusal(options, `${textOf(error)}.`, todo)
   }
 }
+
+export const replicaRefusal = ({ name, replica }: MirrorOptions, reason: string, todo: string): Refusal =>
+  new Refusal('HOLDFAST_MIRROR_REPLICA', { mirror: name, replica: formatReplicaSource(replica), reason, todo })

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Refusal } from '../../lib/core/domain/errors'
 import { lockDirectory } from '../../lib/dom0/directory-lock'
+import { makeFolder } from '../../lib/dom0/make-folder'
 import { endOrphan } from '../../lib/dom0/mirror/orphan'
 import { readMirrorRecord, writeMirrorRecord, writeWhole, type MirrorRecord } from '../../lib/dom0/mirror/record'
 import { codeOf, textOf } from '../../lib/dom0/system-error'
@@ -41,18 +42,18 @@ const folderRefusal = ({ folder, name }: MirrorOptions, reason: string, todo: st
 /** Locks the folder, made if need be; answers the first folder that had to be made. */
 function occupy(options: MirrorOptions): string | null {
   const { folder } = options
+  let made: string | null = null
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 }) ?? null
+    made = makeFolder(folder)
     const lock = lockDirectory(folder)
     if ('release' in lock) return made
-    throw folderRefusal(
-      options,
-      `Process ${lock.holder} serves it already.`,
-      `Look at: holdfast mirror status --folder ${folder}`,
-    )
+    const todo = `Look at: holdfast mirror status --folder ${folder}`
+    throw folderRefusal(options, `Process ${lock.holder} serves it already.`, todo)
   } catch (error) {
-    if (codeOf(error) === '') throw error
-    throw folderRefusal(options, `${textOf(error)}.`, 'Choose a folder that this user may write to.')
+    if (made !== null) rmSync(made, { recursive: true })
+    if (codeOf(error) === '' || error instanceof Refusal) throw error
+    const todo = codeOf(error) === 'EFLOCK' ? 'Install util-linux.' : 'Choose a folder that this user may write to.'
+    throw folderRefusal(options, `${textOf(error)}.`, todo)
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, rmSync, lstatSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { MirrorPair } from './mirror-pair'
@@ -24,6 +24,7 @@ beforeAll(async () => {
   mkdirSync(at('broken'))
   writeFileSync(at('broken', 'mirror.json'), '{"format":2}')
   writeFileSync(at('plain-file'), '')
+  symlinkSync(at('nowhere'), at('dangling'))
   writeFileSync(at('kept.sock.held'), 'precious')
   squatter = createServer()
   await new Promise<void>((resolve) => squatter.listen({ host: `${pair.net}.60`, port: 7801 }, resolve))
@@ -48,8 +49,8 @@ const listing = (): string[] =>
   readdirSync(pair.folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => !/\.log$|^(?:a|b|witness)(?:\/|$)|^[ab]\.img\./.test(name))
     .map((name) => {
-      const { size, mtimeMs, mode } = statSync(at(name))
-      return `${name} ${statSync(at(name)).isDirectory() ? 'folder' : `${size} ${mtimeMs}`} ${mode}`
+      const { size, mtimeMs, mode } = lstatSync(at(name))
+      return `${name} ${lstatSync(at(name)).isDirectory() ? 'folder' : `${size} ${mtimeMs}`} ${mode}`
     })
     .sort()
 
@@ -109,6 +110,14 @@ const WRONG: readonly [what: string, change: () => Record<string, string>, code:
   ['a replica that is a folder', () => ({ replica: `file:${at('broken')}` }), 'MIRROR_REPLICA', /is not a file/],
   ['a replica in no folder', () => ({ replica: `file:${at('no', 'c.img')}` }), 'MIRROR_REPLICA', /ENOENT/],
   ['a device that is a file', () => ({ replica: `dev:${at('full.img')}` }), 'MIRROR_REPLICA', /not a block device/],
+  ['a link that leads nowhere', () => ({ replica: `file:${at('dangling')}`, create: 'yes' }), 'MIRROR_REPLICA', /leads nowhere/],
+  [
+    'a place where no file can be made',
+    () => ({ replica: 'file:/proc/c.img', create: 'yes' }),
+    'MIRROR_REPLICA',
+    /E[A-Z]+: /,
+  ],
+  ['a folder where none can be made', () => ({ folder: '/proc/holdfast/c' }), 'MIRROR_FOLDER', /ENOENT/],
   ['a server that is not there', () => ({ replica: `nbd:unix:${at('no.sock')}` }), 'MIRROR_REPLICA', /no\.sock/],
   [
     'a socket in no folder',

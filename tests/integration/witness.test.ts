@@ -168,10 +168,21 @@ describe('one clear line and an exit code', () => {
     const damaged = join(bench.folder, 'damaged')
     mkdirSync(damaged)
     writeFileSync(join(damaged, 'claims.log'), 'one\ntwo\nthree\n')
+    await ends(['--data', '/proc/holdfast/data', ...key], 73, /cannot hold the claims: ENOENT/)
     await ends(['--data', damaged, ...key], 65, /claims\.log: line 1.*damaged.*Restore it/)
     expect(readFileSync(join(damaged, 'claims.log'), 'utf8')).toBe('one\ntwo\nthree\n')
     await ends(['--data', bench.data, '--key', join(bench.folder, 'none')], 64, /cannot be read/)
     await ends(['--data', bench.data], 64, /no key is given/)
     await ends(['--data', bench.data, '--listen', 'nowhere', ...key], 64, /not host:port/)
   })
+
+  test.each([[[]], [['--data']], [['--data', 'x', '--frobnicate']], [['--data', 'x', 'superfluous']]])(
+    'words that are not understood: %j',
+    async (words) => {
+      const witness = bench.launch(words)
+      expect(await witness.ended).toBe(64)
+      expect(witness.output).toMatch(/^error: /)
+      expect(await bench.launch(['--help']).ended).toBe(0)
+    },
+  )
 })

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, lstatSync } from 'node:fs'
 import { access, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { ReplicaMetadata } from '../../core/domain/volume'
@@ -39,6 +39,7 @@ async function imageAt(path: string): Promise<Bytes> {
     return found.size === 0 ? NONE : { sizeBytesFound: found.size, isBlank: found.blocks === 0 }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw failure('ENOENT', `${path} is a link that leads nowhere`)
     await access(dirname(path), constants.W_OK | constants.X_OK)
     return NONE
   }
