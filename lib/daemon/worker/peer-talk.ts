@@ -1,5 +1,5 @@
 import type { VmUuid } from '../../core/domain/ids'
-import type { PeerEndpoint } from '../../ports/peer-connect'
+import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { PeerLink } from '../../ports/peer-link'
 import { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import type { Hint, ReplicaRequest } from '../../core/domain/replica-request'
@@ -7,10 +7,13 @@ import { bitmapPages } from '../../core/domain/blocks'
 import { PEER_PROTOCOL, type PeerFrame, type Welcome } from '../../wire/peer'
 import type { PeerAddress, WorkerSpec } from '../../wire/worker-api'
 import type { Disk } from './disk'
+import { ExpectedAnswers } from './expected-answers'
 import type { WorkerParts } from './parts'
 
 /** A ping every so often keeps the peer's promise fresh: a lease holds seven of them. */
 const PING_EVERY_MS = 200
+/** Of what a peer says, for a line of the status. */
+const REFUSAL_LENGTH_MAX = 200
 
 export interface PeerTalkNeeds {
   readonly disks: () => readonly Disk[]
@@ -30,6 +33,8 @@ export class PeerTalk {
   /** Pages of a replica's bitmap that have come, until its `present` follows. */
   readonly #bits = new Map<Disk, DirtyBitmap>()
   readonly #pings = new Map<number, number>()
+  readonly #expected = new ExpectedAnswers()
+  #refused: Refuse | null = null
   #nextPing = 1
   #pingAtMs = 0
 
@@ -43,6 +48,12 @@ export class PeerTalk {
     return this.#welcome !== null
   }
 
+  /** Why it is not connected. */
+  get absence(): string {
+    if (this.#refused === null) return 'the peer is not connected'
+    return `the peer refuses this host: ${this.#refused.text.slice(0, REFUSAL_LENGTH_MAX)} (${this.#refused.code})`
+  }
+
   /** As the daemon named it last; null before it has. */
   get peer(): PeerAddress | null {
     return this.#peer
@@ -53,6 +64,7 @@ export class PeerTalk {
     void this.#endpoint?.close('the peer has another address')
     this.#endpoint = null
     this.#peer = peer
+    this.#refused = null
     if (peer === null) return
     const { pool, host, volumes } = this.spec
     this.#endpoint = this.parts.dialPeer({
@@ -64,7 +76,10 @@ export class PeerTalk {
         incarnation: this.parts.incarnation,
         volumes: volumes.map(({ key, sizeBytes }) => ({ key, sizeBytes })),
       },
-      onRefused: (refuse) => this.parts.log.warn('the peer refuses this primary', { ...refuse }),
+      onRefused: (refuse) => {
+        this.#refused = refuse
+        this.parts.log.warn('the peer refuses this primary', { ...refuse })
+      },
       events: {
         up: (link) => {
           this.#link = link
@@ -77,7 +92,9 @@ export class PeerTalk {
 
   /** Sent if the peer is connected; a request that is lost with the link is told by the replica's end. */
   ask(disk: Disk, seq: number, request: ReplicaRequest): void {
-    this.#link?.send(frameOf(request, seq, disk.index, this.needs.term()))
+    if (this.#link === null) return
+    this.#expected.asked(disk.index, seq, request)
+    this.#link.send(frameOf(request, seq, disk.index, this.needs.term()))
   }
 
   hint(disk: Disk, hint: Hint): void {
@@ -107,22 +124,24 @@ export class PeerTalk {
     this.#welcome = null
     this.#bits.clear()
     this.#pings.clear()
+    this.#expected.clear()
     for (const disk of this.needs.disks()) disk.replicaDown('peer', reason)
   }
 
   #frame(frame: PeerFrame): void {
     switch (frame.type) {
       case 'done':
-        this.needs.disks()[frame.volume]?.peerDone(frame.seq, frame.error)
+        this.#answered(frame.volume, frame.seq, frame.error, undefined)
         break
       case 'data':
-        this.needs.disks()[frame.volume]?.peerDone(frame.seq, '', frame.data)
+        this.#answered(frame.volume, frame.seq, '', frame.data)
         break
       case 'pong':
         this.#pong(frame.id)
         break
       case 'welcome':
         this.#welcome = frame.welcome
+        this.#refused = null
         this.ping(this.parts.clock.nowMs())
         break
       case 'bits':
@@ -146,6 +165,12 @@ export class PeerTalk {
       case 'ping':
         this.parts.log.warn('a frame that only a primary sends came from the peer', { type: frame.type })
     }
+  }
+
+  #answered(volume: number, seq: number, error: string, data: Buffer | undefined): void {
+    const disk = this.needs.disks()[volume]
+    if (disk !== undefined && this.#expected.fits(volume, seq, error, data?.length ?? null)) disk.peerDone(seq, error, data)
+    else this.#link?.close(`an answer (${volume}, ${seq}) that does not fit what was asked`)
   }
 
   #page({ volume, page, data }: Extract<PeerFrame, { type: 'bits' }>): void {
