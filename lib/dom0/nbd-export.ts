@@ -37,7 +37,7 @@ const LIMITS: InflightLimits = { requests: 1024, bytes: 64 * 1024 * 1024 }
 /** A guest's disk has a handful of clients; more are a leak somewhere. */
 const CONNECTIONS_MAX = 64
 /** Memory that was of no use for so long is given back. */
-const TRIM_EVERY_MS = 30_000
+const TRIM_EVERY_MS = 10_000
 
 const nothingKnown: DiskExtents = (_offset, _length, reply) => reply({ error: 0, extents: [] })
 

@@ -83,4 +83,5 @@ export async function measureMemory({ runMs }: Times, seed: number, { subject, t
   for (const pattern of ['randwrite', 'randread'] as const) await measureWithFio({ ...HEAVY, pattern }, runMs, seed, target)
   return { idle, loaded: use('peakBytes') }
 }
-const IDLE_MS = 3000
+/** Holdfast looks every 10 s for buffers that were not needed since it looked before. */
+const IDLE_MS = 25_000
