@@ -88,7 +88,39 @@ class MetadataFiles implements MetadataStore {
   }
 
   private async replaceAll(text: string): Promise<void> {
-    for (const path of this.paths) await this.replace(path, text)
+    try {
+      for (const path of this.paths) await this.replace(path, text)
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT'].includes(codeOf(error)) || !(await this.overwriteAll(text))) throw error
+    }
+  }
+
+  /** A replica on a full file system is still written to where it has space: its head must not be what fails it. */
+  private async overwriteAll(text: string): Promise<boolean> {
+    for (const path of this.paths) await this.files.remove(`${path}.new`)
+    const [first, second] = this.paths
+    // One that is not whole is made so before the other is touched.
+    if (await this.isWhole(second)) return (await this.overwrite(first, second, text)) && this.overwrite(second, first, text)
+    return (await this.overwrite(second, first, text)) && this.overwrite(first, second, text)
+  }
+
+  private async isWhole(path: string): Promise<boolean> {
+    const text = await this.textAt(path)
+    return typeof text === 'string' && typeof parseHead(text) === 'object'
+  }
+
+  /** In the space that the old text has. Torn by a crash it is no head any more, so the other copy must be whole meanwhile. */
+  private async overwrite(path: string, other: string, text: string): Promise<boolean> {
+    const file = (await this.isWhole(other)) ? await this.files.openIfThere(path) : null
+    if (file === null) return false
+    try {
+      const old = await file.read(0, TEXT_BYTES_MAX)
+      await file.write(0, Buffer.from(text.padEnd(old.length, '\n')))
+      await file.sync()
+      return true
+    } finally {
+      await file.close()
+    }
   }
 
   /** The new text is on stable storage under this name, or the old one still is. */
