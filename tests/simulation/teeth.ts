@@ -82,7 +82,7 @@ const READS: readonly Tooth[] = [
     'side === undefined || this.#mayBeUndone(op, side) || this.needs.isAhead(op, side)',
     'side === undefined || this.needs.isAhead(op, side)',
     'kill-both',
-    'kill-primary',
+    'power-primary',
     'disk-errors',
   ),
   off(
