@@ -9,6 +9,24 @@ export interface Tooth {
   readonly trouble?: readonly Fault[]
 }
 
+/** Rules whose absence no seed has shown yet: the simulator lacks the world for it, or the rule is a second guard. */
+export const UNSHOWN: readonly string[] = [
+  'a source parts again when its target was told to be as good and is lost',
+  'what only one member may have is compared before it is read',
+  'a read waits for the changes that were asked for before it',
+  'an extent leaves the log only when it is settled',
+  'only what was answered before a flush is settled by it',
+  'a resync ends with a flush of its target',
+  'a replica whose machine may have lost its cache is resynced',
+  'one that lost its cache is not preferred to one that is out of reach',
+  'a secondary is sealed before the claim is taken',
+  'a lower term is refused',
+  'a promise to the holder is kept',
+  'a claim is taken when its lease is over',
+  'a claim is changed only by who knows its revision',
+  'a change of the claim that may be stored counts for the lease',
+]
+
 const MIRROR = 'lib/core/mirror'
 const off = (rule: string, file: string, find: string, replace: string, ...trouble: Fault[]): Tooth => ({
   rule,
@@ -82,7 +100,7 @@ const READS: readonly Tooth[] = [
     'side === undefined || this.#mayBeUndone(op, side) || this.needs.isAhead(op, side)',
     'side === undefined || this.needs.isAhead(op, side)',
     'kill-both',
-    'kill-primary',
+    'power-primary',
     'disk-errors',
   ),
   off(
@@ -113,6 +131,8 @@ const TRACKING: readonly Tooth[] = [
     'lib/core/replica/activity-log.ts',
     'filter(([, seq]) => any || seq < this.#settledBefore)',
     'filter(() => true)',
+    'kill-both',
+    'power-primary',
   ),
   off(
     'alone, the bitmap is saved before an extent leaves the log',
@@ -160,6 +180,8 @@ const RESYNCS: readonly Tooth[] = [
     `${MIRROR}/resync.ts`,
     "return this.#flushDue || this.#unflushed.length > 0 ? { step: 'flush' } : { step: 'complete' }",
     "return { step: 'complete' }",
+    'power-secondary',
+    'link-reset',
   ),
   off(
     'a copy has its range to itself',
@@ -182,7 +204,6 @@ const RESYNCS: readonly Tooth[] = [
     "strategy !== 'in-step' || (!seamless && !presence.cacheKept)",
     "strategy !== 'in-step'",
     'power-primary',
-    'power-secondary',
   ),
   off(
     'one that lost its cache is not preferred to one that is out of reach',
@@ -190,8 +211,6 @@ const RESYNCS: readonly Tooth[] = [
     'if (!presence.cacheKept && mayHaveKeptMore(other, patient)) return NO',
     '',
     'power-primary',
-    'kill-secondary',
-    'disk-errors',
   ),
   off(
     'a stranger is resynced whole',

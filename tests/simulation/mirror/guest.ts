@@ -15,6 +15,7 @@ const EXTENT_CELLS = EXTENT_BYTES / CELL_BYTES
 const REST_MS = 400
 /** What a guest reads when it starts: it finds out what it has. */
 const FIRST_READS = 12
+const RECENT = 6
 
 /** A guest and its disk's client, which sends again to the next worker what was not answered, in order. */
 export class Guest {
@@ -157,6 +158,7 @@ export class Guest {
     if (!resting) this.world.requests++
     if (this.#issued > FIRST_READS && dice.chance(guest.flushes)) return this.#flushing(() => undefined)
     const first = this.#place()
+    this.#remember(first)
     const count = Math.min(1 + dice.below(guest.longest), cells - first)
     if (this.#issued < FIRST_READS || dice.chance(guest.reads)) return this.#reading(first, count)
     const fua = dice.chance(guest.fua)
@@ -167,9 +169,19 @@ export class Guest {
     return this.#writing(first, count, fua)
   }
 
+  #remember(first: number): void {
+    if (this.#issued < FIRST_READS) return
+    const { recent } = this.world
+    recent.push(first)
+    if (recent.length > RECENT) recent.shift()
+  }
+
   #place(): number {
     const { dice, plan } = this.world
     const { guest, cells } = plan
+    const { recent } = this.world
+    // It looks first at what may have been under way when the one before died, as a file system looks at its journal.
+    if (this.#issued < FIRST_READS && recent.length > 0 && dice.chance(0.7)) return dice.of(recent)
     if (dice.chance(guest.again)) {
       const near = this.#where + dice.below(9) - 4
       if (near >= 0 && near < cells) return (this.#where = near)

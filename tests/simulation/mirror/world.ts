@@ -38,6 +38,8 @@ export class World {
   resting = false
   ended = false
   requests = 0
+  /** Cells where a guest was last. */
+  readonly recent: number[] = []
   #generations = 0
 
   constructor(

@@ -185,6 +185,17 @@ describe(`resync (HOLDFAST_TEST_SEED=${SEED})`, () => {
     expect(target.resync.next()).toEqual({ step: 'complete' })
   })
 
+  test('what a flush that failed did not prove, the next one does', () => {
+    const target = new Target(8, 512, () => true)
+    target.next()
+    const [run] = target.running
+    if (run !== undefined) target.finish(run, 8, true)
+    target.next()
+    target.flushed(false)
+    target.next()
+    expect(target.resync.flushed()).toEqual([{ first: 0, last: 7 }])
+  })
+
   test('runs of eight in disk order, four at a time, a flush after 1024 blocks', () => {
     const target = new Target(3000, 512, () => true)
     const runs: BlockRun[] = []

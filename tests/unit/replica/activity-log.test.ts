@@ -105,7 +105,7 @@ describe(`activity log (HOLDFAST_TEST_SEED=${SEED})`, () => {
         for (const extent of enter) changes.hot.add(extent)
       }
     }
-    expect(Math.min(planned, full)).toBeGreaterThan(LOGS)
+    expect(Math.min(planned, full)).toBeGreaterThan(5)
   })
 
   test('the longest unused leave first, a batch at a time, and a sequential writer is expected', () => {

@@ -87,6 +87,18 @@ describe('alone', () => {
     expect(saved(it)).toEqual(['perform 9'])
   })
 
+  test('nothing is settled, and what was said meanwhile does not count afterwards', () => {
+    const it = keeper(ALONE)
+    ask(it, 1, zero(3))
+    saved(it)
+    it.apply({ on: 'hint', hint: { kind: 'settled', before: 2 } })
+    mark(it, 2, PAIRED, 'keep')
+    expect(saved(it)).toEqual(['marked 2'])
+    expect(told(it.apply({ on: 'idle' }))).toEqual([])
+    it.apply({ on: 'hint', hint: { kind: 'settled', before: 2 } })
+    expect(told(it.apply({ on: 'idle' }))).toEqual(['save-hot '])
+  })
+
   test('what was on its way when the other one was lost is noted too', () => {
     const it = keeper(PAIRED)
     ask(it, 1, zero(3))
