@@ -43,7 +43,7 @@ export class Disk {
   readonly #mirror: Mirror
   readonly #local: LocalReplica
   readonly #pace: Pace
-  #export: (DiskExport & { readonly socket: string }) | null = null
+  #export: Promise<DiskExport & { readonly socket: string }> | null = null
   readonly #asked = new Map<number, Asked>()
   readonly #events: MirrorEvent[] = []
   #applying = false
@@ -91,11 +91,10 @@ export class Disk {
 
   /** The export, made when first asked for. */
   async attach(domain: string): Promise<string> {
-    this.#export ??= await this.parts.serveDisk(this.volume.key, this.volume.sizeBytes, (request, reply) =>
-      this.#request(request, reply),
-    )
+    this.#export ??= this.#serve()
+    const { socket } = await this.#export
     this.attachedTo = domain
-    return this.#export.socket
+    return socket
   }
 
   async detach(): Promise<void> {
@@ -103,7 +102,17 @@ export class Disk {
     this.#export = null
     this.attachedTo = null
     this.active = false
-    await served?.close()
+    await (await served)?.close()
+  }
+
+  async #serve(): Promise<DiskExport & { readonly socket: string }> {
+    const { key, sizeBytes } = this.volume
+    try {
+      return await this.parts.serveDisk(key, sizeBytes, (request, reply) => this.#request(request, reply))
+    } catch (error) {
+      this.#export = null
+      throw error
+    }
   }
 
   async close(): Promise<void> {

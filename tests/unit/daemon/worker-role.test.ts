@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostUuid, volumeKey } from '../../../lib/core/domain/ids'
@@ -63,5 +63,43 @@ test('a disk that is asked for while the replica is still being opened is given 
   expect(await attached).toEqual({ socket: join(folder, `${VOLUME}.sock`), exportName: VOLUME })
   await activated
   expect(worker.status()).toMatchObject({ role: 'solo', guestActive: true })
+  await worker.stop()
+})
+
+test('a mirror of one whose replica cannot be opened says so', async () => {
+  const gone = (): Promise<never> => Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+  const worker = new Worker(spec, partsWith(gone), () => undefined)
+  await worker.start()
+  expect(worker.status()).toMatchObject({
+    degraded: 'the only replica failed, and requests wait until it can be opened again',
+    volumes: [{ localReplica: 'failed' }],
+  })
+  await worker.stop()
+})
+
+test('a disk that is asked for twice at a time is served once, and gone when it is given back', async () => {
+  await (await openReplica({ key: VOLUME, sizeBytes: 1 << 20, path: join(folder, 'disk.raw') }, true)).close()
+  const parts = partsWith(openReplica)
+  let served = 0
+  const worker = new Worker(
+    spec,
+    {
+      ...parts,
+      serveDisk: (...asked) => {
+        served++
+        return parts.serveDisk(...asked)
+      },
+    },
+    () => undefined,
+  )
+  await worker.start()
+  const ask = { volume: VOLUME, domain: '7' }
+  const [one, other] = await Promise.all([worker.handlers.attach(ask), worker.handlers.attach(ask)])
+  expect(other).toEqual(one)
+  expect(served).toBe(1)
+  await worker.handlers.detach(ask)
+  expect(existsSync(one.socket)).toBe(false)
+  await worker.handlers.attach(ask)
+  expect(served).toBe(2)
   await worker.stop()
 })
