@@ -97,7 +97,7 @@ export interface WorkerStatus {
   /** False: the witness did not answer, and `claim` is as it once was. */
   readonly claimIsCurrent: boolean
   readonly frozen: boolean
-  /** Why the mirror is not redundant; empty when it is, when role is solo, or when a connected primary knows. */
+  /** Why the mirror is not redundant; empty when it is, when the only one of a solo works, or when a connected primary knows. */
   readonly degraded: string
   readonly peerConnected: boolean
   readonly witnessReachable: boolean

@@ -4,7 +4,7 @@ import { Refusal } from '../../lib/core/domain/errors'
 import { takeOverWords } from '../../lib/core/standalone/take-over-words'
 import { DOM0 } from '../../lib/dom0/mirror/attend'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
-import type { WorkerApi } from '../../lib/wire/worker-api'
+import type { WorkerApi, WorkerStatus } from '../../lib/wire/worker-api'
 import { servedMirror, type ServedMirror } from './mirror-ask'
 import { json, type CommandWorld } from './terminal'
 
@@ -20,6 +20,7 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
     .option('--json', "the worker's answer as JSON")
     .action(async ({ folder, json: asJson }: { folder: string; json?: true }) => {
       const mirror = servedMirror(folder)
+      const before = await mirror.ask('status', {})
       const answer = await takeOver(mirror)
       if (!answer.taken) {
         const { name } = mirror.record
@@ -31,7 +32,7 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
       await mirror.ask('activate', { volume, domain: DOM0 })
       const { name, host, listen } = mirror.record
       if (asJson) terminal.out(json(answer))
-      else terminal.out(`${host} holds ${name} in term ${answer.term}. The disk is served at ${listen}.\n`)
+      else terminal.out(`${host} holds ${name} in term ${answer.term}. The disk is served at ${listen}.${waits(before)}\n`)
     })
   mirror
     .command('stop')
@@ -43,6 +44,10 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
       terminal.out(`${record.name} is no longer served on ${record.host}.\n`)
     })
 }
+
+/** Of a side that was the primary already. */
+const waits = ({ role, frozen, degraded }: WorkerStatus): string =>
+  role === 'primary' && frozen ? ` It is frozen: ${degraded || 'requests wait for a replica'}.` : ''
 
 async function takeOver({ ask }: ServedMirror): Promise<WorkerApi['take-over']['answer']> {
   const untilMs = performance.now() + HEARD_LIMIT_MS

@@ -31,7 +31,14 @@ export class ResyncTasks {
     try {
       if (!this.#cleared) await this.#clear()
       this.#cleared = true
-      for (const { id, vm } of this.fleet.specs()) if (vm !== null) await this.#show(vm, await this.fleet.status(id))
+      const mirrored = this.fleet.specs().flatMap(({ id, vm }) => (vm === null ? [] : [{ id, vm }]))
+      for (const { id, vm } of mirrored) await this.#show(vm, await this.fleet.status(id))
+      for (const [vm, { ref }] of this.#shown) {
+        if (mirrored.some((each) => each.vm === vm)) continue
+        // Unprotected while it was copied.
+        this.#shown.delete(vm)
+        await this.#end(ref, 'cancelled')
+      }
     } catch (error) {
       if (!(error instanceof XapiFailure)) throw error
       this.parts.log.debug('XAPI does not show a resync yet', { failure: error.message })
@@ -49,7 +56,7 @@ export class ResyncTasks {
       if (shown === undefined) return
       this.#shown.delete(vm)
       // One that was interrupted is not done, and another one will follow.
-      await this.#end(shown.ref, status.degraded === '' ? 'success' : 'cancelled')
+      await this.#end(shown.ref, status.degraded === '' && status.role === 'primary' ? 'success' : 'cancelled')
       return
     }
     const done = running.reduce((sum, { doneBytes }) => sum + doneBytes, 0)

@@ -24,6 +24,12 @@ export function noteText(act: string, rule: string, side: Side, error: string): 
   }
 }
 
+/** Of a mirror of one. */
+export const ONLY_REPLICA_FAILED = 'the only replica failed, and requests wait until it can be opened again'
+
+export const onlyReplicaText = (error: string): string =>
+  `The only replica failed (${error}); requests wait until it can be opened again.`
+
 /** Why two replicas are not made the same. */
 export function refusedText(rule: string): string {
   switch (rule) {

@@ -7,7 +7,7 @@ import type { PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-ap
 import { ClaimKeeper, unlessUnreachable } from './claim-keeper'
 import { Disk } from './disk'
 import { domainsOf, GuestDomains } from './guest-domains'
-import { noteText, refusedText } from './note-text'
+import { noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
 
@@ -81,9 +81,10 @@ export class Primary {
   }
 
   get degraded(): string {
-    if (this.claim === null) return ''
+    if (this.claim === null)
+      return this.disks.every(({ replicas }) => replicas.local.state === 'member') ? '' : ONLY_REPLICA_FAILED
     if (!this.#leaseValid) return 'neither the peer nor the witness confirms the lease: the guest waits'
-    if (!this.peerConnected) return 'the peer is not connected'
+    if (!this.peerConnected) return this.#talk.absence
     const lacking = this.disks.filter((disk) => !disk.redundant)
     const [first] = lacking
     if (first === undefined) return ''
@@ -96,8 +97,7 @@ export class Primary {
   /** `leaseFromMs`: see Holder. */
   async open(stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
     if (stored !== null) this.#hold(stored, leaseFromMs)
-    await Promise.all(this.disks.map((disk) => disk.openLocal()))
-    for (const disk of this.disks) await disk.saveTerm(this.term)
+    await Promise.all(this.disks.map((disk) => disk.openLocal(this.term)))
     if (stored !== null) this.setPeer(this.spec.peer)
   }
 
@@ -253,7 +253,8 @@ export class Primary {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
     const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
     const histories = disk === undefined ? {} : historiesOf(disk)
-    this.#record(act, rule, { text: noteText(act, rule, side, error), volume: key, host, error, ...histories })
+    const text = this.claim === null && act === 'replica-failed' ? onlyReplicaText(error) : noteText(act, rule, side, error)
+    this.#record(act, rule, { text, volume: key, host, error, ...histories })
   }
 
   #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {

@@ -195,6 +195,13 @@ test('a primary that died a moment ago is asked about again', async () => {
   })
 })
 
+test('a take-over where the disk is served already tells that it is frozen', async () => {
+  await worker({ frozen: true, degraded: 'neither answers' }, [{ taken: true, term: 3 }])
+  expect((await run('take-over')).printed).toBe(
+    'a holds orders in term 3. The disk is served at unix:/run/orders.sock. It is frozen: neither answers.\n',
+  )
+})
+
 test('a refused take-over names its rule, why, and what to do', async () => {
   await worker({ role: 'secondary' }, [{ taken: false, why: 'not-up-to-date' }])
   expect(await run('take-over')).toEqual({
