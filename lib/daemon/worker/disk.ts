@@ -85,8 +85,8 @@ export class Disk {
     return this.#mirror.stalled
   }
 
-  openLocal(): Promise<void> {
-    return this.#local.open()
+  openLocal(term: number): Promise<void> {
+    return this.#local.open(term)
   }
 
   /** The export, made when first asked for. */
@@ -118,10 +118,6 @@ export class Disk {
   async close(): Promise<void> {
     await this.detach()
     await this.#local.close()
-  }
-
-  async saveTerm(term: number): Promise<void> {
-    await this.#local.seat?.saveTerm(term)
   }
 
   // --- what happens to the disk -------------------------------------------------------------------------------------------

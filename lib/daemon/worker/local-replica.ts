@@ -1,6 +1,7 @@
 import type { WorkerVolume } from '../../wire/worker-api'
 import type { WorkerParts } from './parts'
-import { errorCode, Seat } from './seat'
+import { errorCode, HANG_LIMIT_MS, Seat } from './seat'
+import { within } from './within'
 
 export interface LocalReplicaNeeds {
   readonly up: (seat: Seat, incarnation: string) => void
@@ -33,14 +34,11 @@ export class LocalReplica {
     return this.#seat
   }
 
-  /** One that cannot be opened is a failed one. */
-  async open(): Promise<void> {
-    try {
-      this.#come(await this.#openSeat(false))
-    } catch (error) {
-      this.#failedAtMs = this.parts.clock.nowMs()
-      this.needs.failed(errorCode(error))
-    }
+  /** Resolves when `term` is noted in it. One that cannot be opened is a failed one; so is one whose disk is silent, until it comes. */
+  async open(term: number): Promise<void> {
+    this.#probing = true
+    const opening = this.#openFirst(term).finally(() => (this.#probing = false))
+    if (!(await within(HANG_LIMIT_MS, opening)) && this.#seat === null) this.needs.failed('ETIMEDOUT')
   }
 
   /** `hangs`: it may be given up for its silence, because the other replica can serve. */
@@ -61,10 +59,34 @@ export class LocalReplica {
   fail(error: string): void {
     this.#hasFailed = true
     this.#failedAtMs = this.parts.clock.nowMs()
-    this.needs.failed(error)
+    if (this.#seat !== null) this.needs.failed(error)
   }
 
-  #come(seat: Seat): void {
+  async #openFirst(term: number): Promise<void> {
+    const opened = await this.#tried(() => this.#openSeat(false))
+    if (typeof opened === 'string') {
+      this.needs.failed(opened)
+      return
+    }
+    await this.#come(opened)
+    await this.#seat?.saveTerm(term)
+  }
+
+  /** Resolves with the system's code when it fails. */
+  async #tried(open: () => Promise<Seat>): Promise<Seat | string> {
+    try {
+      return await open()
+    } catch (error) {
+      this.#failedAtMs = this.parts.clock.nowMs()
+      return errorCode(error)
+    }
+  }
+
+  async #come(seat: Seat): Promise<void> {
+    if (this.#closed) {
+      await seat.close()
+      return
+    }
     this.#seat = seat
     this.#failedAtMs = null
     this.needs.up(seat, `${this.parts.incarnation}-${++this.#opened}`)
@@ -79,22 +101,30 @@ export class LocalReplica {
 
   /** Is the disk back? Only a replica that the claim does not list is written to, and only with what it holds. */
   async #probe(): Promise<void> {
-    try {
+    const opened = await this.#tried(async () => {
       // Whatever was asked of it must have ended: a late write must not land after a resync.
-      await this.#seat?.close()
+      const before = this.#seat
       this.#seat = null
+      await before?.close()
       // A replaced disk has no replica: one is made, and resynced whole. While the claim lists ours, only the old one will do.
       const listed = this.needs.isListed()
       const seat = await this.#openSeat(!listed)
-      const block = Buffer.alloc(Math.min(PROBE_BYTES, this.volume.sizeBytes))
-      await seat.device.read(0, block)
-      if (!listed) await seat.device.write(0, block)
-      await seat.device.flush()
-      if (this.#closed) await seat.close()
-      else this.#come(seat)
-    } catch (error) {
-      this.#failedAtMs = this.parts.clock.nowMs()
-      this.parts.log.debug('local replica still fails', { volume: this.volume.key, error: errorCode(error) })
-    }
+      try {
+        await this.#touch(seat, !listed)
+        return seat
+      } catch (error) {
+        await seat.close()
+        throw error
+      }
+    })
+    if (typeof opened === 'string') this.parts.log.debug('local replica still fails', { volume: this.volume.key, error: opened })
+    else await this.#come(opened)
+  }
+
+  async #touch({ device }: Seat, mayWrite: boolean): Promise<void> {
+    const block = Buffer.alloc(Math.min(PROBE_BYTES, this.volume.sizeBytes))
+    await device.read(0, block)
+    if (mayWrite) await device.write(0, block)
+    await device.flush()
   }
 }
