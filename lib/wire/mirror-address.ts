@@ -28,24 +28,27 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
 const HOST_NAME = /^(?!.*\.$)(?=.*[a-zA-Z])(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.|$))+$/
 
-/** `host:port`: a name, an IPv4 address, or an IPv6 address in brackets. */
-export function hostPort(option: string, text: string): HostPort {
+/** `host:port`: a name, an IPv4 address, or an IPv6 address in brackets. `written`: all that the operator wrote, and where it stands. */
+export function hostPort(option: string, text: string, written = { value: text, before: '' }): HostPort {
   const match = HOST_PORT.exec(text)
   const host = match?.[1] ?? match?.[2]
   const port = Number(match?.[3])
   const understood = host !== undefined && (match?.[1] !== undefined || IPV4.test(host) || HOST_NAME.test(host))
   if (understood && port <= 65_535) return { host, port }
-  throw badOption(option, text, 'It is not HOST:PORT.', 'Write it as 10.0.0.1:7801, name.example:7801 or [fd00::1]:7801.')
+  const [first, ...more] = ['10.0.0.1:7801', 'name.example:7801', '[fd00::1]:7801'].map((each) => `${written.before}${each}`)
+  const reason = `${text === written.value ? 'It' : `"${text}"`} is not HOST:PORT.`
+  throw badOption(option, written.value, reason, `Write it as ${first ?? ''}, ${more.join(' or ')}.`)
 }
 
 export const isIpAddress = (host: string): boolean => IPV4.test(host) || host.includes(':')
 
 /** `host:port,host:port`: the same port on every link. */
-export function portOnLinks(option: string, text: string): PortOnLinks {
-  const each = text.split(',').map((part) => hostPort(option, part.trim()))
+export function portOnLinks(option: string, text: string, before = ''): PortOnLinks {
+  const written = { value: `${before}${text}`, before }
+  const each = text.split(',').map((part) => hostPort(option, part.trim(), written))
   const addresses = each.map(({ host }) => host)
   const [first] = each
-  const refuse = (reason: string, todo: string): Refusal => badOption(option, text, reason, todo)
+  const refuse = (reason: string, todo: string): Refusal => badOption(option, written.value, reason, todo)
   if (first === undefined || each.length > LINKS_MAX)
     throw refuse(`There are more than ${LINKS_MAX} links.`, 'Name the best of them.')
   if (each.some(({ port }) => port !== first.port))
@@ -63,7 +66,7 @@ export function diskAddress(option: string, text: string): DiskAddress {
     checkSocketPath(option, text, path)
     return { unix: path }
   }
-  if (text.startsWith('tcp:')) return { tcp: hostPort(option, text.slice('tcp:'.length)) }
+  if (text.startsWith('tcp:')) return { tcp: hostPort(option, text.slice('tcp:'.length), { value: text, before: 'tcp:' }) }
   throw badOption(option, text, 'It is neither unix:PATH nor tcp:HOST:PORT.', 'Write it as unix:/run/orders.sock.')
 }
 

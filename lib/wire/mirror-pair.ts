@@ -1,3 +1,4 @@
+import { Refusal } from '../core/domain/errors'
 import { badOption, hostPort, isIpAddress, portOnLinks, type PortOnLinks } from './mirror-address'
 import { isLoopback } from './replica-source'
 
@@ -26,10 +27,10 @@ export interface PairArguments {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /** A name of a mirror or of a side. Throws Refusal. */
-export function checkedName(option: string, text: string): string {
+export function checkedName(option: string, text: string, written = text): string {
   if (NAME.test(text)) return text
   const reason = 'A name has at most 63 letters, digits, dots, hyphens and underscores, and begins with a letter or digit.'
-  throw badOption(option, text, reason, 'Choose another name; it must be the same at every start.')
+  throw badOption(option, written, reason, 'Choose another name; it must be the same at every start.')
 }
 
 /** Null for a mirror of one. Throws Refusal. */
@@ -43,8 +44,12 @@ export function mirrorPair(given: PairArguments, host: string): MirrorPair | nul
   hostPort('witness', witness)
   const missing = Object.entries({ peer, link, key }).find(([, value]) => value === undefined)
   if (missing !== undefined || peer === undefined || link === undefined || key === undefined) {
-    const reason = `A mirror with a witness has two sides and a key, and --${missing?.[0] ?? 'peer'} is missing.`
-    throw badOption('witness', witness, reason, `Add it, or use --witness ${NO_WITNESS} for a mirror of one.`)
+    const reason = 'A mirror with a witness has two sides and a key.'
+    throw new Refusal('HOLDFAST_MIRROR_OPTION_MISSING', {
+      option: missing?.[0] ?? 'peer',
+      reason,
+      todo: `Add it, or use --witness ${NO_WITNESS} for a mirror of one.`,
+    })
   }
   const pair = { link: portOnLinks('link', link), peer: peerOf(peer), witness, keyFile: key, plain }
   checkPair(pair, host, { peer, link })
@@ -55,7 +60,8 @@ function peerOf(text: string): MirrorPair['peer'] {
   const at = text.indexOf('=')
   if (at === -1)
     throw badOption('peer', text, 'It is not NAME=HOST:PORT.', 'Write it as b=10.0.0.2:7801, with the --host of that side.')
-  return { name: checkedName('peer', text.slice(0, at)), ...portOnLinks('peer', text.slice(at + 1)) }
+  const name = checkedName('peer', text.slice(0, at), text)
+  return { name, ...portOnLinks('peer', text.slice(at + 1), `${name}=`) }
 }
 
 function checkPair({ link, peer, plain }: MirrorPair, host: string, given: { peer: string; link: string }): void {

@@ -140,6 +140,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: '{todo}',
   },
+  HOLDFAST_MIRROR_OPTION_MISSING: {
+    what: 'Option --{option} is missing.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_MIRROR_FOLDER: {
     what: 'Folder {folder} cannot be used for mirror {mirror}.',
     why: '{reason}',

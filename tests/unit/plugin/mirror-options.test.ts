@@ -112,6 +112,15 @@ test.each(WRONG)('%j is refused with the name of --%s', (change, option, reason)
   expect(todo).toMatch(/^[A-Z].*\.$/)
 })
 
+test.each<[Partial<MirrorArguments>, RegExp]>([
+  [{ listen: 'tcp:127.0.0.1:99999' }, /--listen cannot be "tcp:127.0.0.1:99999"\. .*Write it as tcp:10\.0\.0\.1:7801/],
+  [{ peer: 'b=' }, /--peer cannot be "b="\. .*Write it as b=10\.0\.0\.1:7801/],
+  [{ peer: '=10.0.0.2:7801' }, /--peer cannot be "=10\.0\.0\.2:7801"\. /],
+  [{ link: '10.0.0.1:7801,10.1.0.1' }, /--link cannot be "10\.0\.0\.1:7801,10\.1\.0\.1"\. "10\.1\.0\.1" is not HOST:PORT/],
+])('%j is quoted as it was written', (change, text) => {
+  expect(refusalOf(() => mirrorOptions({ ...GIVEN, ...change })).message).toMatch(text)
+})
+
 const { peer, link, key, ...NEITHER } = GIVEN
 test.each([
   ['peer', { ...NEITHER, link, key }],
@@ -119,8 +128,8 @@ test.each([
   ['key', { ...NEITHER, peer, link }],
 ])('a witness without --%s is refused', (missing, given) => {
   const refused = refusalOf(() => mirrorOptions(given as MirrorArguments))
-  expect(refused).toMatchObject({ code: 'HOLDFAST_MIRROR_OPTION', facts: { option: 'witness' } })
-  expect(refused.message).toContain(`--${missing} is missing`)
+  expect(refused.code).toBe('HOLDFAST_MIRROR_OPTION_MISSING')
+  expect(refused.message).toContain(`Option --${missing} is missing.`)
 })
 
 test('a replica that cannot be read is refused, too', () => {
