@@ -7,6 +7,7 @@ import { CLAIMS_LINE_BYTES_MAX } from '../wire/claims'
 import { LineSplitter } from '../wire/lines'
 import { PoolKeyUnusable } from './pool-keys'
 import { RareWarning } from './rare-log'
+import { codeOf } from './system-error'
 import { TLS_PSK } from './tls-psk'
 
 export interface ClaimServerOptions {
@@ -48,7 +49,11 @@ export async function listenForClaims(options: ClaimServerOptions): Promise<Clai
   server.maxConnections = options.connectionsMax ?? 2048
   const crowd = new RareWarning(log, 'refused a connection: there are too many')
   server.on('drop', (from?: DropArgument) => crowd.happened({ from: from?.remoteAddress }))
-  server.on('tlsClientError', (error, socket) => strangers.happened({ from: socket.remoteAddress, error: error.message }))
+  const quitters = new RareWarning(log, 'a connection ended before it had shown a key')
+  server.on('tlsClientError', (error, socket) => {
+    const ended = codeOf(error) === 'ECONNRESET' ? quitters : strangers
+    ended.happened({ from: socket.remoteAddress, error: error.message })
+  })
   const open = new Set<TLSSocket>()
   server.on('secureConnection', (socket) => {
     const pool = pools.get(socket)

@@ -47,6 +47,14 @@ describe('the client', () => {
     await serves()
   })
 
+  test('that ends before it has shown a key is not said to have a wrong one', async () => {
+    const socket = connect(witness.port, '127.0.0.1', () => socket.end())
+    socket.resume()
+    await until(() => witness.log.lines.some((line) => line.includes('ended before it had shown a key')), 'the warning')
+    expect(witness.log.lines.join('\n')).not.toContain('without the key of its pool')
+    await serves()
+  })
+
   test('gives up at its deadline where nobody listens, and connects when somebody does', async () => {
     const { port, directory } = witness
     const client = to(`127.0.0.1:${port}`)
