@@ -3,9 +3,15 @@ import { basename, join } from 'node:path'
 import { isUuid } from '../core/domain/ids'
 import { codeOf, textOf } from './system-error'
 
-/** A key file or folder that cannot be used; `message` is for the operator. */
+/** A key file or folder that cannot be used; `message`, which is both sentences, is for the operator. */
 export class PoolKeyUnusable extends Error {
   override readonly name = 'PoolKeyUnusable'
+  constructor(
+    readonly reason: string,
+    readonly todo: string,
+  ) {
+    super(`${reason} ${todo}`)
+  }
 }
 
 const HEX_KEY = /^[0-9a-f]{64}$/i
@@ -13,8 +19,12 @@ const HEX_KEY = /^[0-9a-f]{64}$/i
 /** 32 bytes in hex, in a file that only its owner may read. */
 export function readPoolKey(path: string): Buffer {
   const text = reading(path, () => readFileSync(path, 'utf8')).trim()
-  if ((statSync(path).mode & 0o077) !== 0) throw new PoolKeyUnusable(`${path} can be read by others. Run: chmod 600 ${path}`)
-  if (!HEX_KEY.test(text)) throw new PoolKeyUnusable(`${path} must hold a key of 64 hex digits. Make one: openssl rand -hex 32`)
+  if ((statSync(path).mode & 0o077) !== 0) throw new PoolKeyUnusable(`${path} can be read by others.`, `Run: chmod 600 ${path}`)
+  if (!HEX_KEY.test(text))
+    throw new PoolKeyUnusable(
+      `${path} must hold a key of 64 hex digits.`,
+      'Make one, for both sides and the witness: openssl rand -hex 32',
+    )
   return Buffer.from(text, 'hex')
 }
 
@@ -23,7 +33,10 @@ function reading<T>(path: string, read: () => T): T {
     return read()
   } catch (error) {
     if (codeOf(error) === '') throw error
-    throw new PoolKeyUnusable(`${path} cannot be read: ${textOf(error)}`)
+    throw new PoolKeyUnusable(
+      `${path} cannot be read: ${textOf(error)}.`,
+      'Name the file in which the key is: the same key on both sides and at the witness.',
+    )
   }
 }
 
@@ -42,7 +55,7 @@ export class PoolKeys {
   ) {
     const unnamed = files.filter((file) => poolNamed(file) === null)
     if (unnamed.length > 1)
-      throw new PoolKeyUnusable(`${unnamed.join(' and ')}: name each <pool uuid>.key, so that each serves one pool`)
+      throw new PoolKeyUnusable(`${unnamed.join(' and ')} would each serve all pools.`, 'Name each <pool uuid>.key.')
     const [common] = unnamed
     this.common = common === undefined ? null : readPoolKey(common)
     for (const file of files) {
@@ -53,7 +66,7 @@ export class PoolKeys {
       const found = reading(folder, () => readdirSync(folder)).filter((file) => poolNamed(file) !== null)
       for (const file of found) readPoolKey(join(folder, file))
     }
-    if (files.length === 0 && folder === null) throw new PoolKeyUnusable('no key is given: use --key FILE or --keys DIR')
+    if (files.length === 0 && folder === null) throw new PoolKeyUnusable('no key is given.', 'Use --key FILE or --keys DIR.')
   }
 
   /** Null: this pool is not served. Throws PoolKeyUnusable when its file in the folder has become unusable. */

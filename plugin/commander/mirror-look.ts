@@ -21,7 +21,7 @@ export function poolOf({ keyFile }: MirrorPair): string {
     return poolOfKey(keyFile)
   } catch (error) {
     if (!(error instanceof PoolKeyUnusable)) throw error
-    throw badOption('key', keyFile, error.message, 'The same key belongs on both sides and at the witness.')
+    throw badOption('key', keyFile, error.reason, error.todo)
   }
 }
 

@@ -45,7 +45,7 @@ test.each<[string, () => unknown, RegExp]>([
   ['absent', () => readPoolKey(join(directory, 'nothing')), /cannot be read.*ENOENT/],
   ['a folder', () => readPoolKey(directory), /cannot be read.*EISDIR/],
   ['not given', () => new PoolKeys([], null), /no key is given/],
-  ['ambiguous', () => new PoolKeys([keyFile('a', 1), keyFile('b', 2)], null), /name each <pool uuid>.key/],
+  ['ambiguous', () => new PoolKeys([keyFile('a', 1), keyFile('b', 2)], null), /Name each <pool uuid>.key/],
 ])('a key that is %s is refused in words', (_, use, text) => {
   expect(use).toThrow(PoolKeyUnusable)
   expect(use).toThrow(text)
