@@ -13,7 +13,6 @@ export const PROBES: readonly string[] = [
   'replica-present: only-copy',
   'replica-present: opened',
   'replica-present: same-generation',
-  'replica-refused: both-wrote-since',
   'requests sent again',
   'resync-interrupted: io-failed-or-peer-lost',
   'resync-started: i-tracked-peer',
