@@ -27,11 +27,12 @@ step 'lint' npx eslint .
 step 'format' npx prettier --check --log-level warn .
 
 npx jest --selectProjects house unit --json --outputFile="$results/quick.json" || true
+npx jest --selectProjects simulation --runInBand --json --outputFile="$results/simulation.json" || true
 npx jest --selectProjects integration --runInBand --json --outputFile="$results/lab.json" || true
 
 node -e '
   const { readFileSync, existsSync } = require("node:fs")
-  const runs = ["quick", "lab"].map((name) => `${process.argv[1]}/${name}.json`)
+  const runs = ["quick", "simulation", "lab"].map((name) => `${process.argv[1]}/${name}.json`)
   const read = runs.map((file) => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 }))
   const sum = (field) => read.reduce((total, run) => total + run[field], 0)
   const bad = sum("numFailedTests") + sum("numRuntimeErrorTestSuites") + Number(process.argv[2])
