@@ -27,7 +27,7 @@ export const PROBES: readonly string[] = [
   'unprotected',
   'verified: all',
   'verified: not-redundant',
-  'verified: source-unreadable',
+  'verified: replica-lost',
   'verify finds a difference',
   'verify repairs',
   'waiting-cancelled',
