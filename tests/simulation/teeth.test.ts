@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { bundleMirror } from './mirror-bundle'
 import { swarm } from './swarm'
-import { TEETH, type Tooth, UNSHOWN } from './teeth'
+import { TEETH, type Tooth } from './teeth'
+import { UNSHOWN } from './unshown'
 
 /** So many seeds are tried for a rule whose known seed shows nothing any more. */
 const SEEDS_MAX = 3000

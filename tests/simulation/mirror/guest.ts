@@ -77,6 +77,10 @@ export class Guest {
     this.#next()
   }
 
+  flush(): void {
+    this.#issue(this.#flushing(() => undefined))
+  }
+
   /** All of it must be as it was left. */
   readAll(cells: Iterable<number>): void {
     let first = -1

@@ -86,7 +86,7 @@ export function drawPlan(dice: Dice, trouble: readonly Fault[] | null = null): P
     guest: drawGuest(dice, extents),
     faults: (trouble ?? drawFaults(dice)).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
     ...{ faultEveryMs: spread(dice, 60, 1500), faultMs: spread(dice, 5, 1200) },
-    ...{ forcesClaim: dice.chance(0.05), corrupts: dice.chance(0.1) },
+    ...{ forcesClaim: dice.chance(0.1), corrupts: dice.chance(0.1) },
   }
 }
 

@@ -20,6 +20,7 @@ const SAFETY_STEPS = 40_000
 const MEET_MS = 4000
 /** Whoever died just now is missed by then. */
 const NOTICE_MS = 1000
+const NUDGE_EVERY_MS = 700
 /** All is well: by then everything has been answered and repaired. */
 const LIVENESS_MS = 120_000
 const LIVENESS_STEPS = 400_000
@@ -60,6 +61,7 @@ function live(world: World): void {
     judge.copies.mayCopyAll(name)
     world.hosts[name].kill()
   })
+  nudge(world)
   wait(world, 'comes to rest', () => isAtRest(world))
   world.guest?.readAll(judge.touched)
   wait(world, 'reads all', () => world.guest?.isIdle === true)
@@ -79,6 +81,12 @@ function wait(world: World, what: string, isSo: () => boolean): void {
     ).join('; ')
     throw new Broken('liveness', `never ${what}: ${standing}; guest ${world.guest?.isIdle === true ? 'idle' : 'waits'}`)
   }
+}
+
+/** A replica of which nobody asks anything may be gone for long before anybody knows. */
+function nudge(world: World): void {
+  if (world.guest?.isIdle === true) world.guest.flush()
+  world.schedule.after(NUDGE_EVERY_MS, () => nudge(world))
 }
 
 function isAtRest(world: World): boolean {
