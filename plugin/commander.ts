@@ -19,7 +19,9 @@ const ASK_LIMIT_MS = 60_000
 /** The verbs on their own program; others may be registered on it before it is run. */
 export function operatorProgram(terminal: Terminal, usualSocket: string): Command {
   const program = new Command('holdfast')
-    .description('Availability levels for the VMs of this pool: unprotected, restart, redirect, lockstep')
+    .description(
+      'Availability levels for the VMs of this pool: unprotected, restart, redirect, lockstep; and mirrors of two machines without a pool',
+    )
     .version(PRODUCT_VERSION, '--version', 'the version of this command')
     .addOption(new Option('--socket <path>', "the daemon's socket").default(usualSocket))
     .showHelpAfterError('(holdfast --help lists the commands)')
@@ -43,7 +45,16 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
   ]) {
     register(program, world)
   }
+  hintAt(program, 'holdfast')
   return program
+}
+
+/** After a wrong word, the help of the command that it was written for. */
+function hintAt(command: Command, words: string): void {
+  for (const verb of command.commands) {
+    verb.showHelpAfterError(`(${words} ${verb.name()} --help tells how it is used)`)
+    hintAt(verb, `${words} ${verb.name()}`)
+  }
 }
 
 /**
