@@ -119,12 +119,10 @@ describe.each([
   })
 })
 
-test('the operator reads which disk was silent', async () => {
+test('the operator reads which disks were silent', async () => {
   const { entries } = await product.operator('h1', 'timeline', orders.vmUuid)
-  expect(entries.filter(({ act }) => act === 'replica-failed').map(({ evidence }) => evidence['error'])).toEqual([
-    'ETIMEDOUT',
-    'ETIMEDOUT',
-  ])
+  const silent = entries.filter(({ act, evidence }) => act === 'replica-failed' && evidence['error'] === 'ETIMEDOUT')
+  expect(silent).toHaveLength(2)
 })
 
 describe('a disk that is gone', () => {
