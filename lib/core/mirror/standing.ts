@@ -28,8 +28,7 @@ export class Standing {
   ) {
     this.#patient = patient ?? false
     assert(listed.local || listed.peer, 'a claim lists at least one replica')
-    this.#listed = listed
-    this.#proposed = listed
+    this.#listed = this.#proposed = listed
     this.#tracked = tracked
     this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
     for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')

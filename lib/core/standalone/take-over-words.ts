@@ -15,6 +15,10 @@ const WORDS: Readonly<Record<string, TakeOverWords>> = {
     reason: 'This replica lacks acknowledged writes.',
     todo: 'Bring the other side back: it has them. Then let the resync end.',
   },
+  'replica-failed': {
+    reason: 'The replica here failed or is new, and may lack acknowledged writes.',
+    todo: 'Bring the other side back: it has them. Then let the resync end.',
+  },
   'no-claim': {
     reason: 'There is no claim, or the witness has not told this side yet.',
     todo: 'Look at: holdfast mirror status. Without a claim, begin the mirror with --create.',

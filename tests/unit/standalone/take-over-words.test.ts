@@ -4,6 +4,7 @@ import { takeOverWords } from '../../../lib/core/standalone/take-over-words'
 const RULES = [
   'no-claim',
   'not-up-to-date',
+  'replica-failed',
   'holder-alive',
   'promise-current',
   'lease-current',
