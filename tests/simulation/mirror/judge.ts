@@ -116,6 +116,8 @@ export class Judge {
         const elsewhere = this.#listed.length === 1 && this.#listed[0] !== this.#guest.host
         if (fua) raise(this.#flushed, change, version)
         else this.#unflushed.push({ version, change, at: ++this.#acknowledgements, elsewhere })
+        // What was done before may be told while both faults last.
+        this.#perhapsExcused()
       },
     }
   }
