@@ -1,4 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createNbdExport, type NbdExport } from '../../lib/dom0/nbd-export'
@@ -11,6 +13,15 @@ const MIB = 1024 * 1024
 const BLOCK = 64 * 1024
 
 jest.setTimeout(120_000)
+
+/** As a crash leaves it: a socket that nobody listens on. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = createServer().listen(`${path}.before`)
+  await once(server, 'listening')
+  linkSync(`${path}.before`, path)
+  server.close()
+  await once(server, 'close')
+}
 
 describe('clients that exist', () => {
   const log = new QuietLog()
@@ -36,7 +47,7 @@ describe('clients that exist', () => {
   let served: NbdExport
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-nbd-'))
-    writeFileSync(join(folder, 'disk.sock'), 'left behind by a crash')
+    await leaveSocket(join(folder, 'disk.sock'))
     served = await createNbdExport({
       listen: { unix: join(folder, 'disk.sock') },
       exportName: 'disk-0',

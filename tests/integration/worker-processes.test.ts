@@ -89,8 +89,10 @@ test('a client that comes between two lives of a worker waits for the second', a
   expect(await greeting).toBe('NBDMAGIC')
   early.destroy()
   expect(await nextAfter(killed)).not.toBe(killed)
-  const said = readTimeline(join(folder, 'timeline')).filter(({ act }) => act === 'worker-restarted')
-  expect(said.at(-1)).toMatchObject({ rule: 'worker-ended', evidence: { worker: id, status: 137 } })
+  const said = await eventually('a line in the timeline', () =>
+    Promise.resolve(readTimeline(join(folder, 'timeline')).findLast(({ act }) => act === 'worker-restarted') ?? null),
+  )
+  expect(said).toMatchObject({ rule: 'worker-ended', evidence: { worker: id, status: 137 } })
 })
 
 test('a client that reconnects writes through three deaths', async () => {

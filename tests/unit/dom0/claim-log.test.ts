@@ -9,6 +9,9 @@ import type { ClaimLog } from '../../../lib/ports/claim-log'
 import { KeptLog } from '../../contracts/running-witness'
 import { Dice } from '../../world/prng'
 
+// Each opening runs flock(1).
+jest.setTimeout(60_000)
+
 const POOL = '99999999-0000-4000-8000-000000000009'
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const vm = (nth: number) => vmUuid(`eeeeeeee-0000-4000-8000-${String(nth).padStart(12, '0')}`)

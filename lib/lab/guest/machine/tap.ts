@@ -12,12 +12,15 @@ export async function addTap(name: string, bridge: string): Promise<void> {
   }
 }
 
+/** As `ip` says it of what was never there, and the kernel of what went meanwhile. */
+const GONE = ['Cannot find device', 'No such device']
+
 /** Removes the device if it is there. */
 export async function removeTap(name: string): Promise<void> {
   try {
     await run(['ip', 'link', 'del', 'dev', name])
   } catch (error) {
-    if (!(error instanceof CommandFailed) || !error.message.includes('Cannot find device')) throw error
+    if (!(error instanceof CommandFailed) || !GONE.some((words) => error.message.includes(words))) throw error
   }
 }
 
