@@ -5,6 +5,8 @@ import { join } from 'node:path'
 const IO_THREADS = '16'
 const ENDED = 'HOLDFAST_WORKER_ENDED'
 const UP = 'up'
+/** In the environment of what a minder starts: its process id. */
+export const MINDER_PID = 'HOLDFAST_MINDER'
 
 /**
  * A minder starts a worker again whenever it ends with anything but status 0, and holds the sockets that both were started with: so
@@ -13,7 +15,8 @@ const UP = 'up'
  * longer. Ends with the worker, and when told to (SIGTERM to its process group, so that the worker hears of it, too), and before
  * another start when there is no spec.json. Nobody who stops reading its log ends it.
  */
-const SCRIPT = `trap told=1 TERM
+const SCRIPT = `export ${MINDER_PID}=$$
+trap told=1 TERM
 trap '' PIPE
 early=0
 while [ -z "$told" ] && [ -e "$0/spec.json" ]; do

@@ -89,7 +89,7 @@ async function serveSide(options: MirrorOptions): Promise<void> {
 
 async function keptWorker(spec: WorkerSpec, executable: string, folder: string): Promise<Life> {
   const { files, argv, release } = await socketsToHold(spec, folder)
-  const worker = withItsParent([process.execPath, executable, folder, ...argv])
+  const worker = withItsParent([process.execPath, executable, folder, ...argv], 'minder')
   return { command: ['sh', ...minderArguments(folder, worker)], env: minderEnvironment(), files, started: release }
 }
 

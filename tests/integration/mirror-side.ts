@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { askSocket } from '../../lib/dom0/daemon-client'
 import { codeOf } from '../../lib/dom0/system-error'
@@ -17,9 +17,10 @@ export interface OwnProcess {
   kill(signal?: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<number | string>
 }
 
-/** A script of ours with a log of its own. */
+/** A script of ours; its log begins where what an earlier one wrote ends. */
 export function ownProcess(argv: readonly string[], logFile: string): OwnProcess {
   const output = openSync(logFile, 'a')
+  const begin = fstatSync(output).size
   const child: ChildProcess = spawn(process.execPath, [...argv], { stdio: ['ignore', output, output] })
   closeSync(output)
   let over = false
@@ -32,7 +33,7 @@ export function ownProcess(argv: readonly string[], logFile: string): OwnProcess
   return {
     pid: child.pid ?? 0,
     ended,
-    log: () => readFileSync(logFile, 'utf8'),
+    log: () => readFileSync(logFile).toString('utf8', begin),
     kill: (signal = 'SIGKILL') => {
       if (!over) child.kill(signal)
       return ended
