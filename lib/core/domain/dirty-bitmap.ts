@@ -138,3 +138,15 @@ export const blocksOf = (offset: number, length: number): BlockRun => ({
   first: Math.floor(offset / BLOCK_BYTES),
   last: Math.floor((offset + length - 1) / BLOCK_BYTES),
 })
+
+/** The stretches of a run whose blocks are such. */
+export function runsWhere({ first, last }: BlockRun, isSuch: (block: number) => boolean): BlockRun[] {
+  const runs: BlockRun[] = []
+  for (let block = first; block <= last; block++) {
+    if (!isSuch(block)) continue
+    const open = runs.at(-1)
+    if (open?.last === block - 1) runs[runs.length - 1] = { first: open.first, last: block }
+    else runs.push({ first: block, last: block })
+  }
+  return runs
+}

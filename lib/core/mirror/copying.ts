@@ -1,6 +1,6 @@
 import { assert, must } from '../domain/assert'
 import { BLOCK_BYTES } from '../domain/blocks'
-import type { BlockRun } from '../domain/dirty-bitmap'
+import { type BlockRun, runsWhere } from '../domain/dirty-bitmap'
 import { DIGEST_BYTES, type ReplicaRequest } from '../domain/replica-request'
 import type { Side } from './events'
 import { otherSide } from './events'
@@ -80,18 +80,13 @@ function readNext(op: Operation, job: CopyJob, ask: Ask): void {
   })
 }
 
-function differing({ first, last }: BlockRun, mine: Buffer, theirs: Buffer): BlockRun[] {
-  const bytes = (last - first + 1) * DIGEST_BYTES
+function differing(run: BlockRun, mine: Buffer, theirs: Buffer): BlockRun[] {
+  const bytes = (run.last - run.first + 1) * DIGEST_BYTES
   assert(mine.length === bytes && theirs.length === bytes, 'one digest a block')
-  const runs: BlockRun[] = []
-  for (let block = first; block <= last; block++) {
-    const at = (block - first) * DIGEST_BYTES
-    if (mine.compare(theirs, at, at + DIGEST_BYTES, at, at + DIGEST_BYTES) === 0) continue
-    const open = runs.at(-1)
-    if (open?.last === block - 1) runs[runs.length - 1] = { first: open.first, last: block }
-    else runs.push({ first: block, last: block })
-  }
-  return runs
+  return runsWhere(run, (block) => {
+    const at = (block - run.first) * DIGEST_BYTES
+    return mine.compare(theirs, at, at + DIGEST_BYTES, at, at + DIGEST_BYTES) !== 0
+  })
 }
 
 const ZEROES = Buffer.alloc(BLOCK_BYTES)

@@ -1,6 +1,6 @@
 import { must } from '../domain/assert'
 import { BLOCK_BYTES } from '../domain/blocks'
-import { type BlockRun, DirtyBitmap } from '../domain/dirty-bitmap'
+import { type BlockRun, DirtyBitmap, runsWhere } from '../domain/dirty-bitmap'
 import type { Replica } from './replica'
 
 /** Blocks copied at a time: long enough to stream, short enough that a guest's write of the same range waits milliseconds. */
@@ -115,7 +115,9 @@ export class Resync {
   flushed(): readonly BlockRun[] {
     const runs = must(this.#flushing, 'a flush was under way')
     this.#flushing = null
-    return this.#changed.count === 0 ? merged(runs) : merged(runs).flatMap((run) => this.#unchanged(run))
+    return this.#changed.count === 0
+      ? merged(runs)
+      : merged(runs).flatMap((run) => runsWhere(run, (block) => !this.#changed.has(block)))
   }
 
   /** The flush failed, or went where it proves nothing. */
@@ -174,17 +176,6 @@ export class Resync {
       this.#cursor = 0
     }
     return null
-  }
-
-  #unchanged({ first, last }: BlockRun): BlockRun[] {
-    const runs: BlockRun[] = []
-    for (let block = first; block <= last; block++) {
-      if (this.#changed.has(block)) continue
-      const open = runs.at(-1)
-      if (open?.last === block - 1) runs[runs.length - 1] = { first: open.first, last: block }
-      else runs.push({ first: block, last: block })
-    }
-    return runs
   }
 
   #isRunning(block: number): boolean {

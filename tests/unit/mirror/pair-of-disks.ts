@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import { must } from '../../../lib/core/domain/assert'
 import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
-import type { GuestRequest, ReplicaRequest } from '../../../lib/core/domain/replica-request'
+import type { GuestRequest } from '../../../lib/core/domain/replica-request'
 import { SIDES, type Members, type MirrorEffect, type MirrorEvent, type Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
 import type { Dice } from '../../world/prng'
+import { performed } from './buffer-disk'
 
 type Io = Extract<MirrorEffect, { do: 'io' }>
 const CELL_BYTES = 32 * 1024
@@ -84,7 +84,7 @@ export class PairOfDisks {
   /** What it was asked for may have been done, or not. */
   peerLost(): void {
     for (const { side, request } of this.#open) {
-      if (side === 'peer' && request.kind !== 'mark' && this.dice.chance(0.5)) this.#perform(side, request)
+      if (side === 'peer' && request.kind !== 'mark' && this.dice.chance(0.5)) performed(this.disks[side], request)
     }
     this.#open = this.#open.filter(({ side, request }) => side === 'local' || request.kind === 'mark')
     // A mark is made or the replica says at its return what it was before; here they are all made.
@@ -132,7 +132,7 @@ export class PairOfDisks {
 
   finish(io: Io): void {
     this.#open = this.#open.filter((one) => one !== io)
-    const data = this.#perform(io.side, io.request)
+    const data = performed(this.disks[io.side], io.request)
     this.apply({ on: 'done', side: io.side, op: io.op, error: '', ...(data === null ? {} : { data }) })
   }
 
@@ -177,23 +177,6 @@ export class PairOfDisks {
     this.#writing.delete(id)
     this.#reading.delete(id)
     this.#flushing.delete(id)
-  }
-
-  #perform(side: Side, request: ReplicaRequest): Buffer | null {
-    const { offset, length } = request
-    const bytes = this.disks[side].subarray(offset, offset + length)
-    if (request.kind === 'write') request.data.copy(bytes)
-    if (request.kind === 'zero') bytes.fill(0)
-    if (request.kind === 'read') return Buffer.from(bytes)
-    if (request.kind !== 'hash') return null
-    const digests: Buffer[] = []
-    for (let at = 0; at < length; at += BLOCK_BYTES)
-      digests.push(
-        createHash('sha256')
-          .update(bytes.subarray(at, at + BLOCK_BYTES))
-          .digest(),
-      )
-    return Buffer.concat(digests)
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { must } from '../../../lib/core/domain/assert'
 import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap, type BlockRun } from '../../../lib/core/domain/dirty-bitmap'
@@ -6,6 +5,7 @@ import type { GuestRequest, Hint, Mark, ReplicaRequest } from '../../../lib/core
 import type { Generations } from '../../../lib/core/domain/volume'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
+import { performed } from './buffer-disk'
 
 type Io = Extract<MirrorEffect, { do: 'io' }>
 const BLOCKS = 16
@@ -71,25 +71,8 @@ export class Stage {
 
   #done({ side, op, request }: Io, error: string): string[] {
     this.#asked.delete(op)
-    const data = error === '' ? this.#perform(side, request) : null
+    const data = error === '' ? performed(this.#disks[side], request) : null
     return this.#apply({ on: 'done', side, op, error, ...(data === null ? {} : { data }) })
-  }
-
-  #perform(side: Side, request: ReplicaRequest): Buffer | null {
-    const { offset, length } = request
-    const bytes = this.#disks[side].subarray(offset, offset + length)
-    if (request.kind === 'write') request.data.copy(bytes)
-    if (request.kind === 'zero') bytes.fill(0)
-    if (request.kind === 'read') return Buffer.from(bytes)
-    if (request.kind !== 'hash') return null
-    const digests: Buffer[] = []
-    for (let at = 0; at < length; at += BLOCK_BYTES)
-      digests.push(
-        createHash('sha256')
-          .update(bytes.subarray(at, at + BLOCK_BYTES))
-          .digest(),
-      )
-    return Buffer.concat(digests)
   }
 }
 
