@@ -12,13 +12,12 @@
  * Threads and locks are libuv's, which Node exports: nothing is asked of the C library that an old one lacks.
  */
 #define _GNU_SOURCE
-#define NAPI_VERSION 8
+#include "addon.h"
 #include <errno.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#include <node_api.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -150,21 +149,6 @@ static void lane_is_over(napi_env env, void *data, void *hint) {
   free(lane);
 }
 
-static napi_value refuse(napi_env env, const char *why) {
-  napi_throw_error(env, NULL, why);
-  return NULL;
-}
-
-static bool take(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  return napi_get_cb_info(env, info, &count, values, NULL, NULL) == napi_ok && count == wanted;
-}
-
-static Lane *lane_of(napi_env env, napi_value value) {
-  void *lane = NULL;
-  return napi_get_value_external(env, value, &lane) == napi_ok ? lane : NULL;
-}
-
 /* openLane(fd, told): `told` is called when there is something to collect. */
 static napi_value open_lane(napi_env env, napi_callback_info info) {
   napi_value values[2], name, external;
@@ -205,7 +189,7 @@ static napi_value lane_write(napi_env env, napi_callback_info info) {
   Change change = {0};
   int64_t offset;
   void *data;
-  Lane *lane = take(env, info, 4, values) ? lane_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 4, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
       napi_get_value_int64(env, values[2], &offset) != napi_ok ||
       napi_get_buffer_info(env, values[3], &data, &change.length) != napi_ok)
@@ -221,7 +205,7 @@ static napi_value lane_zero(napi_env env, napi_callback_info info) {
   Change change = {0};
   int64_t offset, length;
   bool punch;
-  Lane *lane = take(env, info, 5, values) ? lane_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 5, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
       napi_get_value_int64(env, values[2], &offset) != napi_ok || napi_get_value_int64(env, values[3], &length) != napi_ok ||
       napi_get_value_bool(env, values[4], &punch) != napi_ok)
@@ -236,7 +220,7 @@ static napi_value lane_zero(napi_env env, napi_callback_info info) {
 static napi_value lane_flush(napi_env env, napi_callback_info info) {
   napi_value values[2];
   Change change = {.kind = FLUSH};
-  Lane *lane = take(env, info, 2, values) ? lane_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 2, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok) return refuse(env, "flush(lane, slot)");
   return ask(env, lane, &change);
 }
@@ -244,7 +228,7 @@ static napi_value lane_flush(napi_env env, napi_callback_info info) {
 /* wake(lane): after one change or many. */
 static napi_value lane_wake(napi_env env, napi_callback_info info) {
   napi_value values[1];
-  Lane *lane = take(env, info, 1, values) ? lane_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 1, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL) return refuse(env, "wake(lane)");
   uv_cond_signal(&lane->wake);
   return NULL;
@@ -257,7 +241,7 @@ static napi_value lane_collect(napi_env env, napi_callback_info info) {
   size_t length;
   void *data;
   if (!take(env, info, 2, values)) return refuse(env, "collect(lane, into)");
-  Lane *lane = lane_of(env, values[0]);
+  Lane *lane = external_of(env, values[0]);
   if (lane == NULL || napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
     return refuse(env, "collect(lane, into)");
   int32_t *into = data;
@@ -279,7 +263,7 @@ static napi_value lane_collect(napi_env env, napi_callback_info info) {
 /* closeLane(lane): what was asked is still done; the lane must not be named again. */
 static napi_value close_lane(napi_env env, napi_callback_info info) {
   napi_value values[1];
-  Lane *lane = take(env, info, 1, values) ? lane_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 1, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL) return refuse(env, "closeLane(lane)");
   uv_mutex_lock(&lane->lock);
   lane->closing = true;
@@ -309,16 +293,7 @@ NAPI_MODULE_INIT() {
   mallopt(M_TRIM_THRESHOLD, MAPPED_BYTES_MIN);
   mallopt(M_ARENA_MAX, ARENAS_MAX);
 #endif
-  const struct {
-    const char *name;
-    napi_callback call;
-  } calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"flush", lane_flush}, {"wake", lane_wake},
+  const struct addon_call calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"flush", lane_flush}, {"wake", lane_wake},
                {"collect", lane_collect}, {"closeLane", close_lane}, {"readNow", read_now}};
-  for (size_t at = 0; at < sizeof calls / sizeof *calls; at++) {
-    napi_value call;
-    if (napi_create_function(env, calls[at].name, NAPI_AUTO_LENGTH, calls[at].call, NULL, &call) != napi_ok ||
-        napi_set_named_property(env, exports, calls[at].name, call) != napi_ok)
-      return refuse(env, "holdfast-io cannot be loaded");
-  }
-  return exports;
+  return offer(env, exports, calls, sizeof calls / sizeof *calls, "holdfast-io cannot be loaded");
 }

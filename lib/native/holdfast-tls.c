@@ -5,8 +5,7 @@
  *
  * Both sides prove with a pre-shared key that they belong together; every suite that is offered has forward secrecy.
  */
-#define NAPI_VERSION 8
-#include <node_api.h>
+#include "addon.h"
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -197,21 +196,6 @@ static size_t read_into(Session *session, uint8_t *into, size_t room) {
 
 /* --- for JavaScript --- */
 
-static napi_value refuse(napi_env env, const char *why) {
-  napi_throw_error(env, NULL, why);
-  return NULL;
-}
-
-static bool take(napi_env env, napi_callback_info info, size_t wanted, napi_value *values) {
-  size_t count = wanted;
-  return napi_get_cb_info(env, info, &count, values, NULL, NULL) == napi_ok && count == wanted;
-}
-
-static Session *session_of(napi_env env, napi_value value) {
-  void *session = NULL;
-  return napi_get_value_external(env, value, &session) == napi_ok ? session : NULL;
-}
-
 static bool buffer_of(napi_env env, napi_value value, uint8_t **bytes, size_t *length) {
   void *data = NULL;
   bool is_buffer = false;
@@ -262,7 +246,7 @@ static napi_value open_sealed(napi_env env, napi_callback_info info) {
   uint8_t *from, *into;
   size_t length, room, results;
   void *result;
-  Session *session = take(env, info, 4, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 4, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL || !buffer_of(env, values[1], &from, &length) || !buffer_of(env, values[2], &into, &room) ||
       napi_get_typedarray_info(env, values[3], &type, &results, &result, NULL, NULL) != napi_ok || type != napi_int32_array || results < 4)
     return refuse(env, "open(session, from, into, result)");
@@ -289,7 +273,7 @@ static napi_value seal(napi_env env, napi_callback_info info) {
   uint8_t *from, *into;
   size_t length, room, count = 0;
   int64_t at;
-  Session *session = take(env, info, 4, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 4, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL || !buffer_of(env, values[1], &from, &length) || !buffer_of(env, values[2], &into, &room) ||
       napi_get_value_int64(env, values[3], &at) != napi_ok || at < 0 || (size_t)at > room)
     return refuse(env, "seal(session, from, into, at)");
@@ -310,7 +294,7 @@ static napi_value tell(napi_env env, napi_callback_info info) {
   napi_value values[2];
   uint8_t *into;
   size_t room;
-  Session *session = take(env, info, 2, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 2, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL || !buffer_of(env, values[1], &into, &room)) return refuse(env, "tell(session, into)");
   size_t count = room < session->own_used ? room : session->own_used;
   if (count > 0) {
@@ -327,7 +311,7 @@ static napi_value tell(napi_env env, napi_callback_info info) {
  */
 static napi_value renew(napi_env env, napi_callback_info info) {
   napi_value values[1];
-  Session *session = take(env, info, 1, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 1, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL) return refuse(env, "renew(session)");
   ERR_clear_error();
   if (session->state == OPEN && SSL_version(session->ssl) >= TLS1_3_VERSION &&
@@ -340,7 +324,7 @@ static napi_value renew(napi_env env, napi_callback_info info) {
 /* end(session): says goodbye, to be told. */
 static napi_value end(napi_env env, napi_callback_info info) {
   napi_value values[1];
-  Session *session = take(env, info, 1, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 1, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL) return refuse(env, "end(session)");
   if (session->state == OPEN || session->state == OVER) SSL_shutdown(session->ssl);
   ERR_clear_error();
@@ -350,23 +334,14 @@ static napi_value end(napi_env env, napi_callback_info info) {
 /* why(session): what went wrong; empty while nothing did. */
 static napi_value why(napi_env env, napi_callback_info info) {
   napi_value values[1], answer;
-  Session *session = take(env, info, 1, values) ? session_of(env, values[0]) : NULL;
+  Session *session = take(env, info, 1, values) ? external_of(env, values[0]) : NULL;
   if (session == NULL) return refuse(env, "why(session)");
   napi_create_string_utf8(env, session->why, NAPI_AUTO_LENGTH, &answer);
   return answer;
 }
 
 NAPI_MODULE_INIT() {
-  const struct {
-    const char *name;
-    napi_callback call;
-  } calls[] = {{"begin", begin}, {"open", open_sealed}, {"seal", seal}, {"tell", tell},
+  const struct addon_call calls[] = {{"begin", begin}, {"open", open_sealed}, {"seal", seal}, {"tell", tell},
                {"renew", renew}, {"end", end}, {"why", why}};
-  for (size_t at = 0; at < sizeof calls / sizeof *calls; at++) {
-    napi_value call;
-    if (napi_create_function(env, calls[at].name, NAPI_AUTO_LENGTH, calls[at].call, NULL, &call) != napi_ok ||
-        napi_set_named_property(env, exports, calls[at].name, call) != napi_ok)
-      return refuse(env, "holdfast-tls cannot be loaded");
-  }
-  return exports;
+  return offer(env, exports, calls, sizeof calls / sizeof *calls, "holdfast-tls cannot be loaded");
 }
