@@ -93,7 +93,7 @@ const disk = (contents: readonly number[], lastBytes: number): Buffer =>
 describe(`copying (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('afterwards the target is as the source, there and only there, and no more was touched than differed', () => {
     const seen = new Set<string>()
-    for (let seed = SEED; seed < SEED + 60; seed++) {
+    for (let seed = SEED; seed < SEED + 400; seed++) {
       const dice = new Dice(seed)
       const source = Array.from({ length: BLOCKS }, () => dice.below(3))
       const other = source.map((content) => (dice.chance(0.5) ? content : dice.below(3)))
