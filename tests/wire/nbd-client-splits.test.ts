@@ -1,6 +1,6 @@
 import { hex } from './nbd-bytes'
 import { BLOCKS, EXPORT, GO_ACK, heard, NEWSTYLE, replies, TLS_ACK } from './nbd-client-bytes'
-import { pieces, SEED, seeded } from './seeded'
+import { pieces, SEED, seeded, streams } from './seeded'
 
 const plain = (all: readonly unknown[]): string => JSON.stringify(all)
 const joined = (parts: readonly string[]): Buffer => hex(...parts)
@@ -49,17 +49,18 @@ describe.each(CASES)(`%s in pieces (HOLDFAST_TEST_SEED=${SEED})`, (_name, stream
   })
 
   test('damage ends in an end or in waiting, never in an exception', () => {
-    const random = seeded(SEED)
     let different = 0
-    for (let round = 0; round < 1500; round++) {
-      const damaged = Buffer.from(stream)
-      for (let turns = 1 + Math.floor(random() * 3); turns > 0; turns--)
-        damaged.writeUInt8(Math.floor(random() * 256), Math.floor(random() * damaged.length))
-      const noise = Buffer.from(Array.from({ length: 50 }, () => Math.floor(random() * 256)))
-      const start = Math.floor(random() * stream.length)
-      const hostile = round % 2 === 0 ? damaged : Buffer.concat([stream.subarray(0, start), noise, stream])
-      if (understood(pieces(hostile, random, 60)) !== whole) different++
+    for (const random of streams()) {
+      for (let round = 0; round < 750; round++) {
+        const damaged = Buffer.from(stream)
+        for (let turns = 1 + Math.floor(random() * 3); turns > 0; turns--)
+          damaged.writeUInt8(Math.floor(random() * 256), Math.floor(random() * damaged.length))
+        const noise = Buffer.from(Array.from({ length: 50 }, () => Math.floor(random() * 256)))
+        const start = Math.floor(random() * stream.length)
+        const hostile = round % 2 === 0 ? damaged : Buffer.concat([stream.subarray(0, start), noise, stream])
+        if (understood(pieces(hostile, random, 60)) !== whole) different++
+      }
     }
-    expect(different).toBeGreaterThan(300)
+    expect(different).toBeGreaterThan(150)
   })
 })

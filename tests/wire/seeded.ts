@@ -22,3 +22,9 @@ export function pieces(bytes: Buffer, random: () => number, largest: number): Bu
 
 /** Of this run; a failing one is repeated with HOLDFAST_TEST_SEED. */
 export const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? Date.now() % 1_000_000_007)
+
+/** Every other one is the same each time, so that what these alone show is certain to be seen; the others are of this run. */
+export const seeds = (count: number): number[] => Array.from({ length: count }, (_, n) => (n % 2 === 0 ? n / 2 : SEED + n))
+
+/** The first draws the same each time, so that what is seen with it is certain to be seen; the second draws for this run. */
+export const streams = (): (() => number)[] => [seeded(1), seeded(SEED)]

@@ -1,4 +1,4 @@
-import { pieces, SEED, seeded } from '../../wire/seeded'
+import { pieces, SEED, seeded, streams } from '../../wire/seeded'
 import { answer, ask, FLAGS, FrontRig, GO, INFO, opensByGo } from './rig'
 
 const READ = 0
@@ -53,8 +53,7 @@ describe(`every split of both streams (HOLDFAST_TEST_SEED=${SEED})`, () => {
   })
 
   test('damage ends the client or drops the worker, or leaves them waiting; it throws nothing', () => {
-    const random = seeded(SEED)
-    const damaged = (bytes: Buffer): Buffer => {
+    const damaged = (bytes: Buffer, random: () => number): Buffer => {
       const copy = Buffer.from(bytes)
       for (let turns = 1 + Math.floor(random() * 3); turns > 0; turns--) {
         copy.writeUInt8(Math.floor(random() * 256), Math.floor(random() * copy.length))
@@ -63,15 +62,17 @@ describe(`every split of both streams (HOLDFAST_TEST_SEED=${SEED})`, () => {
     }
     let ended = 0
     let dropped = 0
-    for (let round = 0; round < 2000; round++) {
-      const rig = new FrontRig()
-      rig.client(...pieces(round % 2 === 0 ? damaged(fromClient) : fromClient, random, 60))
-      rig.connect(...pieces(round % 4 === 1 ? damaged(opening) : opening, random, 60))
-      rig.worker(...pieces(round % 4 === 3 ? damaged(replies) : replies, random, 60))
-      if (rig.story.some((each) => each.startsWith('ended'))) ended++
-      if (rig.story.some((each) => each.startsWith('dropped'))) dropped++
-      rig.front.end()
-      expect([rig.room.requests, rig.room.bytes]).toEqual([0, 0])
+    for (const random of streams()) {
+      for (let round = 0; round < 1000; round++) {
+        const rig = new FrontRig()
+        rig.client(...pieces(round % 2 === 0 ? damaged(fromClient, random) : fromClient, random, 60))
+        rig.connect(...pieces(round % 4 === 1 ? damaged(opening, random) : opening, random, 60))
+        rig.worker(...pieces(round % 4 === 3 ? damaged(replies, random) : replies, random, 60))
+        if (rig.story.some((each) => each.startsWith('ended'))) ended++
+        if (rig.story.some((each) => each.startsWith('dropped'))) dropped++
+        rig.front.end()
+        expect([rig.room.requests, rig.room.bytes]).toEqual([0, 0])
+      }
     }
     expect([ended > 100, dropped > 100]).toEqual([true, true])
   })

@@ -6,7 +6,7 @@ import type { ReplicaRequest } from '../../../lib/core/domain/replica-request'
 import { advanceCopy, beginCopy, type CopyJob } from '../../../lib/core/mirror/copying'
 import { SIDES, type Side } from '../../../lib/core/mirror/events'
 import { operation } from '../../../lib/core/mirror/operation'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 const BLOCKS = 12
@@ -93,7 +93,7 @@ const disk = (contents: readonly number[], lastBytes: number): Buffer =>
 describe(`copying (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('afterwards the target is as the source, there and only there, and no more was touched than differed', () => {
     const seen = new Set<string>()
-    for (let seed = SEED; seed < SEED + 400; seed++) {
+    for (const seed of seeds(400)) {
       const dice = new Dice(seed)
       const source = Array.from({ length: BLOCKS }, () => dice.below(3))
       const other = source.map((content) => (dice.chance(0.5) ? content : dice.below(3)))

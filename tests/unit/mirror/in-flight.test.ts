@@ -3,7 +3,7 @@ import { InFlight, isDone } from '../../../lib/core/mirror/in-flight'
 import { BIT, isPending, operation, type Operation } from '../../../lib/core/mirror/operation'
 import type { Side } from '../../../lib/core/mirror/events'
 import { SIDES } from '../../../lib/core/mirror/events'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 const zero = (offset: number, length: number): ReplicaRequest => ({ kind: 'zero', offset, length, punch: false, fua: false })
@@ -19,7 +19,7 @@ interface Asked {
 describe(`in flight (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('what was asked of whom, and which changes are answered, as a list of it all says', () => {
     let lost = 0
-    for (let seed = SEED; seed < SEED + 80; seed++) {
+    for (const seed of seeds(80)) {
       const dice = new Dice(seed)
       const flights = new InFlight()
       let asked: Asked[] = []

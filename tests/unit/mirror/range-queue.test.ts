@@ -1,5 +1,5 @@
 import { RangeQueue } from '../../../lib/core/mirror/range-queue'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 interface Item {
@@ -36,7 +36,7 @@ const names = (items: readonly Item[]): number[] => items.map(({ name }) => name
 describe(`range queue (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('as a line in which everybody looks at all before him', () => {
     let freed = 0
-    for (let seed = SEED; seed < SEED + 100; seed++) {
+    for (const seed of seeds(100)) {
       const dice = new Dice(seed)
       const queue = new RangeQueue<Item>()
       const line = new Line()

@@ -2,7 +2,7 @@ import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import type { BlockRun } from '../../../lib/core/domain/dirty-bitmap'
 import { Replica } from '../../../lib/core/mirror/replica'
 import { Resync } from '../../../lib/core/mirror/resync'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 const blocksOf = ({ first, last }: BlockRun): number[] => Array.from({ length: last - first + 1 }, (_, n) => first + n)
@@ -126,7 +126,7 @@ class Target {
 describe(`resync (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('whatever comes between, in the end the target has it all, and nothing is called clean before', () => {
     let interrupted = 0
-    for (let seed = SEED; seed < SEED + 120; seed++) {
+    for (const seed of seeds(120)) {
       const dice = new Dice(seed)
       const density = dice.of([0.05, 0.5, 1])
       const target = new Target(1 + dice.below(60), dice.of([512, BLOCK_BYTES]), () => dice.chance(density))
@@ -170,7 +170,7 @@ describe(`resync (HOLDFAST_TEST_SEED=${SEED})`, () => {
       expect({ seed, isComplete: target.isComplete }).toEqual({ seed, isComplete: true })
       expect({ seed, cached: target.cached }).toEqual({ seed, cached: target.source })
     }
-    expect(interrupted).toBeGreaterThan(20)
+    expect(interrupted).toBeGreaterThan(10)
   })
 
   test('even with nothing to copy the target is flushed before all is well', () => {

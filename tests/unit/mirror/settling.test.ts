@@ -1,6 +1,6 @@
 import { EXTENT_BYTES } from '../../../lib/core/domain/blocks'
 import { Settling } from '../../../lib/core/mirror/settling'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 interface Flush {
@@ -16,7 +16,7 @@ interface Change {
 describe(`settling (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('what is told was flushed on both after it was answered, and nothing is left out for ever', () => {
     let told = 0
-    for (let seed = SEED; seed < SEED + 100; seed++) {
+    for (const seed of seeds(100)) {
       const dice = new Dice(seed)
       const limit = dice.of([4, 40, 400])
       const settling = new Settling<Flush>(limit)

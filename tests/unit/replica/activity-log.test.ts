@@ -1,6 +1,6 @@
 import { EXTENT_BYTES } from '../../../lib/core/domain/blocks'
 import { ActivityLog } from '../../../lib/core/replica/activity-log'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 
 const LOGS = 60
@@ -40,7 +40,7 @@ describe(`activity log (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test(`${LOGS} logs: who is in, who is settled, who makes room`, () => {
     let planned = 0
     let full = 0
-    for (let seed = SEED; seed < SEED + LOGS; seed++) {
+    for (const seed of seeds(LOGS)) {
       const dice = new Dice(seed)
       const limit = 2 + dice.below(30)
       const extents = 1 + dice.below(3 * limit)

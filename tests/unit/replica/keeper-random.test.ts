@@ -1,5 +1,5 @@
 import { BLOCK_BYTES, EXTENT_BYTES } from '../../../lib/core/domain/blocks'
-import { SEED } from '../../wire/seeded'
+import { SEED, seeds } from '../../wire/seeded'
 import { Dice } from '../../world/prng'
 import { KeeperWorld, names } from './keeper-world'
 
@@ -150,7 +150,7 @@ const place = (dice: Dice): number =>
 describe(`a keeper (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test(`${LIVES} lives: whatever may differ is named on stable storage at any moment`, () => {
     let saves = 0
-    for (let seed = SEED; seed < SEED + LIVES; seed++) {
+    for (const seed of seeds(LIVES)) {
       const life = live(seed)
       if (life.trouble !== '')
         throw new Error(`seed ${seed}, step ${life.story.length}: ${life.story.slice(-12).join(', ')}: ${life.trouble}`)
