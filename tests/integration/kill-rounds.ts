@@ -13,7 +13,10 @@ import { eventually } from './worker-host'
 const MIB = 1024 * 1024
 const LOOK_EVERY_MS = 25
 
-/** Who dies in a round. Twenty rounds meet each as often as it is here; within them chance has the order. */
+/**
+ * Who dies in a round. Twenty rounds meet each as often as it is here; within them chance has the order. Of two kinds there is one
+ * that begins with both replicas up-to-date, so that what it is there for happens whatever chance does.
+ */
 const DECK = [
   ...Array<'primary-worker'>(5).fill('primary-worker'),
   ...Array<'secondary-worker'>(4).fill('secondary-worker'),
@@ -22,8 +25,10 @@ const DECK = [
   'primary-worker-and-witness',
   'secondary-worker-and-witness',
   'primary-side',
-  ...Array<'secondary-side'>(2).fill('secondary-side'),
-  ...Array<'take-over'>(2).fill('take-over'),
+  'secondary-side',
+  'secondary-side-that-misses-writes',
+  'take-over',
+  'take-over-of-a-whole-replica',
 ] as const
 type Kind = (typeof DECK)[number]
 
@@ -177,6 +182,16 @@ export class KillRounds {
         await sleep(this.dice.below(800))
         secondary.start('--front')
         return []
+      case 'secondary-side-that-misses-writes':
+        await this.pair.untilMirrored(primary)
+        await secondary.kill()
+        for (const writer of this.writers) await writer.more(1)
+        secondary.start('--front')
+        return []
+      case 'take-over-of-a-whole-replica':
+        await this.pair.untilMirrored(primary)
+        await this.takeOver()
+        return this.writers
       case 'take-over':
         await this.takeOver()
         return this.writers

@@ -18,6 +18,8 @@ const MIB = 1024 * 1024
 const KILLS = 20
 /** A server that gave so much to its disk is at work. */
 const AT_WORK_BYTES = 64 * 1024
+/** 2,048 writes of fio, which verifies them 256 at a time. */
+const ENOUGH_BYTES = 8 * MIB
 
 let bench: FrontBench
 let server: MortalServer | null = null
@@ -65,6 +67,7 @@ describe(`clients that cannot reconnect, and servers that are killed (HOLDFAST_T
       }),
     )
     await torment(server, dice, () => over)
+    await server.wrote(ENOUGH_BYTES, () => over)
     expect([over, server.kills]).toEqual([false, KILLS])
     fio.kill('SIGINT')
     await ended
