@@ -24,6 +24,7 @@ openssl             openssl
 mkfs.ext4           e2fsprogs
 losetup             mount
 setpriv             util-linux
+strace              strace
 "
 # Without a compiler and the C library's headers (gencat comes with them) the addons are not built, and everything is slower.
 ADDON_TOOLS="

@@ -42,6 +42,9 @@ node -e '
   console.log("\nslowest files:")
   for (const file of slowest.slice(0, 12)) console.log(`${seconds(file).toFixed(0).padStart(5)} s  ${relative("", file.name)}`)
   const sum = (field) => read.reduce((total, run) => total + run[field], 0)
+  const skipped = read.flatMap(({ testResults = [] }) => testResults).flatMap(({ name, assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "pending").map(({ fullName }) => `  ${relative("", name)}: ${fullName}`))
+  if (skipped.length > 0) console.log(`\nskipped, because this machine cannot:\n${skipped.join("\n")}`)
   const bad = sum("numFailedTests") + sum("numRuntimeErrorTestSuites") + Number(process.argv[2])
   console.log(`\n${sum("numPassedTests")} passed, ${bad} failed`)
   process.exitCode = bad === 0 ? 0 : 1

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { openBlockFile } from '../../lib/dom0/block-file'
@@ -60,8 +60,7 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     close()
   })
 
-  const withStrace = existsSync('/usr/bin/strace') ? test : test.skip
-  withStrace('flushes that wait together are one for the system', () => {
+  test('flushes that wait together are one for the system', () => {
     const script = `
       const holder = { exports: {} }
       process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})
