@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from './system-error'
@@ -28,4 +28,13 @@ export function lockDirectory(directory: string): DirectoryLock | { readonly hol
   closeSync(file)
   if (flock.error !== undefined) throw failure('EFLOCK', `flock(1) of util-linux cannot be run: ${flock.error.message}`)
   return { holder }
+}
+
+/** Resolves with false when somebody holds the lock of this directory still after so many seconds. Rejects when there is no flock. */
+export function untilUnlocked(directory: string, limitSeconds: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const flock = spawn('flock', ['--timeout', String(limitSeconds), join(directory, 'lock'), 'true'], { stdio: 'ignore' })
+    flock.once('error', reject)
+    flock.once('exit', (status) => resolve(status === 0))
+  })
 }

@@ -26,9 +26,8 @@ const ASK_LIMIT_MS = 20_000
 /** The mirror that is served, or was, from this folder. Throws Refusal when none ever was. */
 export function servedMirror(given: string): ServedMirror {
   const folder = resolve(given)
-  const absent = (reason: string): Refusal => new Refusal('HOLDFAST_MIRROR_NOT_SERVED', { folder, reason })
   const record = recordIn(folder)
-  if (record === null) throw absent('No mirror was ever served from there.')
+  if (record === null) throw silent(folder, 'No mirror was ever served from there.')
   const names = new Map([record.host, record.peer].filter((name) => name !== '').map((name) => [String(hostId(name)), name]))
   return {
     folder,
@@ -41,7 +40,8 @@ export function servedMirror(given: string): ServedMirror {
         return await askSocket<WorkerApi, typeof fn>(fn, body, { socket: join(folder, 'control.sock'), limitMs: ASK_LIMIT_MS })
       } catch (error) {
         if (error instanceof Refusal || codeOf(error) === '') throw error
-        throw absent(NOT_THERE.includes(codeOf(error)) ? 'It is not running.' : `Its worker said ${codeOf(error)}.`)
+        if (FORBIDDEN.includes(codeOf(error))) throw forbidden(folder, codeOf(error))
+        throw silent(folder, NOT_THERE.includes(codeOf(error)) ? 'It is not running.' : `Its worker said ${codeOf(error)}.`)
       }
     },
   }
@@ -52,8 +52,24 @@ function recordIn(folder: string): MirrorRecord | null {
     return readMirrorRecord(folder)
   } catch (error) {
     if (codeOf(error) === '' && !(error instanceof Malformed)) throw error
-    throw new Refusal('HOLDFAST_MIRROR_NOT_SERVED', { folder, reason: `Its mirror.json cannot be read: ${textOf(error)}.` })
+    if (FORBIDDEN.includes(codeOf(error))) throw forbidden(folder, codeOf(error))
+    throw silent(folder, `Its mirror.json cannot be read: ${textOf(error)}.`)
   }
 }
 
 const NOT_THERE: readonly string[] = ['ENOENT', 'ECONNREFUSED']
+const FORBIDDEN: readonly string[] = ['EACCES', 'EPERM']
+
+const silent = (folder: string, reason: string): Refusal =>
+  new Refusal('HOLDFAST_MIRROR_NOT_SERVED', {
+    ...{ folder, reason, todo: `Look for its process: holdfast mirror serve --folder ${folder}` },
+  })
+
+const forbidden = (folder: string, code: string): Refusal =>
+  new Refusal('HOLDFAST_MIRROR_NOT_SERVED', {
+    ...{
+      folder,
+      reason: `This user may not look into the folder (${code}).`,
+      todo: 'Run it as the user that serves the mirror.',
+    },
+  })

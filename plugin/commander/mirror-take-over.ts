@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import { takeOverWords } from '../../lib/core/standalone/take-over-words'
+import { untilUnlocked } from '../../lib/dom0/directory-lock'
 import { DOM0 } from '../../lib/dom0/mirror/attend'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
 import type { WorkerApi, WorkerStatus } from '../../lib/wire/worker-api'
@@ -11,6 +12,8 @@ import { json, type CommandWorld } from './terminal'
 /** A side that died a moment ago was heard a moment ago: it is asked about for longer than a worker remembers. */
 const HEARD_LIMIT_MS = 2000
 const LOOK_EVERY_MS = 100
+/** `mirror serve` kills what does not end by itself after 5 s. */
+const END_LIMIT_SECONDS = 20
 
 export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWorld): void {
   mirror
@@ -39,11 +42,18 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
     .description('this side stops serving, and its `mirror serve` ends')
     .requiredOption('--folder <dir>', 'the folder of this side')
     .action(async ({ folder }: { folder: string }) => {
-      const { ask, record } = servedMirror(folder)
+      const { ask, record, folder: locked } = servedMirror(folder)
       await ask('stop', {})
+      if (!(await untilUnlocked(locked, END_LIMIT_SECONDS))) throw stillServed(record.name)
       terminal.out(`${record.name} is no longer served on ${record.host}.\n`)
     })
 }
+
+const stillServed = (name: string): Refusal =>
+  new Refusal('HOLDFAST_TIMED_OUT', {
+    seconds: END_LIMIT_SECONDS,
+    reason: `The worker of ${name} was told to end, and its \`mirror serve\` is still there.`,
+  })
 
 /** Of a side that was the primary already. */
 const waits = ({ role, frozen, degraded }: WorkerStatus): string =>

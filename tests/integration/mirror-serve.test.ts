@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { lockDirectory } from '../../lib/dom0/directory-lock'
 import { Authority } from './certificates'
 import { DiskWriter } from './disk-writer'
 import { MirrorPair } from './mirror-pair'
@@ -136,6 +137,9 @@ test('a planned move: refused while the primary serves, done when it was stopped
   expect(refused.err).toMatch(/to do: To move the disk, stop it there first: holdfast mirror stop/)
 
   expect(await pair.a.run('stop')).toMatchObject({ status: 0, out: 'orders is no longer served on a.\n' })
+  const lock = lockDirectory(pair.a.folder)
+  expect(lock).toMatchObject({ release: expect.any(Function) as unknown })
+  if ('release' in lock) lock.release()
   expect(await pair.a.serve.ended).toBe(0)
   expect(existsSync(pair.a.socket)).toBe(false)
   expect(await pair.b.run('take-over', '--json')).toMatchObject({ status: 0, out: '{\n  "taken": true,\n  "term": 2\n}\n' })

@@ -163,7 +163,7 @@ export const REFUSALS = {
   HOLDFAST_MIRROR_NOT_SERVED: {
     what: 'The mirror of folder {folder} does not answer.',
     why: '{reason}',
-    todo: 'Look for its process: holdfast mirror serve --folder {folder}',
+    todo: '{todo}',
   },
   HOLDFAST_MIRROR_NOT_COMPARED: {
     what: 'The replicas of mirror {mirror} were not compared on {host}.',

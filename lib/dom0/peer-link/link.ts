@@ -165,7 +165,8 @@ export class Link implements PeerLink, ConnectionListener {
     const from = stays ? answering.filter((connection) => this.isWorthMoving(connection, now)) : answering
     const best = [...(from.length === 0 && !stays ? this.connections : from)].sort((a, b) => a.rank - b.rank)[0]
     if (best === undefined || best === this.carrier) return
-    if (this.carrier !== null) {
+    // Several connections of one address: there is nothing to tell.
+    if (this.carrier !== null && this.carrier.address !== best.address) {
       this.options.log.info('peer link: moved', { from: this.carrier.address, to: best.address })
     }
     this.carrier = best

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serveApi, type ApiServer } from '../../../lib/dom0/api-server'
@@ -182,6 +182,39 @@ test.each([['status'], ['take-over'], ['stop']])('%s of a mirror that is not ser
   expect((await run(verb)).printed).toContain('No mirror was ever served from there.')
   writeFileSync(join(folder, 'mirror.json'), '{')
   expect((await run(verb)).printed).toContain('Its mirror.json cannot be read: not JSON.')
+})
+
+describe('a folder of another user', () => {
+  const NOBODY = 65_534
+  const isRoot = process.getuid?.() === 0
+  const forbidden = async (verb: string): Promise<string> => {
+    if (isRoot) process.seteuid?.(NOBODY)
+    try {
+      return (await run(verb)).printed
+    } finally {
+      if (isRoot) process.seteuid?.(0)
+    }
+  }
+  const SAID = `The mirror of folder /var/lib/orders does not answer.
+  why:   This user may not look into the folder (EACCES).
+  to do: Run it as the user that serves the mirror.
+  code:  HOLDFAST_MIRROR_NOT_SERVED
+`
+
+  test.each([['status'], ['take-over'], ['stop'], ['verify']])('%s', async (verb) => {
+    chmodSync(folder, 0)
+    expect(await forbidden(verb)).toBe(SAID)
+    chmodSync(folder, 0o700)
+  })
+
+  test('whose names anybody may read, and whose socket is for its owner', async () => {
+    await worker({})
+    chmodSync(join(folder, '..'), 0o755)
+    chmodSync(folder, 0o755)
+    chmodSync(join(folder, 'mirror.json'), 0o644)
+    chmodSync(join(folder, 'control.sock'), isRoot ? 0o600 : 0)
+    expect(await forbidden('status')).toBe(SAID)
+  })
 })
 
 test('a primary that died a moment ago is asked about again', async () => {
