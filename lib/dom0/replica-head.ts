@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isUuid, volumeKey } from '../core/domain/ids'
 import { HISTORY_MAX, NO_GENERATIONS, type Generations, type ReplicaMetadata } from '../core/domain/volume'
 
-export const HEAD_FORMAT = 2
+export const HEAD_FORMAT = 3
 
 /** One of the two copies of a replica's head. */
 export interface HeadCopy {
@@ -14,7 +14,7 @@ export interface HeadCopy {
 }
 
 /**
- * One line of JSON: `{"format": 2, "seq": 7, "metadata": {...}, "sha256": "<of format, seq and metadata, a space between them>"}`.
+ * One line of JSON: `{"format": 3, "seq": 7, "metadata": {...}, "sha256": "<of format, seq and metadata, a space between them>"}`.
  * These four fields and what the checksum is of stay the same in later formats.
  */
 export const headText = (seq: number, metadata: ReplicaMetadata): string =>
@@ -31,7 +31,7 @@ export function parseHead(text: string): HeadCopy | 'damaged' | 'newer' | 'newer
   const whole = sum === sha256(`${format === 1 ? '' : `${format} `}${String(seq)} ${JSON.stringify(metadata)}`)
   if (format > HEAD_FORMAT) return whole ? 'newer' : 'newer-maybe'
   if (!whole || !isCount(seq) || !isObject(metadata)) return 'damaged'
-  const checked = asMetadata(metadata, format === 1 ? NO_GENERATIONS : asGenerations(metadata['generations']))
+  const checked = asMetadata(metadata, generationsIn(format, metadata['generations']))
   return checked === null ? 'damaged' : { format, seq, metadata: checked }
 }
 
@@ -56,12 +56,19 @@ function asMetadata(fields: Readonly<Record<string, unknown>>, generations: Gene
   return { volume: volumeKey(volume), replica, sizeBytes, term, state, generations, boot }
 }
 
+/** Format 1 had none, format 2 all but the former one. */
+function generationsIn(format: number, value: unknown): Generations | null {
+  if (format === 1) return NO_GENERATIONS
+  return asGenerations(format === 2 && isObject(value) ? { ...value, former: '' } : value)
+}
+
 /** Null when an identifier is not one, or there are too many. */
 export function asGenerations(value: unknown): Generations | null {
   if (!isObject(value)) return null
-  const { current, bitmap, history } = value
-  if (!isIdOrNone(current) || !isIdOrNone(bitmap) || !Array.isArray(history) || history.length > HISTORY_MAX) return null
-  return history.every(isId) ? { current, bitmap, history } : null
+  const { current, bitmap, former, history } = value
+  if (!isIdOrNone(current) || !isIdOrNone(bitmap) || !isIdOrNone(former)) return null
+  if (!Array.isArray(history) || history.length > HISTORY_MAX) return null
+  return history.every(isId) ? { current, bitmap, former, history } : null
 }
 
 const isId = (value: unknown): value is string => typeof value === 'string' && /^[0-9a-f]{16}$/.test(value)

@@ -38,6 +38,8 @@ function generations(value: unknown): Generations {
   return {
     current: generation(of['current']),
     bitmap: generation(of['bitmap']),
+    // Earlier releases do not know of it.
+    former: of['former'] === undefined ? '' : generation(of['former']),
     history: list(of['history'], 'history', HISTORY_MAX).map(generation),
   }
 }

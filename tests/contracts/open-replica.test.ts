@@ -98,8 +98,8 @@ describe('opening a replica', () => {
   test('keeps its generations, its activity log and its dirty bitmap', async () => {
     const made = await reopen(true)
     expect(made.tracking).toEqual(NOTHING_TRACKED)
-    expect(made.metadata.generations).toEqual({ current: '', bitmap: '', history: [] })
-    const generations = { current: '00112233445566ff', bitmap: '0000000000000001', history: ['ffffffffffffffff'] }
+    expect(made.metadata.generations).toEqual({ current: '', bitmap: '', former: '', history: [] })
+    const generations = { current: '00112233445566ff', bitmap: '0000000000000001', former: '', history: ['ffffffffffffffff'] }
     await Promise.all([made.save({ generations }), made.saveHot([1, 0]), made.savePages(new Map([[0, PAGE]]))])
     const again = await reopen(false)
     expect(again.metadata.generations).toEqual(generations)
@@ -114,7 +114,7 @@ describe('opening a replica', () => {
     expect((await reopen(false)).tracking).toEqual(NOTHING_TRACKED)
   })
 
-  test('of format 1: nothing is known of its blocks, and it is of format 2 from the first save on', async () => {
+  test('of format 1: nothing is known of its blocks, and it is of format 3 from the first save on', async () => {
     volume = { ...volume, path: emptyImage(folder, 8 * MIB) }
     for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, FORMAT_1)
     for (const times of [1, 2]) {
@@ -180,7 +180,7 @@ describe('opening a replica', () => {
 
   test('one of a later release is refused even when a new one may be made', async () => {
     await reopen(true)
-    for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, '{"format":3}')
+    for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, '{"format":4}')
     await expect(reopen(true)).rejects.toMatchObject({ code: 'METADATA_NEWER' })
   })
 })

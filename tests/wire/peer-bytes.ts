@@ -37,7 +37,7 @@ export const envelope = (frame: WireFrame, position: number, resume = false): En
   frame,
 })
 
-const HISTORY = { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210'] }
+const HISTORY = { current: '0123456789abcdef', bitmap: '', former: '', history: ['fedcba9876543210'] }
 const PRESENCE = { identity: 'r', incarnation: 'i-1', state: 'outdated', generations: HISTORY, cacheKept: true } as const
 
 /** One of each type, with the numbers at their ends. */

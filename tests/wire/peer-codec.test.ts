@@ -1,3 +1,4 @@
+import { NO_GENERATIONS } from '../../lib/core/domain/volume'
 import { PEER_PROTOCOL } from '../../lib/wire/peer'
 import { hex } from './nbd-bytes'
 import { decoded, encoded, envelope, EVERY_FRAME } from './peer-bytes'
@@ -85,7 +86,8 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
     ['a hello whose term is a text', text('01', { ...helloFields(), term: '3' })],
     ['a welcome of nobody', text('02', { protocol: PEER_PROTOCOL })],
     ['a presence in a state nobody knows', replica('11', { ...presence(), state: 'fine' })],
-    ['a generation that is none', replica('11', { ...presence(), generations: { current: 'x', bitmap: '', history: [] } })],
+    ['a generation that is none', replica('11', { ...presence(), generations: { ...NO_GENERATIONS, current: 'x' } })],
+    ['a former generation that is none', replica('11', { ...presence(), generations: { ...NO_GENERATIONS, former: 1 } })],
     ['a mark without its bits', replica('0e', {})],
     ['a hint nobody knows', replica('0f', { kind: 'cheer up' })],
     ['a run that ends before it begins', replica('0f', { kind: 'clean', runs: [{ first: 2, last: 1 }] })],
@@ -95,6 +97,14 @@ describe(`frames between workers (HOLDFAST_TEST_SEED=${SEED})`, () => {
     ['the type that protocol 1 had for news of a replica', replica('0c', {})],
   ])('%s is garbage', (_name, bytes) => {
     expect(decoded([bytes])).toMatchObject([{ fault: 'garbage' }])
+  })
+
+  test('an earlier release tells of no former generation', () => {
+    const { former, ...generations } = NO_GENERATIONS
+    expect(former).toBe('')
+    expect(decoded([replica('11', { ...presence(), generations })])).toMatchObject([
+      { frame: { type: 'present', presence: { generations: NO_GENERATIONS } } },
+    ])
   })
 
   test.each(['01', '02'])('another protocol is told from garbage (type %s)', (type) => {
@@ -121,8 +131,7 @@ function replica(type: string, value: unknown): Buffer {
 }
 
 function presence(): Record<string, unknown> {
-  const generations = { current: '', bitmap: '', history: [] }
-  return { identity: 'r', incarnation: 'i', state: 'up-to-date', generations, cacheKept: true }
+  return { identity: 'r', incarnation: 'i', state: 'up-to-date', generations: NO_GENERATIONS, cacheKept: true }
 }
 
 function helloFields(): Record<string, unknown> {

@@ -33,12 +33,14 @@ export interface Generations {
   readonly current: string
   /** The one that blocks were marked in the dirty bitmap against; '' while nobody lacks anything. */
   readonly bitmap: string
+  /** They count from this one, too: of a resync target that was lost while it was being given `bitmap`. '' while there is none. */
+  readonly former: string
   /** Newest first, at most HISTORY_MAX; none is ''. */
   readonly history: readonly string[]
 }
 
 /** Of a replica that holds no guest's data yet, or whose history is not known. */
-export const NO_GENERATIONS: Generations = { current: '', bitmap: '', history: [] }
+export const NO_GENERATIONS: Generations = { current: '', bitmap: '', former: '', history: [] }
 
 /** What a replica knows of itself, kept beside its bytes: the head of its metadata. */
 export interface ReplicaMetadata {

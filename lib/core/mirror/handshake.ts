@@ -71,8 +71,8 @@ export function compareHistories(self: History, peer: History): Verdict {
   if (mine.current === theirs.current && iAmWhole && peerIsWhole) return { rule: 'same-generation', strategy: 'in-step' }
   // A bitmap that counts from the other side's current generation holds exactly what that side lacks. Both at once cannot
   // happen to two replicas that told the truth: each would be the other's ancestor.
-  const iTrackedPeer = iAmWhole && mine.bitmap === theirs.current
-  const peerTrackedMe = peerIsWhole && theirs.bitmap === mine.current
+  const iTrackedPeer = iAmWhole && countsFrom(mine, peer)
+  const peerTrackedMe = peerIsWhole && countsFrom(theirs, self)
   if (iTrackedPeer && peerTrackedMe) return { rule: 'crossed', strategy: 'split-brain' }
   if (iTrackedPeer) return { rule: 'i-tracked-peer', strategy: 'send-dirty' }
   if (peerTrackedMe) return { rule: 'peer-tracked-me', strategy: 'receive-dirty' }
@@ -91,3 +91,7 @@ export function compareHistories(self: History, peer: History): Verdict {
   const met = [theirs.bitmap, ...theirs.history].some((generation) => older.has(generation))
   return met ? { rule: 'common-ancestor', strategy: 'split-brain' } : { rule: 'unrelated', strategy: 'refuse' }
 }
+
+/** Whether the bitmap holds what that one lacks. Only a resync target that was lost at its end can have kept its former generation. */
+const countsFrom = ({ bitmap, former }: Generations, { state, generations: { current } }: History): boolean =>
+  bitmap === current || (state === 'inconsistent' && former === current)

@@ -11,13 +11,18 @@ const older = ({ current, bitmap, history }: Generations): string[] =>
 export const inStep = (generations: Generations): Generations => ({
   current: generations.current,
   bitmap: '',
+  former: '',
   history: older(generations),
 })
 
-/** Of a replica that goes on alone: what it is about to be written counts from its present generation. */
+/**
+ * Of a replica that goes on alone: what it is about to be written counts from its present generation. A target that was lost while
+ * it was being given that one may have kept its former one, and lacks the same.
+ */
 export const parted = (generations: Generations, newGeneration: () => string): Generations => ({
   bitmap: generations.current === '' ? newGeneration() : generations.current,
   current: newGeneration(),
+  former: isAnnounced(generations) ? generations.bitmap : '',
   history: older(generations),
 })
 
@@ -34,6 +39,7 @@ export const recounted = (generations: Generations, newGeneration: () => string)
  */
 export const announced = (generations: Generations): Generations => ({
   ...generations,
+  former: '',
   history: remembered([generations.current, ...generations.history]),
 })
 
@@ -43,5 +49,6 @@ export const isAnnounced = ({ current, history }: Generations): boolean => histo
 export const unmirrored = ({ current, bitmap, history }: Generations): Generations => ({
   current: '',
   bitmap: '',
+  former: '',
   history: remembered([current, bitmap, ...history]),
 })

@@ -1,7 +1,7 @@
 import { assert } from '../domain/assert'
 import { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Presence } from '../domain/replica-request'
-import type { Generations } from '../domain/volume'
+import { NO_GENERATIONS, type Generations } from '../domain/volume'
 import type { History, Verdict } from './handshake'
 
 /**
@@ -37,7 +37,7 @@ export class Replica {
   /** The process that held it when it was used last. */
   lastIncarnation = ''
   /** As its last mark has made it. */
-  history: History = { state: 'inconsistent', generations: { current: '', bitmap: '', history: [] } }
+  history: History = { state: 'inconsistent', generations: NO_GENERATIONS }
   /** Marks on their way to it. */
   marks = 0
   /** Why its bytes and those of the other one may not be mixed; null when they may. */

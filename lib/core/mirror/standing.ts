@@ -6,6 +6,7 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
+import { NO_GENERATIONS } from '../domain/volume'
 import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import { type Members, otherSide, type Side, SIDES } from './events'
 import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from './lineage'
@@ -248,7 +249,7 @@ export class Standing {
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
     // From now on its bytes are a mixture; what it lacks, the source's bitmap tells, counted from this generation.
     const { history } = replica.generations
-    this.#mark(side, { state: 'inconsistent', generations: { current: bitmap, bitmap: '', history }, bits: 'keep' })
+    this.#mark(side, { state: 'inconsistent', generations: { ...NO_GENERATIONS, current: bitmap, history }, bits: 'keep' })
     this.#note(side, 'resync-started', rule, '')
     this.needs.resyncBegins(side)
   }

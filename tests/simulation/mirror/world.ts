@@ -77,7 +77,7 @@ export class World {
     a.store.make()
     if (this.plan.startsInStep) {
       b.store.make()
-      const generations = { current: this.newGeneration(), bitmap: '', history: [] }
+      const generations = { current: this.newGeneration(), bitmap: '', former: '', history: [] }
       for (const { store } of [a, b])
         if (store.notes.noted !== null) store.notes.noted = { ...store.notes.noted, state: 'up-to-date', generations }
     } else {

@@ -57,7 +57,7 @@ async function script(replica: StoredReplica, promised: Promised): Promise<void>
     done()
   }
   const head = async (term: number, current: string): Promise<void> => {
-    const change = { term, state: 'up-to-date', generations: { current, bitmap: '', history: [] } } as const
+    const change = { term, state: 'up-to-date', generations: { current, bitmap: '', former: '', history: [] } } as const
     const done = promised.begin(new Map([['head', JSON.stringify([term, change.state, change.generations])]]))
     await replica.save(change)
     done()

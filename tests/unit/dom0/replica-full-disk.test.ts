@@ -20,13 +20,18 @@ const KEY = volumeKey('a1b2c3d4-0000-4000-8000-000000000001')
     const volume = { key: KEY, sizeBytes: MIB, path: join(folder, 'disk.raw'), metadata: join(small.path, 'disk') }
     try {
       const replica = await openReplica(volume, true)
-      const generations = { current: '00000000000000aa', bitmap: '', history: ['00000000000000bb', '00000000000000cc'] }
+      const generations = {
+        current: '00000000000000aa',
+        bitmap: '',
+        former: '',
+        history: ['00000000000000bb', '00000000000000cc'],
+      }
       await replica.save({ state: 'up-to-date', generations })
       const files = readdirSync(small.path).sort()
       small.fill()
       await replica.saveHot([0])
       await replica.save({ term: 5 })
-      await replica.save({ generations: { current: '00000000000000dd', bitmap: '', history: [] } })
+      await replica.save({ generations: { current: '00000000000000dd', bitmap: '', former: '', history: [] } })
       await replica.close()
       for (const term of [6, 7]) {
         const again = await openReplica(volume, false)
@@ -46,7 +51,7 @@ const KEY = volumeKey('a1b2c3d4-0000-4000-8000-000000000001')
 
 const HEAD: ReplicaMetadata = {
   ...{ volume: KEY, replica: 'f00d', sizeBytes: 4096, term: 3, state: 'up-to-date', boot: '' },
-  generations: { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210'] },
+  generations: { current: '0123456789abcdef', bitmap: '', former: '', history: ['fedcba9876543210'] },
 }
 
 /** The same files while there is no room for a new one. */

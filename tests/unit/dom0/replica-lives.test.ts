@@ -108,7 +108,7 @@ class Story {
     if (kind === 0) {
       const id = (): string => dice.bytes(8).toString('hex')
       const history = Array.from({ length: dice.below(HISTORY_MAX + 1) }, id)
-      const generations = { current: id(), bitmap: dice.chance(0.5) ? '' : id(), history }
+      const generations = { current: id(), bitmap: dice.chance(0.5) ? '' : id(), former: '', history }
       const change = { term: dice.below(1000), state: dice.of(['up-to-date', 'inconsistent', 'outdated'] as const), generations }
       const text = JSON.stringify([change.term, change.state, generations])
       return { texts: new Map([['head', text]]), save: () => replica.save(change) }

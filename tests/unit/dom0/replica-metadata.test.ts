@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../../lib/core/domain/ids'
-import type { Generations, ReplicaMetadata } from '../../../lib/core/domain/volume'
+import { NO_GENERATIONS, type Generations, type ReplicaMetadata } from '../../../lib/core/domain/volume'
 import { openDevice } from '../../../lib/dom0/open-device'
 import { replicaOpener } from '../../../lib/dom0/open-replica'
 import { systemFiles, type Files } from '../../../lib/dom0/replica-files'
@@ -18,7 +18,7 @@ const METADATA: ReplicaMetadata = {
   sizeBytes: 4096,
   term: 3,
   state: 'inconsistent',
-  generations: { current: '0123456789abcdef', bitmap: '', history: ['fedcba9876543210', '00000000000000aa'] },
+  generations: { current: '0123456789abcdef', bitmap: '', former: '', history: ['fedcba9876543210', '00000000000000aa'] },
   boot: 'a start',
 }
 const FORMAT_1 =
@@ -34,7 +34,7 @@ function head(format: number, metadata: unknown): string {
 }
 
 function laterHead(): string {
-  return head(3, { whatever: 1 })
+  return head(4, { whatever: 1 })
 }
 
 describe('metadata beside a replica', () => {
@@ -147,7 +147,7 @@ describe('metadata beside a replica', () => {
     })
   })
 
-  test.each(['{"format":3,"all":"different"}', laterHead()])('a later format is refused and left alone: %s', async (later) => {
+  test.each(['{"format":4,"all":"different"}', laterHead()])('a later format is refused and left alone: %s', async (later) => {
     await storeAt(image).save(METADATA)
     const others = later === laterHead() ? [second()] : [first(), second()]
     for (const path of others) writeFileSync(path, later)
@@ -157,29 +157,42 @@ describe('metadata beside a replica', () => {
     for (const path of others) expect(readFileSync(path, 'utf8')).toBe(later)
   })
 
-  test('format 1 is read, left alone, and format 2 from the first save on', async () => {
+  test('format 1 is read, left alone, and format 3 from the first save on', async () => {
     writeFileSync(first(), FORMAT_1)
     writeFileSync(second(), FORMAT_1)
-    const generations = { current: '', bitmap: '', history: [] }
-    const metadata = { ...METADATA, generations, boot: '' }
+    const metadata = { ...METADATA, generations: NO_GENERATIONS, boot: '' }
     expect(await storeAt(image).load()).toMatchObject({ format: 1, metadata })
     expect(readFileSync(first(), 'utf8')).toBe(FORMAT_1)
     await storeAt(image).save(METADATA)
     // A crash between the copies.
     writeFileSync(second(), FORMAT_1)
-    expect(await storeAt(image).load()).toMatchObject({ format: 2, metadata: METADATA })
-    expect(JSON.parse(readFileSync(second(), 'utf8'))).toMatchObject({ format: 2, seq: 8 })
+    expect(await storeAt(image).load()).toMatchObject({ format: 3, metadata: METADATA })
+    expect(JSON.parse(readFileSync(second(), 'utf8'))).toMatchObject({ format: 3, seq: 8 })
+  })
+
+  test('format 2 had no former generation; it is read, left alone, and format 3 from the first save on', async () => {
+    const { former, ...generations } = METADATA.generations
+    expect(former).toBe('')
+    const text = head(2, { ...METADATA, generations })
+    for (const path of [first(), second()]) writeFileSync(path, text)
+    expect(await storeAt(image).load()).toEqual({ format: 2, seq: 9, metadata: METADATA })
+    expect(readFileSync(first(), 'utf8')).toBe(text)
+    await storeAt(image).save(METADATA)
+    writeFileSync(second(), text)
+    expect(await storeAt(image).load()).toEqual({ format: 3, seq: 10, metadata: METADATA })
+    expect(JSON.parse(readFileSync(second(), 'utf8'))).toMatchObject({ format: 3, seq: 10 })
   })
 
   test.each<[string, Partial<Generations>]>([
     ['current', { current: '123' }],
     ['bitmap', { bitmap: '0123456789ABCDEF' }],
+    ['former one', { former: '0' }],
     ['history with none', { history: [''] }],
     ['history', { history: Array<string>(9).fill('0123456789abcdef') }],
   ])('%s of another shape is a bug, and damage where it is found', async (_, wrong) => {
     const generations = { ...METADATA.generations, ...wrong }
     expect(() => storeAt(image).save({ ...METADATA, generations })).toThrow('16 hex digits')
-    for (const path of [first(), second()]) writeFileSync(path, head(2, { ...METADATA, generations }))
+    for (const path of [first(), second()]) writeFileSync(path, head(3, { ...METADATA, generations }))
     await expect(reload()).rejects.toMatchObject({ code: 'METADATA_DAMAGED' })
   })
 

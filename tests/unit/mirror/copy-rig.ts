@@ -39,7 +39,7 @@ export class CopyRig {
   up(side: Side, unsure: readonly number[] = [], incarnation = 'first'): void {
     const bits = new DirtyBitmap(this.blocks * BLOCK_BYTES)
     for (const block of unsure) bits.mark(block * BLOCK_BYTES, 1)
-    const generations = { current: 'a'.repeat(16), bitmap: '', history: [] }
+    const generations = { current: 'a'.repeat(16), bitmap: '', former: '', history: [] }
     const presence = { identity: side, incarnation, state: 'up-to-date', generations, cacheKept: true } as const
     this.apply({ on: 'replica-up', side, presence, bits })
   }

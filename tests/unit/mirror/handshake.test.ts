@@ -2,11 +2,14 @@ import { compareHistories, MIRRORED, STRATEGIES, type HandshakeRule, type Histor
 
 const CURRENT = ['', 'g1', 'g2'] as const
 const BITMAP = ['', 'g1', 'g2', 'g3'] as const
+const FORMER = ['', 'g1', 'g3'] as const
 const OLDER = [[], ['g1'], ['g2'], ['g3'], ['g2', 'g1'], ['g3', 'g4']] as const
 const HISTORIES: readonly History[] = CURRENT.flatMap((current) =>
   BITMAP.flatMap((bitmap) =>
-    OLDER.flatMap((history) =>
-      (['up-to-date', 'inconsistent'] as const).map((state) => ({ state, generations: { current, bitmap, history } })),
+    FORMER.flatMap((former) =>
+      OLDER.flatMap((history) =>
+        (['up-to-date', 'inconsistent'] as const).map((state) => ({ state, generations: { current, bitmap, former, history } })),
+      ),
     ),
   ),
 )
@@ -32,7 +35,7 @@ const SEEN_FROM_THERE: Readonly<Record<HandshakeRule, HandshakeRule>> = {
 
 /**
  * The second version, from what a side knows: of a disk without data nothing; else of its own generation as `now`, of one that its notes
- * count from as `noted`, of older ones as `before`.
+ * count from as `noted`, of older ones as `before`. Of one in the middle of a resync only what its notes count from.
  */
 function expected(mine: History, theirs: History): string {
   const knows = (one: History, { generations: { current } }: History): 'now' | 'noted' | 'before' | 'nothing' => {
@@ -44,12 +47,10 @@ function expected(mine: History, theirs: History): string {
   const isGood = ({ state, generations }: History): boolean => state !== 'inconsistent' && generations.current !== ''
   const [iAmGood, peerIsGood] = [isGood(mine), isGood(theirs)]
   if (!iAmGood && !peerIsGood) return 'refuse'
-  if (!iAmGood)
-    return mine.generations.current !== '' && theirs.generations.bitmap === mine.generations.current
-      ? 'receive-dirty'
-      : 'receive-all'
-  if (!peerIsGood)
-    return theirs.generations.current !== '' && mine.generations.bitmap === theirs.generations.current ? 'send-dirty' : 'send-all'
+  const counted = ({ generations: { bitmap, former } }: History, { generations: { current } }: History): boolean =>
+    current !== '' && [bitmap, former].includes(current)
+  if (!iAmGood) return counted(theirs, mine) ? 'receive-dirty' : 'receive-all'
+  if (!peerIsGood) return counted(mine, theirs) ? 'send-dirty' : 'send-all'
   const both = `${knows(mine, theirs)} ${knows(theirs, mine)}`
   switch (both) {
     case 'now now':

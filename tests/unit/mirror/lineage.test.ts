@@ -1,7 +1,11 @@
 import type { Generations } from '../../../lib/core/domain/volume'
 import { announced, inStep, isAnnounced, parted, recounted, remembered, unmirrored } from '../../../lib/core/mirror/lineage'
 
-const G = (current: string, bitmap: string, ...history: string[]): Generations => ({ current, bitmap, history })
+/** `bitmap`: with the former one behind a slash. */
+const G = (current: string, counted: string, ...history: string[]): Generations => {
+  const [bitmap = '', former = ''] = counted.split('/')
+  return { current, bitmap, former, history }
+}
 const names = (): (() => string) => {
   let last = 0
   return () => `n${++last}`
@@ -17,12 +21,14 @@ describe('generations', () => {
     expect(parted(G('c', '', 'b', 'a'), names())).toEqual(G('n1', 'c', 'b', 'a'))
     expect(parted(G('c', 'b', 'a'), names())).toEqual(G('n1', 'c', 'b', 'a'))
     expect(parted(G('', ''), names())).toEqual(G('n2', 'n1'))
-    // Its own generation among the older ones was for a target that was lost.
-    expect(parted(announced(G('c', 'b', 'a')), names())).toEqual(G('n1', 'c', 'b', 'a'))
+    // Its own generation among the older ones was for a target that was lost, with it or with the one before.
+    expect(parted(announced(G('c', 'b', 'a')), names())).toEqual(G('n1', 'c/b', 'b', 'a'))
   })
 
   test('of one that is to note what a stranger lacks: nobody else counts from there', () => {
     expect(recounted(G('c', 'b', 'a'), names())).toEqual(G('n2', 'n1', 'c', 'b', 'a'))
+    expect(recounted(announced(G('c', 'b', 'a')), names())).toEqual(G('n2', 'n1', 'c', 'b', 'a'))
+    expect(recounted(G('d', 'c/b', 'b', 'a'), names())).toEqual(G('n2', 'n1', 'd', 'c', 'b', 'a'))
   })
 
   test('of a resync source: announced before the target has it, in step afterwards', () => {
@@ -31,10 +37,14 @@ describe('generations', () => {
     expect(source).toEqual(G('c', 'b', 'c', 'a'))
     expect(inStep(source)).toEqual(G('c', '', 'b', 'a'))
     expect(announced(source)).toEqual(source)
+    // The target of this one has the newer of both.
+    expect(announced(G('d', 'c/b', 'b'))).toEqual(G('d', 'c', 'd', 'b'))
+    expect(inStep(G('d', 'c/b', 'b'))).toEqual(G('d', '', 'c', 'b'))
   })
 
   test("of one that is nobody's mirror any more: all of them are older ones", () => {
     expect(unmirrored(G('c', 'b', 'a'))).toEqual(G('', '', 'c', 'b', 'a'))
     expect(unmirrored(G('', ''))).toEqual(G('', ''))
+    expect(unmirrored(G('d', 'c/b', 'b'))).toEqual(G('', '', 'd', 'c', 'b'))
   })
 })

@@ -28,7 +28,7 @@ const issue = (effects: readonly MirrorEffect[], side: string): number => {
 
 const presence = (identity: string, changes: Partial<Presence> = {}): Presence => ({
   ...{ identity, incarnation: identity, state: 'up-to-date', cacheKept: true },
-  generations: { current: '', bitmap: '', history: [] },
+  generations: { current: '', bitmap: '', former: '', history: [] },
   ...changes,
 })
 const up = (side: Side, of: Presence): MirrorEvent => ({

@@ -71,7 +71,7 @@ export class PairOfDisks {
     const { history } = this.#mirror.replicas[side]
     const [state, generations] =
       this.#generations === 0
-        ? (['up-to-date', { current: 'a'.repeat(16), bitmap: '', history: [] }] as const)
+        ? (['up-to-date', { current: 'a'.repeat(16), bitmap: '', former: '', history: [] }] as const)
         : ([history.state, history.generations] as const)
     this.apply({
       on: 'replica-up',

@@ -2,7 +2,7 @@ import { must } from '../../../lib/core/domain/assert'
 import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap, type BlockRun } from '../../../lib/core/domain/dirty-bitmap'
 import type { GuestRequest, Hint, Mark, ReplicaRequest } from '../../../lib/core/domain/replica-request'
-import type { Generations } from '../../../lib/core/domain/volume'
+import { NO_GENERATIONS, type Generations } from '../../../lib/core/domain/volume'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../../lib/core/mirror/events'
 import { Mirror } from '../../../lib/core/mirror/mirror'
 import { performed } from './buffer-disk'
@@ -140,12 +140,13 @@ function upOf([word, ...words]: readonly string[]): MirrorEvent {
   return { on: 'replica-up', side, presence, bits }
 }
 
-/** `g2<g1,g0`: current, bitmap, older ones. */
+/** `g2<g1,g0`: current, bitmap, older ones; `g3<g2/g1,g0`: the bits count from g1, too. */
 function generationsOf(text: string): Generations {
-  if (text === 'new') return { current: '', bitmap: '', history: [] }
+  if (text === 'new') return NO_GENERATIONS
   const [current = '', rest = ''] = text.split('<')
-  const [bitmap = '', ...history] = rest.split(',')
-  return { current, bitmap, history }
+  const [counted = '', ...history] = rest.split(',')
+  const [bitmap = '', former = ''] = counted.split('/')
+  return { current, bitmap, former, history }
 }
 
 function told(effect: MirrorEffect): string {
@@ -184,8 +185,9 @@ function describe(request: ReplicaRequest): string {
 }
 
 const marked = ({ state, generations, bits }: Mark): string => {
-  const { current, bitmap, history } = generations ?? { current: '', bitmap: '', history: [] }
-  const who = generations === undefined ? [] : [`${current || 'none'}<${[bitmap || '-', ...history].join(',')}`]
+  const { current, bitmap, former, history } = generations ?? NO_GENERATIONS
+  const counted = former === '' ? bitmap || '-' : `${bitmap}/${former}`
+  const who = generations === undefined ? [] : [`${current || 'none'}<${[counted, ...history].join(',')}`]
   return [...(state === undefined ? [] : [state]), ...who, `bits=${bits}`].join(' ')
 }
 

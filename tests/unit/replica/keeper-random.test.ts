@@ -81,17 +81,17 @@ function act(world: KeeperWorld, habits: Habits, generation: () => string): stri
       if (current === '')
         world.mark({
           state: 'up-to-date',
-          generations: { current: generation(), bitmap: generation(), history: [] },
+          generations: { current: generation(), bitmap: generation(), former: '', history: [] },
           bits: 'keep',
         })
       else if (bitmap === '')
         world.mark({
-          generations: { current: generation(), bitmap: current, history: [] },
+          generations: { current: generation(), bitmap: current, former: '', history: [] },
           bits: dice.of(['keep', 'keep', 'all']),
         })
-      else if (dice.chance(0.1)) world.mark({ generations: { current: '', bitmap: '', history: [] }, bits: 'none' })
+      else if (dice.chance(0.1)) world.mark({ generations: { current: '', bitmap: '', former: '', history: [] }, bits: 'none' })
       else if (dice.chance(0.5)) {
-        world.mark({ generations: { current, bitmap: '', history: [bitmap] }, bits: 'keep' })
+        world.mark({ generations: { current, bitmap: '', former: '', history: [bitmap] }, bits: 'keep' })
         // What was noted alone is forgotten when both have it on stable storage.
         if (dice.chance(0.5)) world.hint({ kind: 'settled', before: world.answeredBefore })
       } else world.mark({ bits: 'all' })
@@ -103,7 +103,7 @@ function act(world: KeeperWorld, habits: Habits, generation: () => string): stri
 function live(seed: number): { story: string[]; trouble: string; saves: number } {
   const dice = new Dice(seed)
   const habits = { dice, crash: dice.of([0, 0.005, 0.05]), places: Array.from({ length: 3 + dice.below(12) }, () => place(dice)) }
-  const generations = { current: dice.of(['', 'g1']), bitmap: '', history: [] }
+  const generations = { current: dice.of(['', 'g1']), bitmap: '', former: '', history: [] }
   const found = dice.chance(0.1)
     ? 'lost'
     : { hot: [], pages: new Map<number, Buffer>(), state: 'up-to-date' as const, generations }

@@ -58,7 +58,7 @@ export class KeeperWorld {
     readonly hotLimit: number,
     found: Stored | 'lost',
   ) {
-    const alone = { current: 'g1', bitmap: '', history: [] }
+    const alone = { current: 'g1', bitmap: '', former: '', history: [] }
     this.stored = found === 'lost' ? { hot: [], pages: new Map(), state: 'up-to-date', generations: alone } : found
     this.keeper = this.#opened(found === 'lost' ? 'lost' : this.stored)
     if (found !== 'lost') return

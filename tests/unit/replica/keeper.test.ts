@@ -8,9 +8,9 @@ import { Dice } from '../../world/prng'
 import { KeeperWorld } from './keeper-world'
 
 const SIZE = 1000 * EXTENT_BYTES
-const UNUSED: Generations = { current: '', bitmap: '', history: [] }
-const PAIRED: Generations = { current: 'g1', bitmap: '', history: [] }
-const ALONE: Generations = { current: 'g2', bitmap: 'g1', history: [] }
+const UNUSED: Generations = { current: '', bitmap: '', former: '', history: [] }
+const PAIRED: Generations = { current: 'g1', bitmap: '', former: '', history: [] }
+const ALONE: Generations = { current: 'g2', bitmap: 'g1', former: '', history: [] }
 
 const keeper = (generations: Generations, hot: readonly number[] = [], sizeBytes = SIZE): Keeper =>
   new Keeper({ sizeBytes, state: 'up-to-date', generations, tracking: { hot, pages: new Map() } }, 8)

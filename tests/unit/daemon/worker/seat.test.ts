@@ -10,7 +10,7 @@ import { FaultyReplicas } from './faulty-replica'
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-seat-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const GENERATIONS = { current: '00000000000000aa', bitmap: '', history: [] }
+const GENERATIONS = { current: '00000000000000aa', bitmap: '', former: '', history: [] }
 const IN_STEP: ReplicaRequest = {
   ...{ kind: 'mark', offset: 0, length: 0 },
   mark: { state: 'up-to-date', generations: GENERATIONS, bits: 'none' },

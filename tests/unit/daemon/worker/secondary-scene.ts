@@ -97,7 +97,7 @@ export class SecondaryScene {
     await this.secondary.open()
     const link = this.link('a')
     await this.until('both are offered', () => link.present.length === 2)
-    const generations = { current: '00000000000000aa', bitmap: '', history: [] }
+    const generations = { current: '00000000000000aa', bitmap: '', former: '', history: [] }
     for (const volume of VOLUMES.keys())
       this.frame(link, { type: 'mark', seq: 1, volume, term: 1, mark: { state: 'up-to-date', generations, bits: 'none' } })
     await this.until('both are marked', () => link.sent.filter(({ type }) => type === 'done').length === 2)

@@ -1,4 +1,4 @@
-import type { Generations, ReplicaMetadata } from '../../../../lib/core/domain/volume'
+import { NO_GENERATIONS, type Generations, type ReplicaMetadata } from '../../../../lib/core/domain/volume'
 
 export const BLOCKS = 4
 
@@ -17,7 +17,7 @@ export interface Body {
 }
 
 export const newBody = (name: string): Body => ({
-  ...{ name, state: 'inconsistent', generations: { current: '', bitmap: '', history: [] } },
+  ...{ name, state: 'inconsistent', generations: NO_GENERATIONS },
   bits: new Set<number>(),
   blocks: Array.from({ length: BLOCKS }, () => []),
   eras: new Set<string>(),
@@ -43,7 +43,7 @@ export const allBlocks = (): number[] => Array.from({ length: BLOCKS }, (_, bloc
 
 const list = (names: readonly (string | number)[]): string => (names.length === 0 ? '-' : names.join(' '))
 
-export const shown = ({ name, state, generations: { current, bitmap, history }, bits, blocks }: Body): string[] => [
-  `${name}: ${state}, current ${current || '-'}, bitmap ${bitmap || '-'}, older ${list(history)}`,
+export const shown = ({ name, state, generations: { current, bitmap, former, history }, bits, blocks }: Body): string[] => [
+  `${name}: ${state}, current ${current || '-'}, bitmap ${bitmap || '-'}${former && ` and ${former}`}, older ${list(history)}`,
   `   noted ${list([...bits].sort())}; written ${list(blocks.flatMap((writes, block) => (writes.length === 0 ? [] : [`${block}:${writes.join('+')}`])))}`,
 ]

@@ -1,4 +1,4 @@
-import type { Generations } from '../../../../lib/core/domain/volume'
+import { NO_GENERATIONS, type Generations } from '../../../../lib/core/domain/volume'
 import { compareHistories, STRATEGIES, type Verdict } from '../../../../lib/core/mirror/handshake'
 import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from '../../../../lib/core/mirror/lineage'
 import { allBlocks, copyBlock, hasData, isEmpty, newBody, type Body } from './body'
@@ -139,7 +139,7 @@ export class Lives {
     can('mark target', !session.targetMarked, () => {
       const wasTracked = target.generations.current !== ''
       target.state = 'inconsistent'
-      target.generations = { current: session.counted, bitmap: '', history: target.generations.history }
+      target.generations = { ...NO_GENERATIONS, current: session.counted, history: target.generations.history }
       if (!wasTracked) for (const block of allBlocks()) target.bits.add(block)
       session.targetMarked = true
     })
