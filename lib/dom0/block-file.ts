@@ -22,8 +22,10 @@ export interface BlockFileOptions {
 const { EOPNOTSUPP, ENOSYS } = system.errno
 const DONE = Promise.resolve()
 const ZEROES = Buffer.alloc(1024 * 1024)
-/** A file system may take its time for more than this, and what waits in the lane would wait as well: a process does it. */
-const LANE_ZERO_BYTES_MAX = 4 * 1024 * 1024
+/** A file system may take its time for more than this, and what waits in the lane would wait as well: it gets its turn between two. */
+const ZERO_PIECE_BYTES = 4 * 1024 * 1024
+/** More than a guest asks for at once is for a replica that nobody uses yet. */
+const ZERO_PIECES_MAX = 1024
 /** Of tmpfs, in statfs(2): no disk is ever waited for. */
 const TMPFS = 0x01021994
 /** Copying more takes so long that the loop has better things to do. */
@@ -131,11 +133,17 @@ class BlockFile implements BlockDevice {
   }
 
   private async fileSystemZeroes(offset: number, length: number, punch: boolean): Promise<boolean> {
-    if (length > LANE_ZERO_BYTES_MAX) return allocateZeroes(this.file.fd, offset, length, punch)
+    if (this.lane === null) return length > ZERO_PIECE_BYTES && allocateZeroes(this.file.fd, offset, length, punch)
+    const piece = ZERO_PIECE_BYTES * Math.ceil(length / (ZERO_PIECE_BYTES * ZERO_PIECES_MAX))
     try {
-      const zeroed = this.lane?.zero(offset, length, punch) ?? null
-      await zeroed
-      return zeroed !== null
+      for (let at = offset, end = 0; end < offset + length; at = end) {
+        // Where pieces meet no block is to be in two of them.
+        end = Math.min(offset + length, (Math.floor(at / piece) + 1) * piece)
+        const zeroed = this.closed === null ? this.lane.zero(at, end - at, punch) : null
+        if (zeroed === null) return false
+        await zeroed
+      }
+      return true
     } catch (error) {
       // Anything else is said of the call and not of the disk: not supported, not on this kind of file, not at this alignment.
       if (['EIO', 'ENOSPC', ''].includes(codeOf(error))) throw error

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../ports/log'
-import { MINDER_PID } from '../minder'
 import { codeOf } from '../system-error'
+import { withItsParent } from '../with-its-parent'
 
 export interface KeptProcessOptions {
   readonly name: string
@@ -101,12 +101,3 @@ class Kept {
     })
   }
 }
-
-/** The kernel tells nobody of a parent that had died before it was asked to. */
-const UNLESS_ORPHANED = `[ "$PPID" = "\${1:-$${MINDER_PID}}" ] && shift && exec "$@"`
-
-/** The command as one that ends when whoever starts it does: this process, or the minder. */
-export const withItsParent = (command: readonly string[], parent: 'this' | 'minder' = 'this'): string[] => [
-  ...['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', UNLESS_ORPHANED, 'sh'],
-  ...[parent === 'this' ? String(process.pid) : '', ...command],
-]
