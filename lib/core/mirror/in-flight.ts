@@ -1,3 +1,4 @@
+import { Numbered } from '../domain/numbered'
 import { isChange } from '../domain/replica-request'
 import type { Side } from './events'
 import { BIT, type Operation } from './operation'
@@ -6,7 +7,7 @@ import { overlap, RangeQueue } from './range-queue'
 /** Operations under way, and what was asked of which replica for each. */
 export class InFlight {
   readonly #queue = new RangeQueue<Operation>()
-  readonly #issues = new Map<number, Operation>()
+  readonly #issues = new Numbered<Operation>()
   /** Grows with each thing asked of a replica. */
   #lastIssue = 0
 
@@ -27,7 +28,7 @@ export class InFlight {
   /** The operation is over, or given up. Answers those that may run now. */
   leave(op: Operation): readonly Operation[] {
     for (const side of ['local', 'peer'] as const) {
-      if (op.issue[side] !== 0) this.#issues.delete(op.issue[side])
+      if (op.issue[side] !== 0) this.#issues.take(op.issue[side])
       op.issue[side] = 0
     }
     return this.#queue.leave(op)
@@ -43,16 +44,14 @@ export class InFlight {
 
   /** Undefined for an answer that nobody waits for any more. */
   answered(issue: number): Operation | undefined {
-    const op = this.#issues.get(issue)
-    if (op !== undefined) this.#issues.delete(issue)
-    return op
+    return this.#issues.take(issue)
   }
 
   /** What this replica still owed an answer for; it will give none. */
   lost(side: Side): Operation[] {
-    const owed = [...this.#issues].filter(([issue, op]) => op.issue[side] === issue)
+    const owed = this.#issues.entries().filter(([issue, op]) => op.issue[side] === issue)
     for (const [issue, op] of owed) {
-      this.#issues.delete(issue)
+      this.#issues.take(issue)
       op.issue[side] = 0
     }
     return owed.map(([, op]) => op)

@@ -1,5 +1,6 @@
 import { must } from '../../core/domain/assert'
 import { BLOCK_BYTES } from '../../core/domain/blocks'
+import { Numbered } from '../../core/domain/numbered'
 import type { GuestRequest, Hint, Presence, ReplicaRequest } from '../../core/domain/replica-request'
 import type { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror/events'
@@ -44,7 +45,7 @@ export class Disk {
   readonly #local: LocalReplica
   readonly #pace: Pace
   #export: Promise<DiskExport & { readonly socket: string }> | null = null
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked = new Numbered<Asked>()
   readonly #events: MirrorEvent[] = []
   #applying = false
   #nextRequest = 1
@@ -238,8 +239,7 @@ export class Disk {
   }
 
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
-    const { reply, atMs } = must(this.#asked.get(id), 'each request is answered once')
-    this.#asked.delete(id)
+    const { reply, atMs } = must(this.#asked.take(id), 'each request is answered once')
     if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
     const errno = error === '' ? 0 : (ERRNO[error] ?? 5)
     reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })

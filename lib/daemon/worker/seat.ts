@@ -17,6 +17,7 @@ interface Asked {
   readonly request: ReplicaRequest
   readonly done: Done
   sinceMs: number
+  place: number
 }
 
 /** A replica that is silent for so long has failed; the other one serves. Longer than a busy disk's slowest flush. */
@@ -109,7 +110,7 @@ export class Seat {
       return
     }
     const id = ++this.#lastId
-    const asked = { request, done, sinceMs: 0 }
+    const asked = { request, done, sinceMs: 0, place: 0 }
     const free = isChange(request) ? this.#keeper.admits(request.offset, request.length, seq) : request.kind !== 'mark'
     if (free) this.#perform(asked)
     else {
@@ -236,7 +237,7 @@ export class Seat {
   }
 
   #save(saving: Promise<void>, saved: () => void): void {
-    const save = { sinceMs: 0 }
+    const save = { sinceMs: 0, place: 0 }
     this.#underWay.begin(save)
     const ended = (error: string): void => {
       this.#underWay.end(save)

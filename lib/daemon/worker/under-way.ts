@@ -1,14 +1,16 @@
+import { must } from '../../core/domain/assert'
 import { TICK_MS } from './parts'
 
-/** What a device was asked; when, is set when it is. */
+/** What a device was asked; when, and its place among the others, are set when it is. */
 export interface Ask {
   sinceMs: number
+  place: number
 }
 
 /** What a device was asked and has not answered. Times are of the caller's ticks. */
 export class UnderWay {
-  /** Oldest first. */
-  readonly #asks = new Set<Ask>()
+  /** In any order. No Set: see Numbered. */
+  readonly #asks: Ask[] = []
   #nowMs: number
 
   constructor(nowMs: number) {
@@ -16,16 +18,18 @@ export class UnderWay {
   }
 
   get isEmpty(): boolean {
-    return this.#asks.size === 0
+    return this.#asks.length === 0
   }
 
   begin(ask: Ask): void {
     ask.sinceMs = this.#nowMs
-    this.#asks.add(ask)
+    ask.place = this.#asks.push(ask) - 1
   }
 
   end(ask: Ask): void {
-    this.#asks.delete(ask)
+    const last = must(this.#asks.pop(), 'what ends is under way')
+    last.place = ask.place
+    if (last !== ask) this.#asks[ask.place] = last
   }
 
   /** Answers for how many milliseconds the oldest one has been waited for. */
@@ -34,7 +38,6 @@ export class UnderWay {
     const lateMs = nowMs - this.#nowMs - TICK_MS
     if (lateMs > TICK_MS) for (const ask of this.#asks) ask.sinceMs += lateMs
     this.#nowMs = nowMs
-    const [oldest] = this.#asks
-    return oldest === undefined ? 0 : nowMs - oldest.sinceMs
+    return this.#asks.reduce((longestMs, { sinceMs }) => Math.max(longestMs, nowMs - sinceMs), 0)
   }
 }
