@@ -35,6 +35,7 @@ export class Guest {
   ) {
     world.say(() => `guest ${number} starts on ${host.name}`)
     world.judge.guestStarts(number, host.name)
+    if (host.other.guest !== null) world.onMoment('two-guests', host.name)
     this.#next()
   }
 
@@ -186,6 +187,7 @@ export class Guest {
     const { recent } = this.world
     // It looks first at what may have been under way when the one before died, as a file system looks at its journal.
     if (this.#issued < FIRST_READS && recent.length > 0 && dice.chance(0.7)) return dice.of(recent)
+    if (guest.spot !== null && dice.chance(0.8)) return Math.min(cells - 1, guest.spot.first + dice.below(guest.spot.count))
     if (dice.chance(guest.again)) {
       const near = this.#where + dice.below(9) - 4
       if (near >= 0 && near < cells) return (this.#where = near)

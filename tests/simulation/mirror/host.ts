@@ -49,7 +49,7 @@ export class Host {
     this.worker = null
     this.guest?.die('its host lost power')
     const lost = this.store.powerLost(this.world.plan.losesTracking)
-    this.world.judge.damaged(this.name, 'power', lost)
+    this.world.judge.damage.damaged(this.name, 'power', lost)
   }
 
   kill(): void {
@@ -59,7 +59,7 @@ export class Host {
     this.worker = null
     this.store.disk.killed(worker.life)
     this.store.notes.crashed()
-    this.world.judge.killed(this.name)
+    this.world.judge.damage.killed(this.name)
     this.#startWorker(5 + this.world.dice.fraction() * 80)
   }
 

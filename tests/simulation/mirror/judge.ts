@@ -2,6 +2,7 @@ import { Broken } from './broken'
 import { must } from './must'
 import type { Claim } from '../../../lib/core/domain/claim'
 import { CopyJudge } from './judge-copies'
+import { DamageJudge } from './judge-damage'
 import { KeptJudge } from './judge-kept'
 import { HOSTS, type HostName, UUIDS, VOLUME } from './names'
 import type { World } from './world'
@@ -28,6 +29,7 @@ interface Acknowledged {
 export class Judge {
   readonly copies: CopyJudge
   readonly kept: KeptJudge
+  readonly damage: DamageJudge
   /** Per cell: newest version acknowledged, newest one seen by a read, newest one that a loss of power must leave. */
   readonly #acknowledged: Int32Array
   #seen: Int32Array
@@ -39,11 +41,7 @@ export class Judge {
   #lastVersion = 0
   #guest = { number: 0, host: '' as HostName | '' }
   #answered = 0
-  #lostPower: HostName | null = null
   #endedWell = true
-  readonly #impaired: Record<HostName, 'no' | 'perhaps' | 'failed' | 'power' | 'device'> = { a: 'no', b: 'no' }
-  /** A device lost what it had answered, and the guest was told of no error since. */
-  #owesError = false
   #listed: readonly HostName[] = []
   /** Changes that only one replica has. */
   acknowledgedAlone = 0
@@ -57,6 +55,11 @@ export class Judge {
     this.#flushed = new Int32Array(cells)
     this.copies = new CopyJudge(world)
     this.kept = new KeptJudge(world)
+    this.damage = new DamageJudge(world, {
+      listed: () => this.#listed,
+      guestHost: () => this.#guest.host,
+      excuses: () => this.#collapse('flushed'),
+    })
   }
 
   // --- what the guest asks and is told --------------------------------------------------------------------------------------
@@ -66,7 +69,7 @@ export class Judge {
     if (!this.#endedWell) this.#collapse('acknowledged')
     this.#endedWell = false
     this.#guest = { number, host }
-    this.#owesError = false
+    this.damage.owesError = false
   }
 
   guestEndsWell(): void {
@@ -108,7 +111,7 @@ export class Judge {
       version,
       acknowledged: (error) => {
         if (error !== '') {
-          this.#owesError = false
+          this.damage.owesError = false
           return
         }
         raise(this.#acknowledged, change, version)
@@ -117,21 +120,21 @@ export class Judge {
         if (fua) raise(this.#flushed, change, version)
         else this.#unflushed.push({ version, change, at: ++this.#acknowledgements, elsewhere })
         // What was done before may be told while both faults last.
-        this.#perhapsExcused()
+        this.damage.perhapsExcused()
       },
     }
   }
 
   flushBegins(): (error: string) => void {
     const upTo = this.#acknowledgements
-    const owedBefore = this.#owesError
+    const owedBefore = this.damage.owesError
     return (error) => {
       if (error !== '') {
-        this.#owesError = false
+        this.damage.owesError = false
         return
       }
       // One that was asked before may have been done before.
-      if (owedBefore && this.#owesError)
+      if (owedBefore && this.damage.owesError)
         throw new Broken('failed flush told', 'a flush succeeds after a device lost what it was to keep')
       const rest = this.#unflushed.findIndex(({ at }) => at > upTo)
       const flushed = this.#unflushed.splice(0, rest < 0 ? this.#unflushed.length : rest)
@@ -149,6 +152,7 @@ export class Judge {
     if (version !== 0 && (of === undefined || cell < of.first || cell >= of.first + of.count))
       throw new Broken('read allowed', `cell ${cell} holds ${value}, which nobody wrote there`)
     if (version < floor) throw new Broken('read allowed', `cell ${cell} reads as version ${value}, and ${floor} was there before`)
+    if (version > (this.#acknowledged[cell] ?? 0) && this.#guest.host !== '') this.world.onMoment('unsure-read', this.#guest.host)
     this.#seen[cell] = Math.max(version, this.#seen[cell] ?? 0)
   }
 
@@ -164,74 +168,19 @@ export class Judge {
     const hosts = must(upToDate[VOLUME], 'the claim lists the volume')
     this.#listed = HOSTS.filter((name) => hosts.includes(UUIDS[name]))
     if (this.#listed.length > 1) this.acknowledgedAlone = 0
+    this.damage.perhapsExcused()
+  }
+
+  /** The product says what becomes of a replica that lacks so many blocks. */
+  noted(host: HostName, { act, rule }: { readonly act: string; readonly rule: string }, blocks: number): void {
+    if (act === 'resync-started' || act === 'replica-present') this.copies.begins(host, blocks, rule)
+    if (act === 'resync-started') this.damage.resyncBegins(host)
+    if (act === 'replica-joined-claim') this.copies.joined(host)
+    if (act === 'replica-joined-claim' || act === 'replica-present') this.damage.isBack(host, rule)
   }
 
   get listed(): readonly HostName[] {
     return this.#listed
-  }
-
-  /** `lost`: something that had been answered is not there any more. */
-  damaged(host: HostName, by: 'power' | 'device', lost: boolean): void {
-    if (by === 'power' && this.#guest.host === host) this.#lostPower = host
-    if (!lost) {
-      this.impaired(host, true)
-      return
-    }
-    this.#impaired[host] = by
-    const alone = this.#listed.length === 1 && this.#listed[0] === host
-    if (by === 'device' && alone && this.#guest.host === host && this.world.guestLives) this.#owesError = true
-    this.#perhapsExcused()
-  }
-
-  /** A flush failed, and something that had been answered is not there any more. */
-  flushLost(host: HostName, heard: boolean): void {
-    this.damaged(host, 'device', true)
-    if (!heard) this.killed(host)
-  }
-
-  /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */
-  impaired(host: HostName, certainly: boolean): void {
-    if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps')
-      this.#impaired[host] = certainly ? 'failed' : 'perhaps'
-    this.#perhapsExcused()
-  }
-
-  recovered(host: HostName): void {
-    if (this.#impaired[host] === 'perhaps') this.#impaired[host] = 'no'
-  }
-
-  /** Nobody but this process knew that its device had lost something. */
-  killed(host: HostName): void {
-    this.#owesError = false
-    if (this.#impaired[host] === 'device' && this.#listed.includes(host)) this.#collapse('flushed')
-  }
-
-  /** The product says that this replica is as good as the other one. */
-  isBack(host: HostName, rule: string): void {
-    // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.
-    const serves = rule === 'opened' || rule === 'only-copy'
-    if (this.#lostPower === host && serves) this.#collapse('flushed')
-    // It takes over, and had a fault of its own: the guest starts as after a loss of power.
-    if (this.#guest.host !== host && serves && this.#hasLost(host)) this.#collapse('flushed')
-    this.#lostPower = null
-    this.#impaired[host] = 'no'
-  }
-
-  #isImpaired(host: HostName): boolean {
-    return this.#impaired[host] !== 'no'
-  }
-
-  #hasLost(host: HostName): boolean {
-    return this.#impaired[host] === 'power' || this.#impaired[host] === 'device'
-  }
-
-  /** Two faults at once: whoever has lost something had nobody to fall back on. */
-  #perhapsExcused(): void {
-    const impaired = this.#listed.every((host) => this.#isImpaired(host))
-    const lost = this.#listed.some((host) => this.#hasLost(host))
-    if (!impaired || !lost) return
-    this.world.say(() => 'two faults at once: what was not flushed may be lost')
-    this.#collapse('flushed')
   }
 
   /** What a disk may hold afterwards: anything since. */
@@ -240,7 +189,7 @@ export class Judge {
     if (to === 'acknowledged') return
     for (const { change, version, elsewhere } of this.#unflushed) {
       // While the guest lives, only its own machine's cache may be lost.
-      if (elsewhere && this.#lostPower === null) raise(this.#flushed, change, version)
+      if (elsewhere && !this.damage.lostPower) raise(this.#flushed, change, version)
     }
     for (const { change } of this.#unflushed) {
       for (let cell = change.first; cell < change.first + change.count; cell++)

@@ -31,7 +31,7 @@ export class LocalReplica {
       onFailed: (error) => this.#failed(error),
       came: (came) => {
         if (typeof came === 'string') {
-          world.judge.impaired(host.name, true)
+          world.judge.damage.impaired(host.name, true)
           this.needs.down(came)
           this.#again()
         } else if (!this.#closing) {
@@ -58,7 +58,7 @@ export class LocalReplica {
 
   #failed(error: string): void {
     this.#hasFailed = true
-    this.worker.world.judge.impaired(this.worker.host.name, true)
+    this.worker.world.judge.damage.impaired(this.worker.host.name, true)
     const { seat } = this
     this.seat = null
     this.needs.down(error)

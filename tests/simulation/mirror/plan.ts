@@ -2,6 +2,7 @@ import { BLOCK_BYTES, EXTENT_BYTES } from '../../../lib/core/domain/blocks'
 import { CELL_BYTES } from '../../world/cells'
 import type { DiskHabits } from '../../world/disk'
 import type { Dice } from '../../world/prng'
+import { TRAPS } from './moments'
 
 export const FAULTS = [
   ...[
@@ -18,7 +19,9 @@ export const FAULTS = [
   ...['kill-primary', 'kill-secondary', 'kill-both', 'stall-primary', 'stall-secondary', 'power-primary', 'power-secondary'],
   ...['power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'stop', 'move', 'verify', 'unprotect'],
 ] as const
-export type Fault = (typeof FAULTS)[number]
+/** Those that need a story to be told: long ones, and traps that wait for the moment at which they do most harm. */
+export const PLOTS = ['deaf-then-apart', 'witness-slow', 'guest-reset', 'crash', ...TRAPS] as const
+export type Fault = (typeof FAULTS)[number] | (typeof PLOTS)[number]
 
 /** One seed's world: every rate and shape is drawn, so that some seeds are calm and some are all of one kind of trouble. */
 export interface Plan {
@@ -62,12 +65,14 @@ export interface GuestPlan {
   readonly longest: number
   /** How often it rests for a while. */
   readonly rests: number
+  /** Where it is most of the time, in cells; null: nowhere. */
+  readonly spot: { readonly first: number; readonly count: number } | null
 }
 
 const EXTENT_CELLS = EXTENT_BYTES / CELL_BYTES
 
-/** `trouble`: the only kinds there are; drawn, too, when left out. */
-export function drawPlan(dice: Dice, trouble: readonly Fault[] | null = null): Plan {
+/** `trouble`: the only kinds there are; drawn, too, when left out. `plots`: draws what only some seeds have. */
+export function drawPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] | null = null): Plan {
   const wide = dice.chance(0.3)
   const extents = wide ? 24 + dice.below(17) : 2 + dice.below(10)
   const cells = (extents - 1) * EXTENT_CELLS + 1 + dice.below(EXTENT_CELLS)
@@ -83,8 +88,8 @@ export function drawPlan(dice: Dice, trouble: readonly Fault[] | null = null): P
     ...{ witnessMs: spread(dice, 1, 40), leaseMs: dice.of([600, 1000, 1500]) },
     ...{ startsInStep: dice.chance(0.7), startsTracked: dice.chance(0.9) },
     allowBytes: dice.chance(0.3) ? BLOCK_BYTES * (1 + dice.below(400)) : null,
-    guest: drawGuest(dice, extents),
-    faults: (trouble ?? drawFaults(dice)).map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
+    guest: drawGuest(dice, plots, extents, cells),
+    faults: weighed(dice, trouble ?? drawFaults(dice)).concat(trouble === null ? weighed(plots, drawPlots(plots)) : []),
     ...{ faultEveryMs: spread(dice, 60, 1500), faultMs: spread(dice, 5, 1200) },
     ...{ forcesClaim: dice.chance(0.1), corrupts: dice.chance(0.1) },
   }
@@ -94,7 +99,12 @@ export function drawPlan(dice: Dice, trouble: readonly Fault[] | null = null): P
 const drawFaults = (dice: Dice): readonly Fault[] =>
   dice.chance(0.4) ? Array.from({ length: 1 + dice.below(4) }, () => dice.of(FAULTS)) : FAULTS.filter(() => dice.chance(0.35))
 
-function drawGuest(dice: Dice, extents: number): GuestPlan {
+const drawPlots = (dice: Dice): readonly Fault[] => (dice.chance(0.5) ? [] : PLOTS.filter(() => dice.chance(0.25)))
+
+const weighed = (dice: Dice, faults: readonly Fault[]): Plan['faults'] =>
+  faults.map((fault) => ({ fault, weight: 0.2 + dice.fraction() }))
+
+function drawGuest(dice: Dice, plots: Dice, extents: number, cells: number): GuestPlan {
   const used = dice.chance(0.5) ? extents : 1 + dice.below(Math.min(extents, 4))
   return {
     ...{ requests: 60 + dice.below(240), depth: 1 + dice.below(8), thinkMs: spread(dice, 0.2, 30) },
@@ -106,6 +116,7 @@ function drawGuest(dice: Dice, extents: number): GuestPlan {
       flushes: dice.of([0, 0.02, 0.1, 0.3]),
     },
     ...{ fua: dice.of([0, 0.1, 0.5]), again: dice.fraction(), longest: dice.of([1, 4, 16, 40]), rests: dice.of([0, 0.01, 0.05]) },
+    spot: plots.chance(0.25) ? { first: plots.below(cells), count: 1 + plots.below(8) } : null,
   }
 }
 

@@ -178,6 +178,7 @@ export class Primary {
       }
       case 'propose': {
         const { local, peer } = effect.members
+        if (local && peer) world.onMoment('joining', host.name)
         this.#say(() => `wants ${local ? host.name : ''}${peer ? host.other.name : ''}: ${effect.rule} ${effect.error}`)
         this.#holding.apply({
           ...{ on: 'want', volume: VOLUME },
@@ -190,10 +191,8 @@ export class Primary {
         world.probe(`${effect.act}: ${effect.rule}`)
         this.#say(() => `${of.name}: ${effect.act} (${effect.rule}) ${effect.error}`)
         const { dirty } = this.#mirror.replicas[effect.side]
-        if (effect.act === 'resync-started' || effect.act === 'replica-present')
-          world.judge.copies.begins(of.name, dirty.count, effect.rule)
-        if (effect.act === 'replica-joined-claim') world.judge.copies.joined(of.name)
-        if (effect.act === 'replica-joined-claim' || effect.act === 'replica-present') world.judge.isBack(of.name, effect.rule)
+        world.judge.noted(of.name, effect, dirty.count)
+        if (effect.rule === 'same-generation' || effect.rule === 'never-missed-a-write') world.onMoment('present', of.name)
         break
       }
       case 'differ':

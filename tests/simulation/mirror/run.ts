@@ -1,7 +1,8 @@
-import { corrupt, Faults } from './faults'
+import { Faults } from './faults'
 import { Broken } from './broken'
 import { HOSTS } from './names'
 import type { Fault } from './plan'
+import { corrupt } from './strikes'
 import { World } from './world'
 
 export interface Outcome {

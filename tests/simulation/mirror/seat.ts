@@ -196,9 +196,13 @@ export class Seat {
       case 'perform':
         this.#perform(effect.id, this.#take(effect.id))
         break
-      case 'marked':
-        this.#take(effect.id).done('')
+      case 'marked': {
+        const { request, done } = this.#take(effect.id)
+        if (request.kind === 'mark' && request.mark.state === 'up-to-date' && request.mark.generations?.bitmap === '')
+          this.world.onMoment('told', this.store.host)
+        done('')
         break
+      }
       case 'cancel':
         this.world.probe('waiting-cancelled')
         this.#take(effect.id)

@@ -2,6 +2,7 @@ import { NO_GENERATIONS } from '../../../lib/core/domain/volume'
 import { Disk } from '../../world/disk'
 import type { Dice } from '../../world/prng'
 import type { Schedule } from '../../world/schedule'
+import type { HostName } from './names'
 import { Notes } from './notes'
 import type { Plan } from './plan'
 
@@ -14,7 +15,7 @@ export class Store {
   #made = 0
 
   constructor(
-    readonly host: string,
+    readonly host: HostName,
     plan: Plan,
     private readonly dice: Dice,
     schedule: Schedule,

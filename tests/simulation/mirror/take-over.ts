@@ -72,6 +72,7 @@ export class TakeOver {
     const { worker } = this
     const next: Claim = { ...claim, term: claim.term + 1, holder: worker.host.uuid, upToDate: { [VOLUME]: [worker.host.uuid] } }
     const askedAtMs = worker.host.nowMs
+    worker.world.onMoment('taking', worker.host.name)
     worker.askWitness({ op: 'cas', expected: revision, next, requireLeaseOver }, (answer) => {
       if (answer?.op === 'stored') {
         worker.world.probe('takeover: taken')

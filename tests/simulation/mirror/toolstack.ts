@@ -33,8 +33,7 @@ export class Toolstack {
   }
 
   /** Shuts the VM down, and starts it again here or there. */
-  stop(startOn: 'there' | 'elsewhere'): void {
-    const guest = this.world.guest
+  stop(startOn: 'there' | 'elsewhere', guest = this.world.guest): void {
     if (guest === null || this.isBusy) return
     const { host } = guest
     this.isBusy = true

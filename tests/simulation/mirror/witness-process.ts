@@ -12,6 +12,8 @@ const DEADLINE_MS = 400
 
 interface Road {
   up: boolean
+  /** On top of what every road takes, at most. */
+  slowMs: number
   /** Grows with each new connection: the witness serves the newest only. */
   connection: number
   /** Messages on it keep their order. */
@@ -79,6 +81,10 @@ export class WitnessProcess {
     if (!up && this.dice.chance(0.5)) road.connection++
   }
 
+  slowRoad(host: string, ms: number): void {
+    this.#road(host).slowMs = ms
+  }
+
   /** A new process of a host has a connection of its own; what an older one said and was not heard, is not heard any more. */
   connect(host: string): void {
     this.#road(host).connection++
@@ -96,7 +102,7 @@ export class WitnessProcess {
     }
     this.schedule.after(DEADLINE_MS, () => settle(undefined), life)
     if (!road.up || !this.isUp) return
-    const delayMs = this.dice.fraction() * (this.dice.chance(0.02) ? 2 * DEADLINE_MS : this.latencyMs)
+    const delayMs = this.dice.fraction() * (this.dice.chance(0.02) ? 2 * DEADLINE_MS : this.latencyMs + road.slowMs)
     road.thereAt = Math.max(road.thereAt, this.schedule.now + delayMs)
     this.schedule.after(road.thereAt - this.schedule.now, () => {
       if (!road.up || !this.isUp || road.connection !== connection) return
@@ -116,7 +122,7 @@ export class WitnessProcess {
   }
 
   #road(host: string): Road {
-    const road = this.roads.get(host) ?? { up: true, connection: 0, thereAt: 0, backAt: 0 }
+    const road = this.roads.get(host) ?? { up: true, slowMs: 0, connection: 0, thereAt: 0, backAt: 0 }
     this.roads.set(host, road)
     return road
   }

@@ -5,6 +5,7 @@ import { Schedule } from '../../world/schedule'
 import type { Guest } from './guest'
 import { Host, type Worker } from './host'
 import { Judge } from './judge'
+import type { Moment } from './moments'
 import { type HostName, HOSTS, otherHost, UUIDS, VM, VOLUME } from './names'
 import type { Hello, PeerMessage } from './peer-message'
 import { drawPlan, type Fault, type Plan } from './plan'
@@ -38,6 +39,8 @@ export class World {
   resting = false
   ended = false
   requests = 0
+  /** Something has come to a point at which a fault would hurt. */
+  onMoment: (moment: Moment, host: HostName) => void = () => undefined
   /** Cells where a guest was last. */
   readonly recent: number[] = []
   #generations = 0
@@ -49,7 +52,7 @@ export class World {
   ) {
     const dice = new Dice(seed)
     this.dice = dice
-    this.plan = drawPlan(dice, trouble)
+    this.plan = drawPlan(dice, new Dice(~seed), trouble)
     this.judge = new Judge(this)
     this.lanes = new Lanes(this.plan.lanesMs, dice, this.schedule)
     const rate = (): number => 1 + (dice.fraction() - 0.5) / 110
@@ -66,7 +69,7 @@ export class World {
     this.hosts = { a: host('a'), b: host('b') }
     for (const name of HOSTS) {
       this.hosts[name].other = this.hosts[otherHost(name)]
-      this.hosts[name].store.disk.onLost = (heard) => this.judge.flushLost(name, heard)
+      this.hosts[name].store.disk.onLost = (heard) => this.judge.damage.flushLost(name, heard)
     }
     this.tracked = this.plan.startsInStep || this.plan.startsTracked
     this.vm = new Toolstack(this)

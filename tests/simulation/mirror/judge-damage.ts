@@ -1,0 +1,113 @@
+import { type HostName, HOSTS, otherHost } from './names'
+import type { World } from './world'
+
+export interface DamageNeeds {
+  readonly listed: () => readonly HostName[]
+  readonly guestHost: () => HostName | ''
+  /** What was not flushed may be lost. */
+  readonly excuses: () => void
+}
+
+/** Trouble that is over for so long has left nothing behind. */
+const CALM_MS = 1500
+
+/** What happened to the replicas, and when it was too much at once to keep what was not flushed. */
+export class DamageJudge {
+  readonly #impaired: Record<HostName, 'no' | 'perhaps' | 'failed' | 'power' | 'device'> = { a: 'no', b: 'no' }
+  /** Lost something since its last resync began. */
+  readonly #hurtInResync = new Set<HostName>()
+  /** Of each host: until when there was trouble other than that its power was lost. */
+  readonly #otherUntil: Record<HostName, number> = { a: -Infinity, b: -Infinity }
+  /** The guest's machine, and since when. */
+  #lostPower: { readonly host: HostName; readonly at: number } | null = null
+  /** A device lost what it had answered, and the guest was told of no error since. */
+  owesError = false
+
+  constructor(
+    private readonly world: World,
+    private readonly needs: DamageNeeds,
+  ) {}
+
+  get lostPower(): boolean {
+    return this.#lostPower !== null
+  }
+
+  /** Anything goes wrong until then. `powerOf`: it is this host's power that is lost. */
+  troubled(untilMs: number, powerOf: HostName | null): void {
+    for (const host of HOSTS) if (host !== powerOf) this.#otherUntil[host] = Math.max(this.#otherUntil[host], untilMs)
+  }
+
+  /** `lost`: something that had been answered is not there any more. */
+  damaged(host: HostName, by: 'power' | 'device', lost: boolean): void {
+    if (by === 'power' && this.needs.guestHost() === host) this.#lostPower = { host, at: this.world.schedule.now }
+    if (!lost) {
+      this.impaired(host, true)
+      return
+    }
+    this.#impaired[host] = by
+    this.#hurtInResync.add(host)
+    const listed = this.needs.listed()
+    const alone = listed.length === 1 && listed[0] === host
+    if (by === 'device' && alone && this.needs.guestHost() === host && this.world.guestLives) this.owesError = true
+    this.perhapsExcused()
+  }
+
+  /** A flush failed, and something that had been answered is not there any more. */
+  flushLost(host: HostName, heard: boolean): void {
+    this.damaged(host, 'device', true)
+    if (!heard) this.killed(host)
+  }
+
+  /** Its disk does not answer, or answers errors. `certainly`: the replica has failed of it. */
+  impaired(host: HostName, certainly: boolean): void {
+    if (this.#impaired[host] === 'no' || this.#impaired[host] === 'perhaps')
+      this.#impaired[host] = certainly ? 'failed' : 'perhaps'
+    this.perhapsExcused()
+  }
+
+  recovered(host: HostName): void {
+    if (this.#impaired[host] === 'perhaps') this.#impaired[host] = 'no'
+  }
+
+  /** Nobody but this process knew that its device had lost something. */
+  killed(host: HostName): void {
+    this.owesError = false
+    if (this.#impaired[host] === 'device' && this.needs.listed().includes(host)) this.needs.excuses()
+  }
+
+  resyncBegins(host: HostName): void {
+    this.#hurtInResync.delete(host)
+  }
+
+  /** The product says that this replica is as good as the other one. */
+  isBack(host: HostName, rule: string): void {
+    // It is not known yet that it was lost since.
+    if (rule === 'resync-complete' && this.#hurtInResync.has(host)) return
+    // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.
+    const serves = rule === 'opened' || rule === 'only-copy'
+    if (this.#lostPower?.host === host && serves && !this.#otherIsWell(host, this.#lostPower.at)) this.needs.excuses()
+    // It takes over, and had a fault of its own: the guest starts as after a loss of power.
+    if (this.needs.guestHost() !== host && serves && this.#hasLost(host)) this.needs.excuses()
+    this.#lostPower = null
+    this.#impaired[host] = 'no'
+  }
+
+  /** Two faults at once: whoever has lost something had nobody to fall back on. */
+  perhapsExcused(): void {
+    const listed = this.needs.listed()
+    const impaired = listed.every((host) => this.#impaired[host] !== 'no')
+    if (!impaired || !listed.some((host) => this.#hasLost(host))) return
+    this.world.say(() => 'two faults at once: what was not flushed may be lost')
+    this.needs.excuses()
+  }
+
+  /** Nothing but the power of this host was lost: the other one has everything, and is within reach. */
+  #otherIsWell(host: HostName, lostAt: number): boolean {
+    const other = otherHost(host)
+    return this.needs.listed().includes(other) && this.#impaired[other] === 'no' && this.#otherUntil[host] + CALM_MS < lostAt
+  }
+
+  #hasLost(host: HostName): boolean {
+    return this.#impaired[host] === 'power' || this.#impaired[host] === 'device'
+  }
+}
