@@ -82,10 +82,17 @@ export interface WorkerApi {
   /** New address of the peer (it restarted, or came back), or a first one. */
   'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
   /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
-  'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | { taken: false; why: string } }
+  'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | ClaimNotTaken }
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
+}
+
+export interface ClaimNotTaken {
+  readonly taken: false
+  readonly why: string
+  /** Set when the witness may have stored the claim all the same; the worker finds out, and becomes primary then. */
+  readonly mayHold?: true
 }
 
 export type WorkerRole = 'solo' | 'primary' | 'secondary'

@@ -27,7 +27,11 @@ export function registerMirrorTakeOver(mirror: Command, { terminal }: CommandWor
       const answer = await takeOver(mirror)
       if (!answer.taken) {
         const { name } = mirror.record
-        throw new Refusal('HOLDFAST_TAKE_OVER_REFUSED', { mirror: name, rule: answer.why, ...takeOverWords(answer.why) })
+        throw new Refusal('HOLDFAST_TAKE_OVER_REFUSED', {
+          mirror: name,
+          rule: answer.why,
+          ...takeOverWords(answer.why, answer.mayHold === true),
+        })
       }
       // `mirror serve` does so, too, when it next looks.
       const { volume } = mirrorIds(mirror.record.name)

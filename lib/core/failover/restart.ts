@@ -23,7 +23,8 @@ export interface RestartFacts {
 
 export type RestartEvent =
   | { readonly type: 'claim-taken'; readonly term: number }
-  | { readonly type: 'claim-refused'; readonly why: string; readonly leaseLeftMs: number }
+  /** `mayHold`: nobody knows whether it was taken all the same; it is asked for again until somebody does. */
+  | { readonly type: 'claim-refused'; readonly why: string; readonly leaseLeftMs: number; readonly mayHold?: boolean }
   /** The claim has another holder now. */
   | { readonly type: 'claim-lost'; readonly holder: HostUuid }
   | { readonly type: 'host-back' }
@@ -34,6 +35,8 @@ export type RestartEvent =
   | { readonly type: 'xapi-failed'; readonly step: XapiStep; readonly code: string }
   | { readonly type: 'xapi-silent'; readonly step: XapiStep }
   | { readonly type: 'tick' }
+
+type Refused = Extract<RestartEvent, { type: 'claim-refused' }>
 
 export type RestartPhase = 'taking' | 'queued' | 'looking' | 'resetting' | 'starting' | 'resting' | 'homing' | 'ended'
 
@@ -51,6 +54,8 @@ export class Restart {
   failures = 0
   term: number | null = null
   private asking = true
+  private mayHold = false
+  private hostIsBack = false
   private wakeAtMs = 0
   private refusedBy = ''
   private failedBy = ''
@@ -74,17 +79,13 @@ export class Restart {
       case 'claim-taken':
         return this.phase === 'taking' ? this.taken(event.term, atMs) : []
       case 'claim-refused':
-        return this.phase === 'taking' ? this.refused(event.why, event.leaseLeftMs, atMs) : []
+        return this.phase === 'taking' ? this.refused(event, atMs) : []
       case 'claim-lost':
         return this.end('takeover-ended', 'claim-moved', `the claim of ${this.facts.name} moved on`, { holder: event.holder })
       case 'host-back':
         if (this.phase !== 'taking') return []
-        return this.end(
-          'takeover-ended',
-          'host-came-back',
-          `the host of ${this.facts.name} is back before its claim was taken`,
-          {},
-        )
+        this.hostIsBack = true
+        return this.asking || this.mayHold ? [] : this.leave()
       case 'turn':
         return this.phase === 'queued' ? this.firstStep() : []
       case 'looked':
@@ -109,8 +110,15 @@ export class Restart {
     return [this.record('claim-taken', 'lease-over', text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
   }
 
-  private refused(why: string, leaseLeftMs: number, atMs: number): RestartEffect[] {
+  /** Only once it is known that the claim is not here: a VM whose claim was taken and that nobody starts would stay down. */
+  private leave(): RestartEffect[] {
+    return this.end('takeover-ended', 'host-came-back', `the host of ${this.facts.name} is back before its claim was taken`, {})
+  }
+
+  private refused({ why, leaseLeftMs, mayHold }: Refused, atMs: number): RestartEffect[] {
     this.asking = false
+    this.mayHold = mayHold === true
+    if (this.hostIsBack && !this.mayHold) return this.leave()
     if (why === 'not-up-to-date') {
       const text = `${this.facts.name} stays down: this host lacks acknowledged writes of it`
       return [...this.end('vm-stays-down', why, text, {}), this.alert('HOLDFAST_VM_STAYS_DOWN', 2, text)]

@@ -35,6 +35,11 @@ const WORDS: Readonly<Record<string, TakeOverWords>> = {
   'swap-refused': { reason: 'The claim changed at the same moment.', todo: AGAIN },
 }
 
-/** `rule`: the worker's word for what stopped it. */
-export const takeOverWords = (rule: string): TakeOverWords =>
-  WORDS[rule] ?? { reason: 'The claim was not taken in time.', todo: AGAIN }
+const MAY_HOLD: TakeOverWords = {
+  reason: 'The witness did not tell whether it took the request.',
+  todo: 'This side finds out when the witness answers, and serves the disk if it got the claim. Look at: holdfast mirror status',
+}
+
+/** `rule`: the worker's word for what stopped it. `mayHold`: it may have got the claim all the same. */
+export const takeOverWords = (rule: string, mayHold: boolean): TakeOverWords =>
+  mayHold ? MAY_HOLD : (WORDS[rule] ?? { reason: 'The claim was not taken in time.', todo: AGAIN })

@@ -125,10 +125,10 @@ export class FailoverDriver {
     try {
       const answer = await this.needs.fleet.ask(vm, 'take-over', { reason }, TAKE_OVER_MS)
       if (answer.taken) this.#apply({ type: 'claim-taken', vm, term: answer.term })
-      else this.#apply({ type: 'claim-refused', vm, why: answer.why, leaseLeftMs: 0 })
+      else this.#apply({ type: 'claim-refused', vm, why: answer.why, leaseLeftMs: 0, mayHold: answer.mayHold === true })
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      this.#apply({ type: 'claim-refused', vm, why: 'worker-silent', leaseLeftMs: 0 })
+      this.#apply({ type: 'claim-refused', vm, why: 'worker-silent', leaseLeftMs: 0, mayHold: true })
     }
   }
 

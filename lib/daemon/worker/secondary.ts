@@ -36,6 +36,8 @@ export class Secondary {
   /** When the primary was last heard; monotonic. */
   lastHeardMs = Number.NEGATIVE_INFINITY
   claim: StoredClaim
+  /** It was asked for, and nobody has said since whose it is. */
+  mayHold = false
 
   constructor(
     private readonly spec: WorkerSpec,

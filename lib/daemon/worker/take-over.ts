@@ -3,8 +3,10 @@ import { leaseOverAfterMs } from '../../core/domain/claim'
 import type { TakeoverFacts } from '../../core/membership/takeover'
 import { ASK_AGAIN_MS, takeoverVerdict } from '../../core/membership/takeover'
 import { unlessUnreachable } from './claim-keeper'
+import type { ClaimNotTaken } from '../../wire/worker-api'
 import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
+import { holdsAfterAll } from './unknown-claim'
 
 /** Longer than two leases: a holder that still renews after this is alive, whatever the heartbeats say. */
 const GIVE_UP_AFTER_MS = 6000
@@ -13,19 +15,21 @@ const HEARD_WITHIN_MS = 500
 /** The claim lists this host, and a replica here is not what the claim takes it for: the other host's is not thrown out for it. */
 const NOT_FIT = 'replica-failed'
 
-export type TakeOver =
-  | { readonly taken: true; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
-  | { readonly taken: false; readonly why: string }
+export type TakeOver = { readonly taken: true; readonly stored: StoredClaim; readonly leaseFromMs: number | null } | ClaimNotTaken
 
 /**
  * Takes the claim of a holder whose host is suspected. The secondary is sealed first: from then on the old primary gets nothing
  * acknowledged, and our promises to it run out. Unsealed again when the claim is not taken. A primary that is still heard on the
  * replication link is left alone: losing its daemon must cost nothing.
+ *
+ * A swap whose answer was lost may have been stored. Until somebody has read the claim since, the secondary may hold it, and says so.
  */
 export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], parts: WorkerParts): Promise<TakeOver> {
   const { clock, witness } = parts
   const begunMs = clock.nowMs()
-  if (begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS) return { taken: false, why: 'holder-alive' }
+  const isHeard = begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS
+  if (isHeard && !(await holdsAfterAll(secondary, me, parts)))
+    return secondary.mayHold ? { taken: false, why: 'witness-silent', mayHold: true } : { taken: false, why: 'holder-alive' }
   const pauseOf = (ms: number): Promise<void> => pause(Math.min(ms, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
   secondary.seal()
   let why = 'gave-up'
@@ -41,6 +45,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
       0,
       secondary.rules.lastPromiseMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - clock.nowMs(),
     )
+    secondary.mayHold = stored?.claim.holder === me
     // A lost answer to a swap of ours may have been a yes. Promises bind all the same.
     if (stored?.claim.holder === me) {
       if (promiseLeftMs === 0) return { taken: true, stored, leaseFromMs: null }
@@ -72,6 +77,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     if (answer?.stored === true)
       return { taken: true, stored: { revision: answer.revision, claim: next }, leaseFromMs: askedAtMs }
     if (answer === undefined) {
+      secondary.mayHold = true
       lease = { kind: 'silent' }
       why = 'witness-silent'
     } else if (answer.why === 'lease') {
@@ -83,7 +89,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     }
   }
   secondary.rules.unseal()
-  return { taken: false, why }
+  return secondary.mayHold ? { taken: false, why, mayHold: true } : { taken: false, why }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -15,6 +15,7 @@ import { Primary } from './primary'
 import { Secondary } from './secondary'
 import { claimNow, secondaryStatus } from './secondary-status'
 import { takeOver } from './take-over'
+import { turnsOutToHold } from './unknown-claim'
 
 type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
 type Part = { role: 'solo' | 'primary'; side: Primary } | { role: 'secondary'; side: Secondary }
@@ -27,6 +28,7 @@ const ROLE_LIMIT_MS = 10_000
 export class Worker {
   #part: Part | null = null
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
+  #findingOut = false
   #unprotecting: Promise<null> | null = null
   #timer: NodeJS.Timeout | null = null
   #stopped = false
@@ -155,10 +157,7 @@ export class Worker {
       }
       return null
     },
-    protect: async ({ spec }) => {
-      await this.#protect(spec)
-      return null
-    },
+    protect: ({ spec }) => this.#protect(spec).then(() => null),
     unprotect: () => {
       this.#unprotecting ??= this.#unprotect().finally(() => (this.#unprotecting = null))
       return this.#unprotecting
@@ -169,17 +168,17 @@ export class Worker {
       return Promise.resolve(null)
     },
     'take-over': ({ reason }) => {
-      this.#takingOver ??= this.#takeOver(reason).finally(() => (this.#takingOver = null))
+      this.#takingOver ??= this.#takeOver(reason).finally(() => {
+        this.#takingOver = null
+        void this.#findOut()
+      })
       return this.#takingOver
     },
     verify: ({ repair }) => {
       this.#served().verify(repair)
       return Promise.resolve(null)
     },
-    stop: async () => {
-      await this.stop()
-      return null
-    },
+    stop: () => this.stop().then(() => null),
   }
 
   /** Asked again after it was done, or while it is under way, it is the same request. */
@@ -225,6 +224,15 @@ export class Worker {
     await part.side.close()
     await this.#becomePrimary(stored, leaseFromMs)
     return { taken: true, term: stored.claim.term }
+  }
+
+  /** Whoever asked may not ask again, because the old holder is back: then nobody would know that the claim is here. */
+  async #findOut(): Promise<void> {
+    if (this.#findingOut || this.#part?.role !== 'secondary') return
+    this.#findingOut = true
+    if (await turnsOutToHold(this.#part.side, this.spec.host, this.parts, () => this.#part?.role !== 'secondary'))
+      await this.handlers['take-over']({ reason: 'it had been asked for while the witness was silent' })
+    this.#findingOut = false
   }
 
   #remember(spec: WorkerSpec): void {

@@ -45,7 +45,7 @@ export class Incident {
       case 'claim-taken':
         return { type: command, vm: this.vm(first), term: Number(second) }
       case 'claim-refused':
-        return { type: command, vm: this.vm(first), why: second, leaseLeftMs: Number(rest[0]) }
+        return { type: command, vm: this.vm(first), why: second, leaseLeftMs: Number(rest[0]), mayHold: rest[1] === 'may-hold' }
       case 'claim-lost':
         return { type: command, vm: this.vm(first), holder: this.host(second) }
       case 'looked':

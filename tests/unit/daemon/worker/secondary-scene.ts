@@ -51,6 +51,10 @@ export class SecondaryScene {
   nowMs = 1_000_000
   stored: StoredClaim
   witnessAnswers = true
+  /** Answered. */
+  reads = 0
+  /** It stores what it is asked to, and is silent from then on; milliseconds that pass meanwhile. */
+  swallowsSwapsForMs = 0
   secondary: Secondary
   #listen: PeerListen | null = null
 
@@ -80,11 +84,18 @@ export class SecondaryScene {
   }
 
   #read(): Promise<StoredClaim> {
-    return this.witnessAnswers ? Promise.resolve(this.stored) : Promise.reject(new WitnessUnreachable('not there'))
+    if (!this.witnessAnswers) return Promise.reject(new WitnessUnreachable('not there'))
+    this.reads++
+    return Promise.resolve(this.stored)
   }
 
   #swap(claim: Claim): Promise<{ stored: true; revision: number }> {
     this.stored = { revision: this.stored.revision + 1, claim }
+    if (this.swallowsSwapsForMs > 0) {
+      this.nowMs += this.swallowsSwapsForMs
+      this.witnessAnswers = false
+      return Promise.reject(new WitnessUnreachable('no answer'))
+    }
     return Promise.resolve({ stored: true, revision: this.stored.revision })
   }
 

@@ -4,7 +4,7 @@ import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
 import { takeOver } from '../../../../lib/daemon/worker/take-over'
 import { openReplica } from '../../../../lib/dom0/open-replica'
-import type { WitnessPort } from '../../../../lib/ports/witness'
+import { type WitnessPort, WitnessUnreachable } from '../../../../lib/ports/witness'
 import { A, B, claimBy } from '../../../contracts/witness-port'
 import { POOL, RunningWitness } from '../../../contracts/running-witness'
 
@@ -20,6 +20,9 @@ class Scene {
   stepMs = 200
   /** Milliseconds from the moment a swap is sent to its answer. */
   swapMs = 0
+  /** A swap whose answer is swallowed is stored; either way the witness is silent from then on. */
+  swallows: 'nothing' | 'answers' | 'requests' = 'nothing'
+  isSilent = false
   private constructor(
     readonly witness: RunningWitness,
     readonly claim: Claim,
@@ -33,13 +36,16 @@ class Scene {
     if (stored) await port.compareAndSwap(0, claim)
     const slowly: WitnessPort['compareAndSwap'] = (...ask) => {
       scene.nowMs += scene.swapMs
-      return port.compareAndSwap(...ask)
+      if (scene.swallows === 'nothing') return port.compareAndSwap(...ask)
+      if (scene.swallows === 'requests') return scene.silence()
+      // Without the condition of a lease that is over: it is stored for certain.
+      return port.compareAndSwap(ask[0], ask[1]).then(() => scene.silence())
     }
     const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
     const parts: WorkerParts = {
       ...{ clock, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
       witness: {
-        read: (vm) => port.read(vm),
+        read: (vm) => (scene.isSilent ? scene.silence() : port.read(vm)),
         compareAndSwap: slowly,
         renew: unasked('a renewal'),
         remove: unasked('a removal'),
@@ -59,6 +65,11 @@ class Scene {
     const secondary = new Secondary(spec, { ...parts, clock: { nowMs: () => 1_000_000 } }, { revision: 1, claim })
     const scene = new Scene(witness, claim, secondary, parts)
     return scene
+  }
+
+  silence(): Promise<never> {
+    this.isSilent = true
+    return Promise.reject(new WitnessUnreachable('no answer'))
   }
 
   take() {
@@ -128,4 +139,35 @@ test('an earlier swap of ours whose answer was lost counts, and begins no lease'
   const ours = scene.secondary.nextClaim(scene.claim)
   await scene.parts.witness.compareAndSwap(current?.revision ?? 0, ours)
   expect(await scene.take()).toMatchObject({ taken: true, stored: { claim: ours }, leaseFromMs: null })
+})
+
+describe('a swap whose answer was lost', () => {
+  const UNKNOWN = { taken: false, why: 'witness-silent', mayHold: true }
+
+  test('was stored: nothing else is said while the witness is silent, and it is taken when it answers', async () => {
+    const { secondary } = await open()
+    Object.assign(scene, { swallows: 'answers', stepMs: 1500 })
+    expect(await scene.take()).toEqual(UNKNOWN)
+    expect(secondary.rules.sealed).toBe(false)
+    // The old primary does not know either.
+    scene.stepMs = 200
+    secondary.lastHeardMs = scene.nowMs
+    expect(await scene.take()).toEqual(UNKNOWN)
+    expect(secondary.rules.sealed).toBe(false)
+    Object.assign(scene, { isSilent: false, swallows: 'nothing', stepMs: 200 })
+    secondary.lastHeardMs = scene.nowMs
+    expect(await scene.take()).toMatchObject({ taken: true, stored: { claim: { term: 2, holder: B } }, leaseFromMs: null })
+    expect(secondary.rules.sealed).toBe(true)
+  })
+
+  test('was not stored: whoever holds it keeps it', async () => {
+    const { secondary } = await open()
+    Object.assign(scene, { swallows: 'requests', stepMs: 1500 })
+    expect(await scene.take()).toEqual(UNKNOWN)
+    Object.assign(scene, { isSilent: false, swallows: 'nothing', stepMs: 200 })
+    secondary.lastHeardMs = scene.nowMs
+    expect(await scene.take()).toEqual({ taken: false, why: 'holder-alive' })
+    expect(secondary.mayHold).toBe(false)
+    expect((await scene.stored())?.claim).toEqual(scene.claim)
+  })
 })
