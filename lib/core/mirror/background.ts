@@ -45,6 +45,10 @@ export class BackgroundCopies {
     for (const [flush, resync] of this.#flushes) if (resync === this.#resyncs[side]) this.#flushes.delete(flush)
   }
 
+  ends(side: Side): void {
+    this.#resyncs[side].close()
+  }
+
   want(side: Side, run: BlockRun): void {
     this.#resyncs[side].want(run)
   }
@@ -101,9 +105,11 @@ export class BackgroundCopies {
 
   #advanceResync(target: Side): void {
     const replica = this.standing.replicas[target]
-    if (this.standing.replicas[otherSide(target)].state !== 'member') return
+    const source = this.standing.replicas[otherSide(target)]
     const resync = this.#resyncs[target]
-    if ((replica.state !== 'resyncing' && replica.state !== 'member') || !resync.isOpen || replica.marks > 0) return
+    if (source.state !== 'member' || (replica.state !== 'resyncing' && replica.state !== 'member') || !resync.isOpen) return
+    // What is copied before both know what it counts from would be copied again after a crash.
+    if (replica.marks + source.marks > 0) return
     for (let step = resync.next(); step.step !== 'wait'; step = resync.next()) {
       if (step.step === 'copy') this.#copy(target, step.run, step.compare)
       else if (step.step === 'flush') {

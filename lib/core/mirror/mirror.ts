@@ -68,6 +68,7 @@ export class Mirror {
       catchUp: (side, anew) => this.#catchUp(side, anew),
       markUnderWay: (side) => this.#markUnderWay(side),
       resyncBegins: (side) => this.#copies.begins(side),
+      resyncEnds: (side) => this.#copies.ends(side),
       joined: () => {
         this.#settling.missed()
         this.#clearAfter = this.#flights.lastIssue

@@ -10,6 +10,7 @@ export interface StandingNeeds {
   /** Changes that this replica was not asked for are marked as lacking there. */
   readonly markUnderWay: (side: Side) => void
   readonly resyncBegins: (side: Side) => void
+  readonly resyncEnds: (side: Side) => void
   /** A replica knows that it is not alone any more. What it noted meanwhile is forgotten when all of that is settled. */
   readonly joined: () => void
   /** A random name for a history that begins, 16 hex digits. */

@@ -123,6 +123,7 @@ export class Standing {
     this.#mark(side, { state: 'up-to-date', generations: inStep(source.generations), bits: 'none' }, () => {
       if (replica.state !== 'resyncing') return
       replica.become('joining')
+      this.needs.resyncEnds(side)
       this.needs.catchUp(side, false)
     })
   }

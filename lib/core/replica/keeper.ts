@@ -163,6 +163,8 @@ export class Keeper {
   // --- marks and hints ------------------------------------------------------------------------------------------------------
 
   #mark(id: number, { state, generations, bits }: Mark): void {
+    // Of a resync that ends here, or is interrupted next, what was copied is not copied again.
+    this.#wash(true)
     const hadHistory = this.#generations.current !== ''
     const wasAlone = this.#alone
     this.#state = state ?? this.#state

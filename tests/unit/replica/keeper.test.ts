@@ -168,6 +168,19 @@ describe('what both have', () => {
     expect(it.bits.count).toBe(it.bits.blocks - 1026)
   })
 
+  test('what is clean is forgotten with the next mark, before it is made', () => {
+    const it = keeper(PAIRED)
+    mark(it, 1, null, 'all')
+    saved(it)
+    saved(it)
+    it.apply({ on: 'hint', hint: { kind: 'clean', runs: [{ first: 0, last: 7 }] } })
+    expect(mark(it, 2, ALONE, 'keep')).toEqual(['save-pages 0'])
+    expect(saved(it)).toEqual(['save-head g2'])
+    expect(saved(it)).toEqual(['marked 2'])
+    expect([it.bits.has(7), it.bits.has(8)]).toEqual([false, true])
+    expect(mark(it, 3, null, 'keep')).toEqual(['save-head '])
+  })
+
   test('at rest the log is emptied, once all of it is settled', () => {
     const it = keeper(PAIRED)
     ask(it, 1, zero(3))
