@@ -20,6 +20,12 @@ export function stories(folder: string, begin: () => (command: string) => readon
   })
 }
 
+/** A text that is as it was; `UPDATE=1` writes it anew. */
+export function golden(path: string, text: string): void {
+  if (UPDATE) writeFileSync(path, text)
+  expect(text).toBe(UPDATE ? text : readFileSync(path, 'utf8'))
+}
+
 function retold(story: string, answer: (command: string) => readonly string[]): string {
   const paragraphs = story.trimEnd().split(/\n{2,}/)
   return `${paragraphs.map((paragraph) => (paragraph.startsWith('#') ? paragraph : outcome(paragraph, answer))).join('\n\n')}\n`
