@@ -48,10 +48,13 @@ export class Disk {
   readonly #asked = new Numbered<Asked>()
   readonly #events: MirrorEvent[] = []
   #applying = false
+  /** What the peer was asked for last: what this host is asked for as well is not answered before the peer has it. */
+  #sent: ReplicaRequest | null = null
   #nextRequest = 1
   #busyAtMs: number
   #idle = true
-  #startOverAtMs: number
+  /** Nobody has looked for the peer yet. */
+  #startOverAtMs = Number.POSITIVE_INFINITY
   #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
@@ -70,7 +73,6 @@ export class Disk {
     this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration, patient: true })
     this.#pace = new Pace({ ...PACE, ...parts.pace })
     this.#busyAtMs = parts.clock.nowMs()
-    this.#startOverAtMs = this.#busyAtMs + START_MS
     this.#local = new LocalReplica(volume, parts, {
       up: (seat, incarnation) => this.replicaUp('local', seat.presence(incarnation), seat.bits()),
       failed: (error) => this.replicaDown('local', error),
@@ -86,8 +88,9 @@ export class Disk {
     return this.#mirror.stalled
   }
 
-  openLocal(term: number): Promise<void> {
-    return this.#local.open(term)
+  async openLocal(term: number): Promise<void> {
+    await this.#local.open(term)
+    this.#startOverAtMs = this.parts.clock.nowMs() + START_MS
   }
 
   /** The export, made when first asked for. */
@@ -145,6 +148,7 @@ export class Disk {
   }
 
   peerDone(op: number, error: string, data?: Buffer): void {
+    this.#local.seat?.collect()
     this.#done('peer', op, error, data)
   }
 
@@ -208,8 +212,10 @@ export class Disk {
   #run(effect: MirrorEffect): void {
     switch (effect.do) {
       case 'io':
-        if (effect.side === 'peer') this.needs.askPeer(this, effect.op, effect.request)
-        else this.#askLocal(effect.op, effect.request)
+        if (effect.side === 'peer') {
+          this.#sent = effect.request
+          this.needs.askPeer(this, effect.op, effect.request)
+        } else this.#askLocal(effect.op, effect.request)
         break
       case 'hint':
         if (effect.side === 'peer') this.needs.hintPeer(this, effect.hint)
@@ -235,7 +241,7 @@ export class Disk {
 
   #askLocal(op: number, request: ReplicaRequest): void {
     const seat = must(this.#local.seat, 'a usable replica is open')
-    seat.perform(op, request, (error, data) => this.#done('local', op, error, data))
+    seat.perform(op, request, (error, data) => this.#done('local', op, error, data), request === this.#sent)
   }
 
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {

@@ -8,7 +8,7 @@ import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
-import { domainsOf, GuestDomains } from './guest-domains'
+import { endSpentGuest } from './spent-guest'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { Primary } from './primary'
@@ -27,6 +27,8 @@ const ROLE_LIMIT_MS = 10_000
 
 export class Worker {
   #part: Part | null = null
+  /** On its way to be the part: its clock runs while a slow disk is still being opened. */
+  #coming: Part['side'] | null = null
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
   #findingOut = false
   #unprotecting: Promise<null> | null = null
@@ -41,7 +43,7 @@ export class Worker {
 
   /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.#part?.side.tick(this.parts.clock.nowMs()), TICK_MS)
+    this.#timer = setInterval(() => (this.#coming ?? this.#part?.side)?.tick(this.parts.clock.nowMs()), TICK_MS)
     const { vm, host } = this.spec
     if (vm === null) {
       await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)
@@ -53,7 +55,8 @@ export class Worker {
       if (stored != null) {
         if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
         else {
-          await this.#endGuest(stored)
+          await endSpentGuest(this.spec, stored.claim, this.parts)
+          if (Object.keys(this.spec.attached).length > 0) this.#remember({ ...this.spec, attached: {} })
           await this.#becomeSecondary(stored)
         }
         return
@@ -81,43 +84,34 @@ export class Worker {
     })
   }
 
-  /** A guest that this host ran under a term that is spent; its worker was not there to see the end of it. */
-  async #endGuest({ claim }: StoredClaim): Promise<void> {
-    const attached = Object.values(this.spec.attached)
-    if (attached.length === 0) return
-    const domids = domainsOf(attached.map(({ domain, active }) => ({ attachedTo: domain, active })))
-    if (domids.size > 0) {
-      this.parts.timeline.record({
-        ...{ vm: claim.vm, act: 'claim-lost', rule: 'term-spent' },
-        text: `Another host took the claim (term ${claim.term}) while this host's worker was away: this host stops the VM.`,
-        evidence: { term: claim.term, holder: claim.holder },
-      })
-      await new GuestDomains(this.parts).destroy(domids)
-    }
-    this.#remember({ ...this.spec, attached: {} })
-  }
-
   async #becomePrimary(stored: StoredClaim, leaseFromMs: number | null): Promise<void> {
     await this.#become({ role: 'primary', side: this.#primary(stored) }, stored, leaseFromMs)
   }
 
   async #become(part: Extract<Part, { side: Primary }>, stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
-    await part.side.open(stored, leaseFromMs)
+    const { attached } = this.spec
+    // Also while they are being opened: a guest whose claim is lost meanwhile has to be stopped.
     for (const disk of part.side.disks) {
-      const attached = this.spec.attached[disk.volume.key]
-      if (attached === undefined) continue
-      await disk.attach(attached.domain)
-      disk.active = attached.active
+      disk.attachedTo = attached[disk.volume.key]?.domain ?? null
+      disk.active = attached[disk.volume.key]?.active ?? false
     }
-    this.#part = part
-    this.parts.log.info('role', { role: part.role, term: part.side.term })
+    this.#coming = part.side
+    await part.side.open(stored, leaseFromMs)
+    for (const disk of part.side.disks) if (disk.attachedTo !== null) await disk.attach(disk.attachedTo)
+    this.#enter(part, part.side.term)
   }
 
   async #becomeSecondary(stored: StoredClaim): Promise<void> {
     const side = new Secondary(this.spec, this.parts, stored)
+    this.#coming = side
     await side.open()
-    this.#part = { role: 'secondary', side }
-    this.parts.log.info('role', { role: 'secondary', term: stored.claim.term })
+    this.#enter({ role: 'secondary', side }, stored.claim.term)
+  }
+
+  #enter(part: Part, term: number): void {
+    this.#coming = null
+    this.#part = part
+    this.parts.log.info('role', { role: part.role, term })
   }
 
   readonly handlers: Handlers = {

@@ -1,7 +1,7 @@
 import { openReplica } from '../../../../lib/dom0/open-replica'
 import type { OpenReplica, StoredReplica } from '../../../../lib/ports/replica-store'
 
-type Call = 'openReplica' | 'read' | 'write' | 'flush' | 'save' | 'saveHot' | 'close'
+type Call = 'openReplica' | 'read' | 'write' | 'flush' | 'save' | 'saveHot' | 'savePages' | 'close'
 
 /** Real replicas whose calls fail, or are held until they are let go, as the test says. */
 export class FaultyReplicas {
@@ -9,6 +9,8 @@ export class FaultyReplicas {
   readonly #held = new Map<Call, Promise<void>>()
   /** Those that are open now. */
   open = 0
+  /** Calls that have not ended. */
+  underWay = 0
   /** Each opening, with what it was asked to make. */
   readonly openings: { readonly path: string; readonly create: boolean }[] = []
 
@@ -43,8 +45,13 @@ export class FaultyReplicas {
     const pass =
       <A extends unknown[]>(call: Call, act: (...args: A) => Promise<void>) =>
       async (...args: A): Promise<void> => {
-        await this.#pass(call)
-        return act(...args)
+        this.underWay++
+        try {
+          await this.#pass(call)
+          await act(...args)
+        } finally {
+          this.underWay--
+        }
       }
     return {
       get metadata() {
@@ -61,7 +68,7 @@ export class FaultyReplicas {
       },
       save: pass('save', (change) => real.save(change)),
       saveHot: pass('saveHot', (extents) => real.saveHot(extents)),
-      savePages: (pages) => real.savePages(pages),
+      savePages: pass('savePages', (pages) => real.savePages(pages)),
       close: pass('close', async () => {
         await real.close()
         this.open--

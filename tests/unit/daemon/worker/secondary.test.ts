@@ -86,6 +86,7 @@ describe('a silent disk', () => {
     scene.lose()
     const second = scene.link('a')
     scene.frame(second, pingOf(1))
+    await scene.until('only the silent disk owes an answer', () => scene.replicas.underWay === 1)
     scene.tick(HANG_LIMIT_MS + 100)
     await scene.until('it is answered', () => second.sent.some(({ type }) => type === 'pong'))
     expect(second.present).toEqual([1])

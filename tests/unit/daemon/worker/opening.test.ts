@@ -1,0 +1,76 @@
+import type { StoredClaim } from '../../../../lib/core/domain/claim'
+import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
+import { Worker } from '../../../../lib/daemon/worker/worker'
+import type { RenewAnswer } from '../../../../lib/ports/witness'
+import type { WorkerSpec } from '../../../../lib/wire/worker-api'
+import { A } from '../../../contracts/witness-port'
+import { SecondaryScene, VOLUMES } from './secondary-scene'
+
+/** The worker of a holder on host B whose disk is silent while it is being opened. */
+let scene: SecondaryScene
+let letGo: () => void
+let renewals: RenewAnswer[]
+const destroyed: string[] = []
+const restarts: string[] = []
+
+beforeEach(() => {
+  scene = new SecondaryScene()
+  scene.stored = { revision: 1, claim: { ...scene.stored.claim, holder: scene.spec.host, upToDate: scene.listed } }
+  letGo = scene.replicas.hold('openReplica')
+  renewals = []
+  destroyed.length = restarts.length = 0
+})
+afterEach(() => scene.close())
+
+function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void = () => undefined): Worker {
+  const parts = {
+    ...scene.parts,
+    clock: { nowMs: () => performance.now() },
+    domains: { destroy: (domid: string) => Promise.resolve(void destroyed.push(domid)) },
+    dialPeer: () => ({ port: 1, close: () => Promise.resolve() }),
+    newLinkId: () => 1,
+    restart: (reason: string) => void restarts.push(reason),
+    serveDisk: () => Promise.resolve({ socket: '', close: () => Promise.resolve() }),
+    witness: {
+      ...scene.parts.witness,
+      renew: () => {
+        const answer = renew()
+        renewals.push(answer)
+        return Promise.resolve(answer)
+      },
+    },
+  } as unknown as WorkerParts
+  const attached = Object.fromEntries(VOLUMES.map((key) => [key, { domain: '7', active: true }]))
+  return new Worker({ ...scene.spec, attached }, parts, saved)
+}
+
+test('a disk that is slow to open costs no lease', async () => {
+  const worker = workerThat(() => ({ renewed: true }))
+  const started = worker.start()
+  await scene.until('the lease was renewed again and again', () => renewals.length > 3)
+  expect(worker.status().claim).toBeNull()
+  letGo()
+  await started
+  expect(worker.status()).toMatchObject({
+    role: 'primary',
+    guestActive: true,
+    volumes: [{ attachedTo: '7' }, { attachedTo: '7' }],
+  })
+  await worker.stop()
+})
+
+test('a claim that is lost meanwhile stops the guest that still uses the disks', async () => {
+  const current: StoredClaim = { revision: 2, claim: { ...scene.stored.claim, term: 2, holder: A } }
+  const saved: WorkerSpec[] = []
+  const worker = workerThat(
+    () => ({ renewed: false, current }),
+    (spec) => saved.push(spec),
+  )
+  const started = worker.start()
+  await scene.until('the process is to end', () => restarts.length > 0)
+  expect(destroyed).toEqual(['7'])
+  expect(saved.map(({ attached }) => attached)).toEqual([{}])
+  letGo()
+  await started
+  await worker.stop()
+})
