@@ -1,4 +1,4 @@
-import { HISTORY_MAX, type Generations } from '../domain/volume'
+import { HISTORY_MAX, NO_GENERATIONS, type Generations } from '../domain/volume'
 
 /** Newest first, as many as a replica keeps. */
 export const remembered = (generations: readonly string[]): string[] =>
@@ -32,6 +32,13 @@ export const parted = (generations: Generations, newGeneration: () => string): G
  */
 export const recounted = (generations: Generations, newGeneration: () => string): Generations =>
   parted(parted(generations, newGeneration), newGeneration)
+
+/** Of a resync target: its bytes are a mixture, and what it lacks, the source's bitmap tells, counted from this generation. */
+export const targeted = ({ history }: Generations, counted: string): Generations => ({
+  ...NO_GENERATIONS,
+  current: counted,
+  history,
+})
 
 /**
  * Of a resync source whose target is about to be given the same generation: its own one among the older ones says so, after a

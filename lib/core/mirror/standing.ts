@@ -6,10 +6,9 @@
 import { assert } from '../domain/assert'
 import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
-import { NO_GENERATIONS } from '../domain/volume'
 import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import { type Members, otherSide, type Side, SIDES } from './events'
-import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from './lineage'
+import { announced, inStep, isAnnounced, parted, recounted, targeted, unmirrored } from './lineage'
 import { isWished, Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
@@ -248,9 +247,7 @@ export class Standing {
     }
     replica.become('resyncing')
     replica.lastIncarnation = replica.presence?.incarnation ?? ''
-    // From now on its bytes are a mixture; what it lacks, the source's bitmap tells, counted from this generation.
-    const { history } = replica.generations
-    this.#mark(side, { state: 'inconsistent', generations: { ...NO_GENERATIONS, current: bitmap, history }, bits: 'keep' })
+    this.#mark(side, { state: 'inconsistent', generations: targeted(replica.generations, bitmap), bits: 'keep' })
     this.#note(side, 'resync-started', rule, '')
     this.needs.resyncBegins(side)
   }

@@ -1,5 +1,14 @@
 import type { Generations } from '../../../lib/core/domain/volume'
-import { announced, inStep, isAnnounced, parted, recounted, remembered, unmirrored } from '../../../lib/core/mirror/lineage'
+import {
+  announced,
+  inStep,
+  isAnnounced,
+  parted,
+  recounted,
+  remembered,
+  targeted,
+  unmirrored,
+} from '../../../lib/core/mirror/lineage'
 
 /** `bitmap`: with the former one behind a slash. */
 const G = (current: string, counted: string, ...history: string[]): Generations => {
@@ -40,6 +49,10 @@ describe('generations', () => {
     // The target of this one has the newer of both.
     expect(announced(G('d', 'c/b', 'b'))).toEqual(G('d', 'c', 'd', 'b'))
     expect(inStep(G('d', 'c/b', 'b'))).toEqual(G('d', '', 'c', 'b'))
+  })
+
+  test('of a resync target: a mixture of its older ones and what the source counts from', () => {
+    expect(targeted(G('c', 'b/a', 'a'), 'n1')).toEqual(G('n1', '', 'a'))
   })
 
   test("of one that is nobody's mirror any more: all of them are older ones", () => {

@@ -1,6 +1,6 @@
-import { NO_GENERATIONS, type Generations } from '../../../../lib/core/domain/volume'
+import type { Generations } from '../../../../lib/core/domain/volume'
 import { compareHistories, STRATEGIES, type Verdict } from '../../../../lib/core/mirror/handshake'
-import { announced, inStep, isAnnounced, parted, recounted, unmirrored } from '../../../../lib/core/mirror/lineage'
+import { announced, inStep, isAnnounced, parted, recounted, targeted, unmirrored } from '../../../../lib/core/mirror/lineage'
 import { allBlocks, copyBlock, hasData, isEmpty, newBody, type Body } from './body'
 
 type Name = 'a' | 'b'
@@ -139,7 +139,7 @@ export class Lives {
     can('mark target', !session.targetMarked, () => {
       const wasTracked = target.generations.current !== ''
       target.state = 'inconsistent'
-      target.generations = { ...NO_GENERATIONS, current: session.counted, history: target.generations.history }
+      target.generations = targeted(target.generations, session.counted)
       if (!wasTracked) for (const block of allBlocks()) target.bits.add(block)
       session.targetMarked = true
     })
