@@ -6,6 +6,7 @@ import type { ReplicaSource } from '../wire/replica-source'
 import type { WorkerVolume } from '../wire/worker-api'
 import { openDevice } from './open-device'
 import { systemFiles, type Files } from './replica-files'
+import { deviceNames, isAnother, type DeviceNames } from './replica-device'
 import { makeFolderOnDisk } from './replica-folder'
 import { imageSize, type ImageSize } from './replica-image'
 import { replicaMetadata, type MetadataStore } from './replica-metadata'
@@ -19,19 +20,21 @@ export interface ReplicaParts {
   readonly imageSize: (source: ReplicaSource) => Promise<ImageSize>
   /** `create`: a missing image is made and a shorter one lengthened. */
   readonly openDevice: (source: ReplicaSource, sizeBytes: number, create: boolean) => Promise<BlockDevice>
+  readonly deviceNames: typeof deviceNames
 }
 
 /**
  * A replica with its metadata in files beside it, or where the volume says. Rejects with ENOENT for a missing one, `EVOLUME` when
  * it is another volume's, `ESIZE` when it is larger than the volume or its image is shorter than it was (a replica whose volume
- * grew grows with it), the codes of replica-metadata.ts, or the system's error.
+ * grew grows with it), `EREPLACED` when it was opened before and is now on another device, whose contents its metadata does not
+ * tell, the codes of replica-metadata.ts, or the system's error.
  */
-export const replicaOpener =
-  (parts: ReplicaParts): OpenReplica =>
-  (volume, create) =>
-    new Opening(parts, volume).open(create)
+export function replicaOpener(parts: ReplicaParts): OpenReplica {
+  const before = new Map<string, DeviceNames>()
+  return (volume, create) => new Opening(parts, volume, before).open(create)
+}
 
-const opener = replicaOpener({ files: systemFiles, imageSize, openDevice })
+const opener = replicaOpener({ files: systemFiles, imageSize, openDevice, deviceNames })
 
 export const openReplica: OpenReplica = async (volume, create) => {
   // The folders of an SR are Holdfast's own; those of a place that somebody named are not.
@@ -47,6 +50,8 @@ class Opening {
   constructor(
     private readonly parts: ReplicaParts,
     private readonly volume: WorkerVolume,
+    /** Where the replicas were that were opened before, by their metadata. */
+    private readonly before: Map<string, DeviceNames>,
   ) {
     this.source = volume.source ?? { kind: 'file', path: volume.path }
     this.base = volume.metadata ?? volume.path
@@ -80,6 +85,7 @@ class Opening {
       throw failure('ESIZE', `${path} has ${image} bytes and once had ${metadata.sizeBytes}`)
     }
     return this.withDevice(typeof image === 'number', async (device) => {
+      await this.checkDevice()
       const grown = sizeBytes - metadata.sizeBytes
       // Whatever was past the end is no guest's data, and may differ from the peer's.
       if (grown > 0) await device.zero(metadata.sizeBytes, grown, true)
@@ -89,6 +95,16 @@ class Opening {
       if (grown > 0) await replica.change({ sizeBytes })
       return replica
     })
+  }
+
+  /** It is open, and what it is called now it is called as long as it is. */
+  private async checkDevice(): Promise<void> {
+    const now = await this.parts.deviceNames(this.source)
+    if (now === null) return
+    const before = this.before.get(this.base)
+    if (before !== undefined && isAnother(before, now))
+      throw failure('EREPLACED', `${this.volume.path} was ${before.name} and is ${now.name}`)
+    this.before.set(this.base, now)
   }
 
   /** Format 1 had none. */
@@ -115,6 +131,8 @@ class Opening {
       const generations = NO_GENERATIONS
       const metadata = { volume: key, replica, sizeBytes, term: 0, state: 'inconsistent', generations, boot: '' } as const
       await this.heads.save(metadata)
+      this.before.delete(this.base)
+      await this.checkDevice()
       return new KeptReplica(device, metadata, { hot: [], pages: new Map() }, this.heads, store)
     })
   }

@@ -3,8 +3,10 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
@@ -182,6 +184,49 @@ describe('opening a replica', () => {
     await reopen(true)
     for (const copy of ['', '.2']) writeFileSync(`${volume.path}.meta${copy}.json`, '{"format":4}')
     await expect(reopen(true)).rejects.toMatchObject({ code: 'METADATA_NEWER' })
+  })
+})
+
+const describeLoops = NO_LOOPS === '' ? describe : describe.skip
+
+describeLoops(`another device${NO_LOOPS === '' ? '' : ` (left out: ${NO_LOOPS})`}`, () => {
+  let folder = ''
+  const loops: LoopDevice[] = []
+  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'holdfast-replica-'))))
+  afterEach(() => {
+    for (const loop of loops.splice(0)) loop.detach()
+    rmSync(folder, { recursive: true })
+  })
+  const put = (image: string): void => {
+    const loop = LoopDevice.attach(join(folder, image))
+    loops.push(loop)
+    rmSync(join(folder, 'slot'), { force: true })
+    symlinkSync(loop.path, join(folder, 'slot'))
+  }
+
+  test('in the place of one that was open is not taken for it, nor written to; the old one is, wherever it is found', async () => {
+    for (const image of ['old', 'new']) writeFileSync(join(folder, image), Buffer.alloc(8 * MIB, image))
+    const source = { kind: 'device', path: join(folder, 'slot') } as const
+    const key = volumeKey('6a0b7e1c-0000-4000-8000-000000000001')
+    const volume = { key, sizeBytes: 8 * MIB, path: 'source', source, metadata: join(folder, 'a-replica') }
+    put('old')
+    const made = await openReplica(volume, true)
+    await made.save({ state: 'up-to-date', term: 3 })
+    await made.close()
+    put('new')
+    for (const create of [false, true]) await expect(openReplica(volume, create)).rejects.toMatchObject({ code: 'EREPLACED' })
+    expect(readFileSync(join(folder, 'new')).equals(Buffer.alloc(8 * MIB, 'new'))).toBe(true)
+    // Put back, it has another number.
+    put('old')
+    const again = await openReplica(volume, false)
+    expect([again.metadata.replica, again.metadata.term]).toEqual([made.metadata.replica, 3])
+    await again.close()
+    // So the operator gives the old one up.
+    put('new')
+    for (const copy of ['', '.2']) unlinkSync(`${volume.metadata}.meta${copy}.json`)
+    const anew = await openReplica(volume, true)
+    expect(anew.metadata.replica).not.toBe(made.metadata.replica)
+    await anew.close()
   })
 })
 

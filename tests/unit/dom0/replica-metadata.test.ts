@@ -6,6 +6,7 @@ import { volumeKey } from '../../../lib/core/domain/ids'
 import { NO_GENERATIONS, type Generations, type ReplicaMetadata } from '../../../lib/core/domain/volume'
 import { openDevice } from '../../../lib/dom0/open-device'
 import { replicaOpener } from '../../../lib/dom0/open-replica'
+import { deviceNames } from '../../../lib/dom0/replica-device'
 import { systemFiles, type Files } from '../../../lib/dom0/replica-files'
 import { imageSize } from '../../../lib/dom0/replica-image'
 import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica-metadata'
@@ -123,7 +124,7 @@ describe('metadata beside a replica', () => {
 
     test('is not a damaged one: nobody makes a new replica in its place', async () => {
       const volume = { key: METADATA.volume, sizeBytes: 1 << 20, path: image }
-      const open = (files: Files) => replicaOpener({ files, imageSize, openDevice })(volume, true)
+      const open = (files: Files) => replicaOpener({ files, imageSize, openDevice, deviceNames })(volume, true)
       const replica = await open(systemFiles)
       await replica.device.write(0, Buffer.alloc(4096, 7))
       await replica.close()

@@ -20,6 +20,7 @@ export const openerIn = (files: CrashingFiles): OpenReplica =>
     files,
     imageSize: (source) => Promise.resolve('path' in source ? imageSizeIn(files, source.path) : 'missing'),
     openDevice: (source, sizeBytes) => imageDevice(files, 'path' in source ? source.path : '', sizeBytes),
+    deviceNames: () => Promise.resolve(null),
   })
 
 function imageSizeIn(files: CrashingFiles, path: string): number | 'missing' {
