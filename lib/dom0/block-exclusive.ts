@@ -37,16 +37,20 @@ class Exclusive implements BlockDevice {
     return this.device.read(offset, into)
   }
 
-  write(offset: number, data: Buffer): Promise<void> {
-    return this.device.write(offset, data)
+  write(offset: number, data: Buffer, mayWait?: boolean): Promise<void> {
+    return this.device.write(offset, data, mayWait)
   }
 
   zero(offset: number, length: number, punch: boolean): Promise<void> {
     return this.device.zero(offset, length, punch)
   }
 
-  flush(): Promise<void> {
-    return this.device.flush()
+  flush(mayWait?: boolean): Promise<void> {
+    return this.device.flush(mayWait)
+  }
+
+  collect(): void {
+    this.device.collect?.()
   }
 
   async close(): Promise<void> {

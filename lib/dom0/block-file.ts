@@ -80,10 +80,10 @@ class BlockFile implements BlockDevice {
     return done === 0 ? this.file.read(offset, into) : this.file.read(offset + done, into.subarray(done))
   }
 
-  write(offset: number, data: Buffer): Promise<void> {
+  write(offset: number, data: Buffer, mayWait = false): Promise<void> {
     const objection = this.objection(offset, data.length)
     if (objection !== null) return Promise.reject(objection)
-    return this.lane?.write(offset, data) ?? this.file.write(offset, data)
+    return this.lane?.write(offset, data, mayWait) ?? this.file.write(offset, data)
   }
 
   /** `punch` gives the space back where the file system can. Whatever it can, the range reads as zeroes afterwards. */
@@ -96,15 +96,21 @@ class BlockFile implements BlockDevice {
     }
   }
 
-  async flush(): Promise<void> {
+  async flush(mayWait = false): Promise<void> {
     if (this.flushFailed) throw failure('EIO', 'an earlier flush failed')
     try {
       if (this.closed !== null) throw failure('EBADF', 'the replica is closed')
-      await (this.flushes?.flush() ?? this.file.flush())
+      await (this.flushes?.flush(mayWait) ?? this.file.flush())
     } catch (error) {
       this.flushFailed = true
       throw error
     }
+  }
+
+  /** A write takes no longer than its way through the system, so what is not done was asked for just now; a flush may take its time. */
+  collect(): void {
+    this.lane?.collect(false)
+    this.flushes?.collect(true)
   }
 
   /** After what is under way. */

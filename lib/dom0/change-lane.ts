@@ -11,6 +11,8 @@ interface Change {
 }
 
 const COLLECTED_MAX = 256
+/** A tenth of what Node's own ticks cost. */
+const SOON = Promise.resolve()
 
 /** Changes or flushes of one open file on a thread of its own, woken once for many. Rejects with the system's error. */
 export class ChangeLane {
@@ -19,19 +21,23 @@ export class ChangeLane {
   private readonly freeSlots: number[] = []
   private readonly collected = new Int32Array(2 * COLLECTED_MAX)
   private wakes = false
+  private readonly wake = (): void => {
+    this.wakes = false
+    this.native.wake(this.lane)
+  }
   private whenEmpty: (() => void) | null = null
 
   constructor(
     private readonly native: NativeIo,
     fd: number,
   ) {
-    this.lane = native.openLane(fd, () => this.collect())
+    this.lane = native.openLane(fd, () => this.collect(false))
   }
 
-  /** Null when it has no room. */
-  write(offset: number, data: Buffer): Promise<void> | null {
+  /** Null when it has no room. `mayWait`: the caller will `collect`, since nobody waits for this alone. */
+  write(offset: number, data: Buffer, mayWait = false): Promise<void> | null {
     const slot = this.freeSlot()
-    return this.asked(slot, data, this.native.write(this.lane, slot, offset, data))
+    return this.asked(slot, data, this.native.write(this.lane, slot, offset, data, mayWait))
   }
 
   /** By the file system itself, which may not know how (`ENOTSUP`). Null when there is no room. */
@@ -41,9 +47,20 @@ export class ChangeLane {
   }
 
   /** What was written before, by this lane or another, is on stable storage. Null when there is no room. */
-  flush(): Promise<void> | null {
+  flush(mayWait = false): Promise<void> | null {
     const slot = this.freeSlot()
-    return this.asked(slot, null, this.native.flush(this.lane, slot))
+    return this.asked(slot, null, this.native.flush(this.lane, slot, mayWait))
+  }
+
+  /** What has ended is told now. `hurry`: and what has not, as soon as it has. */
+  collect(hurry: boolean): void {
+    if (this.freeSlots.length === this.changes.length) return
+    let count: number
+    do {
+      count = this.native.collect(this.lane, this.collected, hurry)
+      for (let at = 0; at < count; at++) this.ended(this.collected[2 * at], this.collected[2 * at + 1])
+    } while (count === COLLECTED_MAX)
+    if (this.freeSlots.length === this.changes.length) this.whenEmpty?.()
   }
 
   /** After what is under way. */
@@ -70,19 +87,7 @@ export class ChangeLane {
   private wakeSoon(): void {
     if (this.wakes) return
     this.wakes = true
-    process.nextTick(() => {
-      this.wakes = false
-      this.native.wake(this.lane)
-    })
-  }
-
-  private collect(): void {
-    let count: number
-    do {
-      count = this.native.collect(this.lane, this.collected)
-      for (let at = 0; at < count; at++) this.ended(this.collected[2 * at], this.collected[2 * at + 1])
-    } while (count === COLLECTED_MAX)
-    if (this.freeSlots.length === this.changes.length) this.whenEmpty?.()
+    void SOON.then(this.wake)
   }
 
   private ended(slot = 0, errno = 0): void {

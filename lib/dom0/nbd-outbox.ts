@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { REPLY_BYTES_MAX } from '../wire/nbd/replies'
 import type { Memory } from '../wire/nbd/slab'
+import { DirectSend } from './direct-send'
 
 /** What goes with answers: the requests that they end, and memory that is free once they are gone. */
 interface Parcel {
@@ -24,6 +25,7 @@ export class Outbox {
   private at = 0
   private pieces: Buffer[] = []
   private parcel = empty()
+  private direct: DirectSend
   private readonly sent: Parcel[] = []
   private scheduled: NodeJS.Immediate | null = null
   private readonly onWritten = (): void => {
@@ -36,6 +38,7 @@ export class Outbox {
     private readonly memory: Memory,
     private readonly onTaken: (requests: number, bytes: number) => void,
   ) {
+    this.direct = new DirectSend(socket)
     this.slab = memory.lend(SLAB_BYTES)
   }
 
@@ -47,6 +50,7 @@ export class Outbox {
   /** What follows leaves through another one. */
   redirect(socket: Writable): void {
     this.socket = socket
+    this.direct = new DirectSend(socket)
   }
 
   /** `put` writes a header at the place that it is given, and answers its length. */
@@ -83,18 +87,19 @@ export class Outbox {
 
   flush(): void {
     this.cut()
-    const last = this.pieces.pop()
-    if (last === undefined) return
-    this.sent.push(this.parcel)
+    if (this.pieces.length === 0) return
+    const { pieces, parcel } = this
+    this.pieces = []
     this.parcel = empty()
-    if (this.pieces.length === 0) {
-      this.socket.write(last, this.onWritten)
+    const rest = this.direct.send(pieces)
+    const last = rest.at(-1)
+    if (last === undefined) {
+      this.taken(parcel)
       return
     }
-    const first = this.pieces
-    this.pieces = []
+    this.sent.push(parcel)
     this.socket.cork()
-    for (const piece of first) this.socket.write(piece)
+    for (const piece of rest) if (piece !== last) this.socket.write(piece)
     this.socket.write(last, this.onWritten)
     this.socket.uncork()
   }

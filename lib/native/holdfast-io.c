@@ -5,7 +5,8 @@
  * loop for each of them, which costs three times the write itself. The lane may wait for its disk for ever; the loop never does.
  * Flushes have a lane of their own, so that no write waits for one.
  *
- * readNow reads what is in memory already, on the loop; it never waits for the disk.
+ * readNow reads what is in memory already, on the loop; it never waits for the disk. sendNow hands bytes to a socket past Node's streams;
+ * it never waits for the other side.
  *
  * And memory that is freed is to leave the process.
  *
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@
 
 #define LANE_LENGTH 1024u /* a power of two; beyond it the caller uses Node's pool */
 #define TELL_AFTER_BYTES (256u * 1024u) /* the first of many large writes is not to be answered with the last */
+#define SENT_PIECES_MAX 64u /* the rest leaves with the next call */
+#define WAIT_NS_MAX (300u * 1000u) /* for the loop to come by itself for what nobody waits for alone */
 #define STACK_BYTES (256u * 1024u)
 /* Left alone, glibc takes larger and larger buffers from its heap, which never becomes smaller then. */
 #define MAPPED_BYTES_MIN (128 * 1024)
@@ -44,6 +48,7 @@ typedef struct {
   uint32_t slot;
   int32_t error;
   Kind kind;
+  bool may_wait;
   const char *data;
   size_t length;
   off_t offset;
@@ -57,7 +62,8 @@ typedef struct {
   napi_threadsafe_function tell;
   int fd;
   uint32_t asked, done, told;
-  bool telling, closing, ended;
+  /* `awaited`: something that is done and was not collected must be told at once. */
+  bool telling, awaited, closing, ended;
   Change ring[LANE_LENGTH];
 } Lane;
 
@@ -104,6 +110,7 @@ static uint32_t made_together(const Lane *lane) {
 /* Called and left with the lock held. */
 static bool loop_is_told(Lane *lane) {
   lane->telling = true;
+  lane->awaited = false;
   uv_mutex_unlock(&lane->lock);
   bool told = napi_call_threadsafe_function(lane->tell, NULL, napi_tsfn_nonblocking) == napi_ok;
   uv_mutex_lock(&lane->lock);
@@ -123,12 +130,19 @@ static void run_lane(void *argument) {
       int error = make(lane->fd, change);
       uv_mutex_lock(&lane->lock);
       untold_bytes += change->length;
-      for (; together > 0; together--) lane->ring[lane->done++ % LANE_LENGTH].error = error;
-      if (lane->telling || (lane->done != lane->asked && untold_bytes < TELL_AFTER_BYTES)) continue;
+      for (; together > 0; together--) {
+        Change *made = &lane->ring[lane->done++ % LANE_LENGTH];
+        made->error = error;
+        lane->awaited |= !made->may_wait;
+      }
+      if (lane->telling || !lane->awaited || (lane->done != lane->asked && untold_bytes < TELL_AFTER_BYTES)) continue;
       untold_bytes = 0;
       loop_lives = loop_is_told(lane);
     } else if (lane->closing) break;
-    else uv_cond_wait(&lane->wake, &lane->lock);
+    else if (lane->done != lane->told && !lane->telling) {
+      bool late = uv_cond_timedwait(&lane->wake, &lane->lock, WAIT_NS_MAX) == UV_ETIMEDOUT;
+      if (late && lane->done != lane->told && !lane->telling) loop_lives = loop_is_told(lane);
+    } else uv_cond_wait(&lane->wake, &lane->lock);
   }
   lane->ended = true;
   uv_mutex_unlock(&lane->lock);
@@ -183,17 +197,21 @@ static napi_value ask(napi_env env, Lane *lane, const Change *change) {
   return answer;
 }
 
-/* write(lane, slot, offset, buffer): false when the lane is full. The buffer must live until its slot is collected. */
+/*
+ * write(lane, slot, offset, buffer, mayWait): false when the lane is full. The buffer must live until its slot is collected. `mayWait`: the
+ * loop is expected to collect it when something else has woken it; if it does not, it is told a moment later.
+ */
 static napi_value lane_write(napi_env env, napi_callback_info info) {
-  napi_value values[4];
+  napi_value values[5];
   Change change = {0};
   int64_t offset;
   void *data;
-  Lane *lane = take(env, info, 4, values) ? external_of(env, values[0]) : NULL;
+  Lane *lane = take(env, info, 5, values) ? external_of(env, values[0]) : NULL;
   if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
       napi_get_value_int64(env, values[2], &offset) != napi_ok ||
-      napi_get_buffer_info(env, values[3], &data, &change.length) != napi_ok)
-    return refuse(env, "write(lane, slot, offset, buffer)");
+      napi_get_buffer_info(env, values[3], &data, &change.length) != napi_ok ||
+      napi_get_value_bool(env, values[4], &change.may_wait) != napi_ok)
+    return refuse(env, "write(lane, slot, offset, buffer, mayWait)");
   change.offset = offset;
   change.data = data;
   return ask(env, lane, &change);
@@ -216,12 +234,14 @@ static napi_value lane_zero(napi_env env, napi_callback_info info) {
   return ask(env, lane, &change);
 }
 
-/* flush(lane, slot): the same; what was written by then, by whomever, is on stable storage. */
+/* flush(lane, slot, mayWait): the same; what was written by then, by whomever, is on stable storage. */
 static napi_value lane_flush(napi_env env, napi_callback_info info) {
-  napi_value values[2];
+  napi_value values[3];
   Change change = {.kind = FLUSH};
-  Lane *lane = take(env, info, 2, values) ? external_of(env, values[0]) : NULL;
-  if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok) return refuse(env, "flush(lane, slot)");
+  Lane *lane = take(env, info, 3, values) ? external_of(env, values[0]) : NULL;
+  if (lane == NULL || napi_get_value_uint32(env, values[1], &change.slot) != napi_ok ||
+      napi_get_value_bool(env, values[2], &change.may_wait) != napi_ok)
+    return refuse(env, "flush(lane, slot, mayWait)");
   return ask(env, lane, &change);
 }
 
@@ -234,16 +254,20 @@ static napi_value lane_wake(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* collect(lane, into): pairs of slot and errno (0: done) put into an Int32Array; answers how many pairs. */
+/*
+ * collect(lane, into, hurry): pairs of slot and errno (0: done) put into an Int32Array; answers how many pairs. `hurry`: what is done
+ * next is told at once.
+ */
 static napi_value lane_collect(napi_env env, napi_callback_info info) {
-  napi_value values[2], answer;
+  napi_value values[3], answer;
+  bool hurry;
   napi_typedarray_type type;
   size_t length;
   void *data;
-  if (!take(env, info, 2, values)) return refuse(env, "collect(lane, into)");
+  if (!take(env, info, 3, values)) return refuse(env, "collect(lane, into, hurry)");
   Lane *lane = external_of(env, values[0]);
-  if (lane == NULL || napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
-    return refuse(env, "collect(lane, into)");
+  if (lane == NULL || napi_get_value_bool(env, values[2], &hurry) != napi_ok || napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
+    return refuse(env, "collect(lane, into, hurry)");
   int32_t *into = data;
   uint32_t count = 0;
   uv_mutex_lock(&lane->lock);
@@ -254,6 +278,7 @@ static napi_value lane_collect(napi_env env, napi_callback_info info) {
     into[2 * count + 1] = change->error;
   }
   bool last = lane->asked == lane->told;
+  lane->awaited = hurry && !last;
   uv_mutex_unlock(&lane->lock);
   if (count > 0 && last) napi_unref_threadsafe_function(env, lane->tell);
   napi_create_uint32(env, count, &answer);
@@ -287,6 +312,28 @@ static napi_value read_now(napi_env env, napi_callback_info info) {
   return answer;
 }
 
+/* sendNow(fd, buffers): how many bytes the socket took without waiting, or a negative errno. */
+static napi_value send_now(napi_env env, napi_callback_info info) {
+  napi_value values[2], piece, answer;
+  int32_t fd;
+  uint32_t count;
+  struct iovec pieces[SENT_PIECES_MAX];
+  if (!take(env, info, 2, values) || napi_get_value_int32(env, values[0], &fd) != napi_ok ||
+      napi_get_array_length(env, values[1], &count) != napi_ok)
+    return refuse(env, "sendNow(fd, buffers)");
+  if (count > SENT_PIECES_MAX) count = SENT_PIECES_MAX;
+  for (uint32_t at = 0; at < count; at++)
+    if (napi_get_element(env, values[1], at, &piece) != napi_ok ||
+        napi_get_buffer_info(env, piece, &pieces[at].iov_base, &pieces[at].iov_len) != napi_ok)
+      return refuse(env, "sendNow(fd, buffers)");
+  struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+  ssize_t sent;
+  do sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  napi_create_int64(env, sent < 0 ? -errno : sent, &answer);
+  return answer;
+}
+
 NAPI_MODULE_INIT() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
@@ -294,6 +341,6 @@ NAPI_MODULE_INIT() {
   mallopt(M_ARENA_MAX, ARENAS_MAX);
 #endif
   const struct addon_call calls[] = {{"openLane", open_lane}, {"write", lane_write}, {"zero", lane_zero}, {"flush", lane_flush}, {"wake", lane_wake},
-               {"collect", lane_collect}, {"closeLane", close_lane}, {"readNow", read_now}};
+               {"collect", lane_collect}, {"closeLane", close_lane}, {"readNow", read_now}, {"sendNow", send_now}};
   return offer(env, exports, calls, sizeof calls / sizeof *calls, "holdfast-io cannot be loaded");
 }

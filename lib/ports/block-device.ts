@@ -2,9 +2,12 @@
 export interface BlockDevice {
   readonly sizeBytes: number
   read(offset: number, into: Buffer): Promise<void>
-  write(offset: number, data: Buffer): Promise<void>
+  /** `mayWait`: nobody waits for this alone, so its end may be told up to a millisecond late; `collect` tells it. */
+  write(offset: number, data: Buffer, mayWait?: boolean): Promise<void>
   zero(offset: number, length: number, punch: boolean): Promise<void>
   /** Everything written before this call is on stable storage when it resolves. */
-  flush(): Promise<void>
+  flush(mayWait?: boolean): Promise<void>
+  /** Tells at once what has ended. */
+  collect?(): void
   close(): Promise<void>
 }

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { must } from '../../lib/core/domain/assert'
 import { openBlockFile } from '../../lib/dom0/block-file'
 import { ChangeLane } from '../../lib/dom0/change-lane'
 import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
@@ -60,6 +61,25 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     close()
   })
 
+  test('changes that may wait are told nevertheless, each once, whether they are collected or not', async () => {
+    const path = join(folder, 'disk')
+    const fd = openSync(path, 'w+')
+    const lane = new ChangeLane(native, fd)
+    const under: Promise<void>[] = []
+    const data = Buffer.alloc(4096, 1)
+    for (let step = 0; step < 2000; step++) {
+      const mayWait = step % 7 < 5
+      under.push(must(step % 11 === 0 ? lane.flush(mayWait) : lane.write(4096 * step, data, mayWait), 'the lane has room'))
+      if (step % 5 === 0) lane.collect(step % 2 === 0)
+      if (step % 13 === 0) await under.at(-1)
+    }
+    const told = await Promise.all(under)
+    expect(told).toHaveLength(2000)
+    await lane.write(0, data, true)
+    await lane.close()
+    closeSync(fd)
+  })
+
   test('flushes that wait together are one for the system', () => {
     const script = `
       const holder = { exports: {} }
@@ -67,10 +87,10 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
       const native = holder.exports
       let collected = 0
       const lane = native.openLane(require('node:fs').openSync(${JSON.stringify(join(folder, 'x'))}, 'w'), () => {
-        collected += native.collect(lane, new Int32Array(1000))
+        collected += native.collect(lane, new Int32Array(1000), false)
         if (collected === 100) console.log('collected')
       })
-      for (let slot = 0; slot < 100; slot++) native.flush(lane, slot)
+      for (let slot = 0; slot < 100; slot++) native.flush(lane, slot, false)
       native.wake(lane)`
     const counted = join(folder, 'calls')
     const strace = ['-f', '-qq', '-e', 'trace=fdatasync', '-o', counted, process.execPath, '-e', script]
@@ -110,14 +130,15 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
 
   test.each([
     ['that nobody closed', ''],
-    ['with a change under way', 'native.write(lane, 0, 0, Buffer.alloc(1 << 20)); native.wake(lane)'],
+    ['with a change that may wait', 'native.write(lane, 0, 0, Buffer.alloc(4096), true); native.wake(lane)'],
+    ['with a change under way', 'native.write(lane, 0, 0, Buffer.alloc(1 << 20), false); native.wake(lane)'],
   ])('a process ends with a lane %s', (_name, act) => {
     const script = `
       const holder = { exports: {} }
       process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})
       const native = holder.exports
       const lane = native.openLane(require('node:fs').openSync(${JSON.stringify(join(folder, 'x'))}, 'w'), () => {
-        native.collect(lane, new Int32Array(8))
+        native.collect(lane, new Int32Array(8), false)
         console.log('collected')
       })
       ${act}`
@@ -128,12 +149,17 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
   test.each([
     'native.openLane("3", () => {})',
     'native.openLane()',
-    'native.write({}, 0, 0, Buffer.alloc(1))',
-    'native.write(lane, 0, 0, "text")',
+    'native.write({}, 0, 0, Buffer.alloc(1), false)',
+    'native.write(lane, 0, 0, "text", false)',
+    'native.write(lane, 0, 0, Buffer.alloc(1), 1)',
     'native.zero(lane, 0, 0)',
     'native.flush(lane)',
-    'native.collect(lane, new Uint8Array(8))',
+    'native.flush(lane, 0)',
+    'native.collect(lane, new Uint8Array(8), false)',
+    'native.collect(lane, new Int32Array(8))',
     'native.readNow(0, 0, 0)',
+    'native.sendNow(0, Buffer.alloc(1))',
+    'native.sendNow(0, ["text"])',
     'native.wake(null)',
     'native.closeLane(undefined)',
   ])('what does not fit is thrown back: %s', (call) => {

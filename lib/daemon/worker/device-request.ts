@@ -5,9 +5,14 @@ import type { WorkerParts } from './parts'
 
 /**
  * Resolves with the data of a read or the digests of a hash. No more promises than the device makes: this is on the way of every
- * write.
+ * write. `mayWait`: see BlockDevice.
  */
-export function askDevice(device: BlockDevice, digest: WorkerParts['digest'], request: ReplicaRequest): Promise<unknown> {
+export function askDevice(
+  device: BlockDevice,
+  digest: WorkerParts['digest'],
+  request: ReplicaRequest,
+  mayWait: boolean,
+): Promise<unknown> {
   switch (request.kind) {
     case 'read': {
       const data = request.room?.() ?? Buffer.allocUnsafe(request.length)
@@ -18,7 +23,7 @@ export function askDevice(device: BlockDevice, digest: WorkerParts['digest'], re
       return device.read(request.offset, data).then(() => digest(data))
     }
     case 'write': {
-      const written = device.write(request.offset, request.data)
+      const written = device.write(request.offset, request.data, mayWait && !request.fua)
       return request.fua ? written.then(() => device.flush()) : written
     }
     case 'zero': {
@@ -26,7 +31,7 @@ export function askDevice(device: BlockDevice, digest: WorkerParts['digest'], re
       return request.fua ? zeroed.then(() => device.flush()) : zeroed
     }
     case 'flush':
-      return device.flush()
+      return device.flush(mayWait)
     case 'mark':
       throw new InvariantViolation('a mark is not for the device')
   }

@@ -48,6 +48,8 @@ export class Disk {
   readonly #asked = new Numbered<Asked>()
   readonly #events: MirrorEvent[] = []
   #applying = false
+  /** What the peer was asked for last: what this host is asked for as well is not answered before the peer has it. */
+  #sent: ReplicaRequest | null = null
   #nextRequest = 1
   #busyAtMs: number
   #idle = true
@@ -146,6 +148,7 @@ export class Disk {
   }
 
   peerDone(op: number, error: string, data?: Buffer): void {
+    this.#local.seat?.collect()
     this.#done('peer', op, error, data)
   }
 
@@ -209,8 +212,10 @@ export class Disk {
   #run(effect: MirrorEffect): void {
     switch (effect.do) {
       case 'io':
-        if (effect.side === 'peer') this.needs.askPeer(this, effect.op, effect.request)
-        else this.#askLocal(effect.op, effect.request)
+        if (effect.side === 'peer') {
+          this.#sent = effect.request
+          this.needs.askPeer(this, effect.op, effect.request)
+        } else this.#askLocal(effect.op, effect.request)
         break
       case 'hint':
         if (effect.side === 'peer') this.needs.hintPeer(this, effect.hint)
@@ -236,7 +241,7 @@ export class Disk {
 
   #askLocal(op: number, request: ReplicaRequest): void {
     const seat = must(this.#local.seat, 'a usable replica is open')
-    seat.perform(op, request, (error, data) => this.#done('local', op, error, data))
+    seat.perform(op, request, (error, data) => this.#done('local', op, error, data), request === this.#sent)
   }
 
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {

@@ -16,6 +16,7 @@ export type Done = (error: string, data?: Buffer) => void
 interface Asked {
   readonly request: ReplicaRequest
   readonly done: Done
+  readonly mayWait: boolean
   sinceMs: number
   place: number
 }
@@ -103,14 +104,14 @@ export class Seat {
     return bits
   }
 
-  /** `done` is called once, unless the replica fails: then `onFailed` is told instead. */
-  perform(seq: number, request: ReplicaRequest, done: Done): void {
+  /** `done` is called once, unless the replica fails: then `onFailed` is told instead. `mayWait`: see BlockDevice. */
+  perform(seq: number, request: ReplicaRequest, done: Done, mayWait = false): void {
     if (this.#failed !== '') {
       done(this.#failed)
       return
     }
     const id = ++this.#lastId
-    const asked = { request, done, sinceMs: 0, place: 0 }
+    const asked = { request, done, mayWait, sinceMs: 0, place: 0 }
     const free = isChange(request) ? this.#keeper.admits(request.offset, request.length, seq) : request.kind !== 'mark'
     if (free) this.#perform(asked)
     else {
@@ -118,6 +119,11 @@ export class Seat {
       this.#waiting.set(id, asked)
       this.#apply({ on: 'ask', id, seq, request })
     }
+  }
+
+  /** Whatever the device has done is told now. */
+  collect(): void {
+    this.stored.device.collect?.()
   }
 
   hint(hint: Hint): void {
@@ -253,7 +259,7 @@ export class Seat {
 
   #perform(asked: Asked): void {
     this.#underWay.begin(asked)
-    askDevice(this.stored.device, this.parts.digest, asked.request).then(
+    askDevice(this.stored.device, this.parts.digest, asked.request, asked.mayWait).then(
       (data) => this.#performed(asked, '', Buffer.isBuffer(data) ? data : undefined),
       (error: unknown) => this.#performed(asked, errorCode(error)),
     )

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Inbox } from '../../wire/nbd/inbox'
+import { DirectSend } from '../direct-send'
 import { readByCopy, readInPlace } from '../nbd-read-in-place'
 import { unconnected } from '../socket-onread'
 
@@ -33,15 +34,23 @@ export type OpenPipe = (inbox: Inbox, arrived: () => void) => Pipe
 
 /** Bytes as they are, or in the care of Node's TLS. */
 export class SocketPipe implements Pipe {
+  private readonly direct: DirectSend
+
   constructor(
     readonly socket: Socket,
     readonly limits: PipeLimits,
-  ) {}
+  ) {
+    this.direct = new DirectSend(socket)
+  }
 
-  send(pieces: readonly Buffer[], left: () => void): void {
+  send(all: readonly Buffer[], left: () => void): void {
     const { socket } = this
+    const pieces = this.direct.send(all)
     const last = pieces.at(-1)
-    if (last === undefined) return
+    if (last === undefined) {
+      left()
+      return
+    }
     socket.cork()
     for (const piece of pieces) if (piece !== last) socket.write(piece)
     socket.write(last, (error) => {

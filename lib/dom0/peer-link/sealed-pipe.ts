@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { assert, must } from '../../core/domain/assert'
 import type { Inbox } from '../../wire/nbd/inbox'
 import type { Memory } from '../../wire/nbd/slab'
+import { DirectSend } from '../direct-send'
 import { TLS_STATE, type NativeTls, type TlsSession } from '../native-tls'
 import { unconnected, withOnread } from '../socket-onread'
 import type { OpenPipe, Pipe, PipeLimits } from './pipe'
@@ -45,6 +46,7 @@ export class SealedPipe implements Pipe {
   private isOver = false
   private recordsLeft: number
   readonly socket: Socket
+  private readonly direct: DirectSend
 
   /** `accepted`: paused, and has read nothing. Null: a socket that is to be connected by the caller. */
   constructor(
@@ -65,6 +67,7 @@ export class SealedPipe implements Pipe {
     const inPlace = accepted === null ? unconnected(onread) : withOnread(accepted, onread)
     this.socket =
       inPlace ?? must(accepted, 'what is not connected is made to be read').on('data', (bytes: Buffer) => this.came(bytes))
+    this.direct = new DirectSend(this.socket)
     this.socket.setNoDelay(true)
     this.socket.once('connect', () => this.tell())
     this.socket.on('error', () => undefined)
@@ -90,10 +93,16 @@ export class SealedPipe implements Pipe {
         return
       }
     }
-    this.socket.write(into.subarray(0, at), (error) => {
+    const [rest] = this.direct.send([into.subarray(0, at)])
+    if (rest === undefined) {
       memory.takeBack(into)
-      if (error == null) left()
-    })
+      left()
+    } else {
+      this.socket.write(rest, (error) => {
+        memory.takeBack(into)
+        if (error == null) left()
+      })
+    }
   }
 
   close(): void {

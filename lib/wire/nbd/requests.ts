@@ -136,16 +136,15 @@ export class NbdRequests {
 
 function withoutData(command: number, flags: number, asked: Asked): NbdRequest {
   const { cookieHigh, cookieLow, fua, offset, length } = asked
-  const common = { cookieHigh, cookieLow, fua, offset, length }
   switch (command) {
     case COMMAND.flush:
-      return { ...common, kind: 'flush', offset: 0, length: 0 }
+      return { kind: 'flush', cookieHigh, cookieLow, fua, offset: 0, length: 0 }
     case COMMAND.trim:
-      return { ...common, kind: 'trim' }
+      return { kind: 'trim', cookieHigh, cookieLow, fua, offset, length }
     case COMMAND.writeZeroes:
-      return { ...common, kind: 'zero', punch: (flags & COMMAND_FLAG.noHole) === 0 }
+      return { kind: 'zero', cookieHigh, cookieLow, fua, offset, length, punch: (flags & COMMAND_FLAG.noHole) === 0 }
     case COMMAND.blockStatus:
-      return { ...common, kind: 'status', one: (flags & COMMAND_FLAG.oneExtent) !== 0 }
+      return { kind: 'status', cookieHigh, cookieLow, fua, offset, length, one: (flags & COMMAND_FLAG.oneExtent) !== 0 }
     default:
       return { kind: 'read', cookieHigh, cookieLow, fua, offset, length }
   }
