@@ -35,7 +35,8 @@ const ANSWERS: readonly Tooth[] = [
     '(!isAnnounced(generations) || this.replicas[otherSide(alone)].usable)',
     'true',
     'told-lost',
-    'link-reset',
+    'power-primary',
+    'force',
   ),
   off(
     'without the lease nothing is answered',
@@ -110,7 +111,7 @@ const TRACKING: readonly Tooth[] = [
     'lib/core/replica/activity-log.ts',
     'filter(([, seq]) => any || seq < this.#settledBefore)',
     'filter(() => true)',
-    'power-secondary',
+    'turnover-crash',
     'kill-both',
   ),
   off(
@@ -142,7 +143,7 @@ const TRACKING: readonly Tooth[] = [
     `${MIRROR}/in-flight.ts`,
     'before = Math.min(before, op.issue[side])',
     'before',
-    'power-secondary',
+    'turnover-crash',
     'kill-both',
   ),
   off(
@@ -159,8 +160,9 @@ const RESYNCS: readonly Tooth[] = [
     `${MIRROR}/resync.ts`,
     "return this.#flushDue || this.#unflushed.length > 0 ? { step: 'flush' } : { step: 'complete' }",
     "return { step: 'complete' }",
-    'kill-primary',
+    'copying-killed',
     'told-power',
+    'power-secondary',
   ),
   off(
     'a copy has its range to itself',
@@ -236,15 +238,15 @@ const CLAIMS: readonly Tooth[] = [
     'if (request.requireLeaseOver && leaseLeftMs > 0)',
     'if (false)',
     'hosts-apart',
-    'witness-slow',
+    'parting-deaf',
   ),
   off(
     'a claim is changed only by who knows its revision',
     'lib/core/witness/witness.ts',
     'if ((current?.revision ?? 0) !== request.expected)',
     'if (false)',
-    'hosts-apart',
-    'witness-slow',
+    'deaf-then-apart',
+    'taking-heard',
   ),
   {
     rule: 'only an up-to-date host takes a claim',

@@ -25,6 +25,7 @@ export class Faults {
   }
 
   start(): void {
+    for (const { fault } of this.world.plan.faults) if (isTrap(fault) && this.world.dice.chance(0.5)) this.#traps.add(fault)
     if (this.#total > 0) this.#next()
     if (this.world.plan.forcesClaim) this.world.schedule.after(this.world.dice.fraction() * 2000, () => this.#strikes.force())
   }
@@ -134,9 +135,10 @@ export class Faults {
         strikes.resetGuest()
         break
       case 'crash':
-        strikes.resetGuest()
-        primary.kill()
-        if (dice.chance(0.5)) secondary.kill()
+        this.#crash(dice.chance(0.5))
+        break
+      case 'force':
+        strikes.force()
         break
       case 'stall-primary':
         strikes.stall(primary)
@@ -183,6 +185,14 @@ export class Faults {
     }
   }
 
+  /** Nobody asks again for what was under way. */
+  #crash(both: boolean): void {
+    const [primary, secondary] = this.#strikes.sides()
+    this.#strikes.resetGuest()
+    primary.kill()
+    if (both) secondary.kill()
+  }
+
   // --- traps ------------------------------------------------------------------------------------------------------------------
 
   #comes(moment: Moment, host: Host): void {
@@ -190,13 +200,15 @@ export class Faults {
       const { moment: awaited, withinMs } = SPRINGS[trap]
       if (awaited !== moment) continue
       this.#traps.delete(trap)
-      this.world.schedule.after(this.world.dice.fraction() * withinMs, () => {
+      const strike = (): void => {
         if (this.#strikes.over || this.world.judge.copies.listsStranger) return
         this.world.probe(`trap: ${trap}`)
         this.#lastAt = this.world.schedule.now
         this.world.judge.damage.troubled(this.#lastAt, null)
         this.#spring(trap, host)
-      })
+      }
+      if (withinMs === 0) strike()
+      else this.world.schedule.after(this.world.dice.fraction() * withinMs, strike)
     }
   }
 
@@ -209,12 +221,24 @@ export class Faults {
         strikes.apart(LONG_MS)
         strikes.deaf(host, LONG_MS)
         break
+      case 'parting-deaf':
+        strikes.deaf(host, LONG_MS)
+        break
+      case 'taking-heard':
+        this.world.witness.setRoad(host.other.name, true)
+        break
+      case 'copying-killed':
+        host.other.kill()
+        break
+      case 'turnover-crash':
+        if (dice.chance(0.5)) strikes.power(host)
+        else this.#crash(true)
+        break
       case 'told-power':
         strikes.power(host)
         break
       case 'told-lost':
-        if (dice.chance(0.5)) host.kill()
-        else host.other.worker?.primary?.closeLink()
+        dice.of([() => strikes.apart(LONG_MS), () => host.kill(), () => host.other.worker?.primary?.closeLink()])()
         break
       case 'present-errors':
         strikes.errors(host.other)

@@ -1,5 +1,6 @@
 import type { StoredClaim } from '../../../lib/core/domain/claim'
 import type { HostUuid } from '../../../lib/core/domain/ids'
+import { Broken } from './broken'
 import { Holder, type HolderEffect, type HolderEvent } from '../../../lib/core/membership/holder'
 import type { Worker } from './host'
 
@@ -57,7 +58,7 @@ export class Holding {
           if (answer === undefined) this.#askAgain()
           else if (answer.op === 'stored') this.apply({ on: 'swapped', revision: answer.revision })
           else if (answer.op === 'refused') this.apply({ on: 'stored', stored: answer.current })
-          else throw new Error(`the witness answered ${JSON.stringify(answer)}`)
+          else throw new Broken('claim kept', `the witness answers ${JSON.stringify(answer)}`)
         })
         break
       case 'read':

@@ -179,6 +179,14 @@ export class Judge {
     if (act === 'replica-joined-claim' || act === 'replica-present') this.damage.isBack(host, rule)
   }
 
+  /** These bytes are not what a guest was told to be kept. */
+  lacksFlushed(bytes: Int32Array): boolean {
+    return this.#flushed.some((floor, cell) => {
+      const value = bytes[cell] ?? 0
+      return (value === 0 ? this.#zeroVersion(cell, floor) : value) < floor
+    })
+  }
+
   get listed(): readonly HostName[] {
     return this.#listed
   }

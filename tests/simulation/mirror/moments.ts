@@ -2,6 +2,12 @@
 export type Moment =
   /** The holder wants the claim to list both. */
   | 'joining'
+  /** The holder wants the claim to list one only. */
+  | 'parting'
+  /** A resync begins. */
+  | 'copying'
+  /** Extents are about to leave a replica's activity log. */
+  | 'turnover'
   /** A replica has on stable storage that it is as good as the other one. */
   | 'told'
   /** A replica that was away is as good as the other one again, without a resync. */
@@ -14,19 +20,18 @@ export type Moment =
   | 'two-guests'
 
 export const TRAPS = [
-  'joining-alone',
-  'told-power',
-  'told-lost',
-  'present-errors',
-  'unsure-errors',
-  'taking-met',
-  'taken-met',
+  ...['joining-alone', 'parting-deaf', 'taking-heard', 'taking-met', 'taken-met', 'told-power', 'told-lost'],
+  ...['copying-killed', 'turnover-crash', 'present-errors', 'unsure-errors'],
 ] as const
 export type Trap = (typeof TRAPS)[number]
 
 /** What each waits for, and for how long at most it then waits to strike, in simulated milliseconds. */
 export const SPRINGS: Readonly<Record<Trap, { readonly moment: Moment; readonly withinMs: number }>> = {
+  'parting-deaf': { moment: 'parting', withinMs: 0 },
+  'taking-heard': { moment: 'taking', withinMs: 100 },
   'joining-alone': { moment: 'joining', withinMs: 60 },
+  'copying-killed': { moment: 'copying', withinMs: 150 },
+  'turnover-crash': { moment: 'turnover', withinMs: 25 },
   'told-power': { moment: 'told', withinMs: 12 },
   'told-lost': { moment: 'told', withinMs: 12 },
   'present-errors': { moment: 'present', withinMs: 20 },

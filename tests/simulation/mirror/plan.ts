@@ -20,7 +20,7 @@ export const FAULTS = [
   ...['power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'stop', 'move', 'verify', 'unprotect'],
 ] as const
 /** Those that need a story to be told: long ones, and traps that wait for the moment at which they do most harm. */
-export const PLOTS = ['deaf-then-apart', 'witness-slow', 'guest-reset', 'crash', ...TRAPS] as const
+export const PLOTS = ['deaf-then-apart', 'witness-slow', 'guest-reset', 'crash', 'force', ...TRAPS] as const
 export type Fault = (typeof FAULTS)[number] | (typeof PLOTS)[number]
 
 /** One seed's world: every rate and shape is drawn, so that some seeds are calm and some are all of one kind of trouble. */
@@ -77,7 +77,7 @@ export function drawPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] | nu
   const extents = wide ? 24 + dice.below(17) : 2 + dice.below(10)
   const cells = (extents - 1) * EXTENT_CELLS + 1 + dice.below(EXTENT_CELLS)
   return {
-    ...{ cells, sizeBytes: cells * CELL_BYTES, hotExtents: 16 + dice.below(8) },
+    ...{ cells, sizeBytes: cells * CELL_BYTES, hotExtents: plots.chance(0.3) ? 6 + plots.below(8) : 16 + dice.below(8) },
     disk: {
       latencyMs: spread(dice, 0.3, 20),
       writesBack: dice.of([0, 0, 0.1, 0.5]),
@@ -105,18 +105,24 @@ const weighed = (dice: Dice, faults: readonly Fault[]): Plan['faults'] =>
   faults.map((fault) => ({ fault, weight: 0.2 + dice.fraction() }))
 
 function drawGuest(dice: Dice, plots: Dice, extents: number, cells: number): GuestPlan {
+  const wanders = plots.chance(0.2)
   const used = dice.chance(0.5) ? extents : 1 + dice.below(Math.min(extents, 4))
   return {
     ...{ requests: 60 + dice.below(240), depth: 1 + dice.below(8), thinkMs: spread(dice, 0.2, 30) },
-    extents: Array.from({ length: used }, () => dice.below(extents)),
+    extents: wanders ? [...Array(extents).keys()] : Array.from({ length: used }, () => dice.below(extents)),
     // One that hardly writes is still answered when its host is cut off.
     ...{
       reads: dice.chance(0.2) ? 0.97 : dice.fraction() * 0.6,
       zeroes: dice.of([0, 0.05, 0.2]),
       flushes: dice.of([0, 0.02, 0.1, 0.3]),
     },
-    ...{ fua: dice.of([0, 0.1, 0.5]), again: dice.fraction(), longest: dice.of([1, 4, 16, 40]), rests: dice.of([0, 0.01, 0.05]) },
-    spot: plots.chance(0.25) ? { first: plots.below(cells), count: 1 + plots.below(8) } : null,
+    ...{
+      fua: dice.of([0, 0.1, 0.5]),
+      again: dice.fraction() * (wanders ? 0.1 : 1),
+      longest: dice.of([1, 4, 16, 40]),
+      rests: dice.of([0, 0.01, 0.05]),
+    },
+    spot: !wanders && plots.chance(0.25) ? { first: plots.below(cells), count: 1 + plots.below(8) } : null,
   }
 }
 

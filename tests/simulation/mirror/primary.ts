@@ -178,7 +178,7 @@ export class Primary {
       }
       case 'propose': {
         const { local, peer } = effect.members
-        if (local && peer) world.onMoment('joining', host.name)
+        world.onMoment(local && peer ? 'joining' : 'parting', host.name)
         this.#say(() => `wants ${local ? host.name : ''}${peer ? host.other.name : ''}: ${effect.rule} ${effect.error}`)
         this.#holding.apply({
           ...{ on: 'want', volume: VOLUME },
@@ -192,6 +192,7 @@ export class Primary {
         this.#say(() => `${of.name}: ${effect.act} (${effect.rule}) ${effect.error}`)
         const { dirty } = this.#mirror.replicas[effect.side]
         world.judge.noted(of.name, effect, dirty.count)
+        if (effect.act === 'resync-started') world.onMoment('copying', of.name)
         if (effect.rule === 'same-generation' || effect.rule === 'never-missed-a-write') world.onMoment('present', of.name)
         break
       }

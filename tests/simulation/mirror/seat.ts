@@ -211,6 +211,8 @@ export class Seat {
         this.#settleReady()
         break
       case 'save-hot':
+        if (this.store.notes.noted?.hot.some((extent) => !effect.extents.includes(extent)) === true)
+          this.world.onMoment('turnover', this.store.host)
         this.#save((noted) => ({ ...noted, hot: effect.extents }), this.#saved)
         break
       case 'save-pages':

@@ -14,7 +14,7 @@ const SLOW_MS = 350
 export class Strikes {
   /** Nothing ends by itself any more: all is well already. */
   over = false
-  #forced = false
+  #forcing = false
   #unprotected = 0
 
   constructor(private readonly world: World) {}
@@ -149,21 +149,26 @@ export class Strikes {
 
   /** The only good copy is on a host that is away, and an operator says: go on with the other one. */
   force(): void {
+    if (this.#forcing) return
+    this.#forcing = true
+    this.#perhapsForce()
+  }
+
+  #perhapsForce(): void {
     const { world } = this
     const { judge, witness } = world
-    if (this.over || this.#forced) return
+    if (this.over) return
     const { claim } = witness.stored
     const [holder, other] = this.sides()
     const lone = judge.listed.length === 1 && judge.listed[0] === holder.name
-    const [kept, old] = [holder, other].map(({ store }) => store.notes.noted)
+    const old = other.store.notes.noted
     // One whose resync has just ended lacks nothing.
-    const isOld = old?.state === 'up-to-date' && old.generations.current !== kept?.generations.current
+    const isOld = old?.state === 'up-to-date' && judge.lacksFlushed(other.store.disk.durable)
     const usable = isOld && other.worker?.role instanceof Standby
     if (!lone || holder.powered || !usable || this.#unprotected > 0 || judge.acknowledgedAlone === 0 || world.vm.isBusy) {
-      world.schedule.after(100, () => this.force())
+      world.schedule.after(100, () => this.#perhapsForce())
       return
     }
-    this.#forced = true
     world.probe('claim forced')
     world.judge.forced(holder.name)
     world.witness.crash()

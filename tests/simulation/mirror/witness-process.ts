@@ -16,6 +16,8 @@ interface Road {
   slowMs: number
   /** Grows with each new connection: the witness serves the newest only. */
   connection: number
+  /** What was said while it was down, and may still arrive. */
+  readonly held: (() => void)[]
   /** Messages on it keep their order. */
   thereAt: number
   backAt: number
@@ -79,6 +81,7 @@ export class WitnessProcess {
     const road = this.#road(host)
     road.up = up
     if (!up && this.dice.chance(0.5)) road.connection++
+    if (up) for (const say of road.held.splice(0)) say()
   }
 
   slowRoad(host: string, ms: number): void {
@@ -101,7 +104,13 @@ export class WitnessProcess {
       answer(result)
     }
     this.schedule.after(DEADLINE_MS, () => settle(undefined), life)
-    if (!road.up || !this.isUp) return
+    const say = (): void => this.#say(road, connection, life, request, settle)
+    if (road.up) say()
+    else road.held.push(say)
+  }
+
+  #say(road: Road, connection: number, life: Life, request: ClaimRequest, settle: (result: ClaimAnswer) => void): void {
+    if (!this.isUp || road.connection !== connection) return
     const delayMs = this.dice.fraction() * (this.dice.chance(0.02) ? 2 * DEADLINE_MS : this.latencyMs + road.slowMs)
     road.thereAt = Math.max(road.thereAt, this.schedule.now + delayMs)
     this.schedule.after(road.thereAt - this.schedule.now, () => {
@@ -122,7 +131,7 @@ export class WitnessProcess {
   }
 
   #road(host: string): Road {
-    const road = this.roads.get(host) ?? { up: true, slowMs: 0, connection: 0, thereAt: 0, backAt: 0 }
+    const road = this.roads.get(host) ?? { up: true, slowMs: 0, connection: 0, held: [], thereAt: 0, backAt: 0 }
     this.roads.set(host, road)
     return road
   }
