@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const SOURCES = fileURLToPath(new URL('../lib/native/', import.meta.url))
 const HEADERS = join(dirname(process.execPath), '../include/node')
 const NEEDED = ['node_api.h', 'uv.h', 'openssl/ssl.h']
-export const ADDONS = ['holdfast-io', 'holdfast-tls']
+export const ADDONS = ['holdfast-io', 'holdfast-tls', 'holdfast-extents']
 
 /** Answers why they were not built; empty when they were. */
 export function buildNative(folder) {
@@ -44,5 +44,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     process.exit(64)
   }
   const why = buildNative(folder)
-  console.log(why === '' ? `built ${ADDONS.join(' and ')} in ${folder}` : `not built: ${why}`)
+  console.log(why === '' ? `built ${ADDONS.join(', ')} in ${folder}` : `not built: ${why}`)
 }

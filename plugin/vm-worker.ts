@@ -59,12 +59,12 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
         : connectWitness({ address: spec.witness, ...secret, client: `worker ${spec.host} ${spec.id}`, log }),
     domains: xl,
     openReplica,
-    serveDisk: async (volume, sizeBytes, handler) => {
+    serveDisk: async (volume, sizeBytes, handler, extents) => {
       const { exportName, listen } = exportsOf.get(volume) ?? {
         exportName: volume,
         listen: { unix: join(folder, `${volume}.sock`) },
       }
-      const served = await createNbdExport({ listen: nbdListen(listen, held), exportName, sizeBytes, handler, log })
+      const served = await createNbdExport({ listen: nbdListen(listen, held), exportName, sizeBytes, handler, extents, log })
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),

@@ -1,11 +1,13 @@
 import { constants, readSync } from 'node:fs'
 import { open, statfs, type FileHandle } from 'node:fs/promises'
 import { constants as system } from 'node:os'
+import type { Extent } from '../core/domain/extent'
 import type { BlockDevice } from '../ports/block-device'
 import { allocateZeroes } from './block-file-space'
 import { ChangeLane } from './change-lane'
 import { deviceFacts } from './device-facts'
 import { loadNativeIo, type NativeIo } from './native-io'
+import { FileExtents } from './file-extents'
 import { OpenFile } from './open-file'
 import { codeOf, failure } from './system-error'
 
@@ -56,6 +58,7 @@ class BlockFile implements BlockDevice {
   private readonly lane: ChangeLane | null
   /** A flush takes its time, and no write is to wait for it. */
   private readonly flushes: ChangeLane | null
+  private readonly found: FileExtents
   private closed: Promise<void> | null = null
   /** After one failed flush the kernel may report the next as good although the data is lost: the device stays failed. */
   private flushFailed = false
@@ -68,6 +71,7 @@ class BlockFile implements BlockDevice {
     private readonly native: NativeIo | null,
     private readonly isInMemory: boolean,
   ) {
+    this.found = new FileExtents(file)
     this.lane = native === null ? null : new ChangeLane(native, file.fd)
     this.flushes = native === null ? null : new ChangeLane(native, file.fd)
   }
@@ -111,6 +115,10 @@ class BlockFile implements BlockDevice {
   collect(): void {
     this.lane?.collect(false)
     this.flushes?.collect(true)
+  }
+
+  async extents(offset: number, length: number, one: boolean): Promise<readonly Extent[]> {
+    return this.objection(offset, length) === null ? this.found.between(offset, offset + length, one) : []
   }
 
   /** After what is under way. */

@@ -39,7 +39,7 @@ const CONNECTIONS_MAX = 64
 /** Memory that was of no use for so long is given back. */
 const TRIM_EVERY_MS = 10_000
 
-const nothingKnown: DiskExtents = (_offset, _length, reply) => reply({ error: 0, extents: [] })
+const nothingKnown: DiskExtents = (_offset, _length, _one, reply) => reply({ error: 0, extents: [] })
 
 /** Serves one disk over NBD. Rejects as `listenAt` does when the socket cannot be made. */
 export async function createNbdExport(options: NbdExportOptions): Promise<NbdExport> {

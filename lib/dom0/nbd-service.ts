@@ -110,6 +110,7 @@ export class NbdService {
     this.parts.extents(
       offset,
       length,
+      one,
       once(({ error, extents }: DiskExtentsReply) => {
         if (error !== 0) this.result(request, false, error)
         else if (!this.closed) this.parts.out.data(extentsReply(request, length, extents, one))

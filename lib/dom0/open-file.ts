@@ -55,6 +55,11 @@ export class OpenFile {
     })
   }
 
+  /** Something else with its number, which stays this file's until it is over. */
+  use(start: (over: (error: Error | null) => void) => void): Promise<void> {
+    return this.run(start)
+  }
+
   /** Nothing must be under way, nor be asked again: the file's number may be another file's afterwards. */
   close(): Promise<void> {
     assert(this.underWay === 0, 'a file is closed when nothing is under way')

@@ -1,3 +1,5 @@
+import type { Extent } from '../core/domain/extent'
+
 /** A replica's bytes. Rejects with the system's error (`code: 'EIO'`, `'ENOSPC'`, ...). Offsets and lengths in bytes. */
 export interface BlockDevice {
   readonly sizeBytes: number
@@ -9,5 +11,7 @@ export interface BlockDevice {
   flush(mayWait?: boolean): Promise<void>
   /** Tells at once what has ended. */
   collect?(): void
+  /** Of a stretch inside it, from its beginning; see Extent. None: nothing is known, or nobody can tell. `one`: the first is enough. */
+  extents?(offset: number, length: number, one: boolean): Promise<readonly Extent[]>
   close(): Promise<void>
 }

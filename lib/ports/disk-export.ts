@@ -1,3 +1,5 @@
+import type { Extent } from '../core/domain/extent'
+
 /** What a guest's disk client asks. Offsets and lengths in bytes, inside the disk; a write's data has `length` bytes. */
 export interface DiskRequest {
   readonly kind: 'read' | 'write' | 'flush' | 'trim' | 'zero'
@@ -34,22 +36,15 @@ export interface DiskReply {
 /** Calls `reply` exactly once, at any time and in any order; after the connection is gone the reply is dropped. */
 export type DiskHandler = (request: DiskRequest, reply: (result: DiskReply) => void) => void
 
-/** A stretch of the disk about which one thing is known. `hole`: no space is taken; `zero`: it reads as zeroes. */
-export interface DiskExtent {
-  readonly lengthBytes: number
-  readonly hole: boolean
-  readonly zero: boolean
-}
-
 /** What is known of a stretch, in order, from `offset`; it may end early or late. None: nothing is known. */
 export interface DiskExtentsReply {
   /** 0, or a Linux errno. */
   readonly error: number
-  readonly extents: readonly DiskExtent[]
+  readonly extents: readonly Extent[]
 }
 
-/** Calls `reply` exactly once. `length` is below 4 GiB and inside the disk. */
-export type DiskExtents = (offset: number, length: number, reply: (result: DiskExtentsReply) => void) => void
+/** Calls `reply` exactly once. `length` is below 4 GiB and inside the disk. `one`: nobody wants to know of more than the first. */
+export type DiskExtents = (offset: number, length: number, one: boolean, reply: (result: DiskExtentsReply) => void) => void
 
 export interface DiskExport {
   readonly connections: number

@@ -27,7 +27,7 @@ describe('clients that exist', () => {
   const log = new QuietLog()
   const disk = new MemoryDisk(48 * MIB)
   const zeroes = Buffer.alloc(BLOCK)
-  const extents: DiskExtents = (offset, length, reply) => {
+  const extents: DiskExtents = (offset, length, _one, reply) => {
     const blocks = Array.from({ length: Math.ceil(length / BLOCK) }, (_, index) => {
       const start = offset + index * BLOCK
       const empty = disk.bytes.subarray(start, start + BLOCK).equals(zeroes)

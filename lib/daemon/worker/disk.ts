@@ -1,7 +1,7 @@
 import { must } from '../../core/domain/assert'
 import { BLOCK_BYTES } from '../../core/domain/blocks'
 import { Numbered } from '../../core/domain/numbered'
-import type { GuestRequest, Hint, Presence, ReplicaRequest } from '../../core/domain/replica-request'
+import type { GuestRequest, Presence, ReplicaRequest } from '../../core/domain/replica-request'
 import type { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror/events'
 import { SIDES } from '../../core/mirror/events'
@@ -10,23 +10,14 @@ import { Pace, PACE } from '../../core/mirror/pace'
 import type { DiskExport, DiskReply, DiskRequest } from '../../ports/disk-export'
 import type { ResyncProgress } from '../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
+import { BlockStatus } from './block-status'
+import type { DiskNeeds } from './disk-needs'
 import { allOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { ResyncMeter } from './resync-meter'
 import { VerifyRun } from './verify-run'
-
-/** What a disk asks of the worker around it. */
-export interface DiskNeeds {
-  readonly askPeer: (disk: Disk, op: number, request: ReplicaRequest) => void
-  readonly hintPeer: (disk: Disk, hint: Hint) => void
-  /** Called before anything is started or answered: a process that stood still may hold a lease that is over. */
-  readonly checkLease: () => void
-  readonly propose: (volume: WorkerVolume, members: Members) => void
-  readonly note: (volume: WorkerVolume, note: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>) => void
-  readonly hostOf: (side: Side) => string
-}
 
 /** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
 const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
@@ -37,12 +28,14 @@ const START_MS = 500
 interface Asked {
   readonly reply: (reply: DiskReply) => void
   readonly atMs: number
+  readonly request: GuestRequest
 }
 
 /** One disk on its primary: the mirror machine, the local replica, the NBD export, and the way to the peer. */
 export class Disk {
   readonly #mirror: Mirror
   readonly #local: LocalReplica
+  readonly #status: BlockStatus
   readonly #pace: Pace
   #export: Promise<DiskExport & { readonly socket: string }> | null = null
   readonly #asked = new Numbered<Asked>()
@@ -78,6 +71,12 @@ export class Disk {
       failed: (error) => this.replicaDown('local', error),
       isListed: () => this.#mirror.replicas.local.binding,
     })
+    this.#status = new BlockStatus({
+      seat: () => this.#local.seat,
+      mirror: this.#mirror,
+      unanswered: () => this.#asked.entries().map(([, { request }]) => request),
+      checkLease: () => needs.checkLease(),
+    })
   }
 
   get replicas(): Mirror['replicas'] {
@@ -112,7 +111,7 @@ export class Disk {
   async #serve(): Promise<DiskExport & { readonly socket: string }> {
     const { key, sizeBytes } = this.volume
     try {
-      return await this.parts.serveDisk(key, sizeBytes, (request, reply) => this.#request(request, reply))
+      return await this.parts.serveDisk(key, sizeBytes, (request, reply) => this.#request(request, reply), this.#status.ask)
     } catch (error) {
       this.#export = null
       throw error
@@ -183,7 +182,7 @@ export class Disk {
     this.#idle = false
     const parts = guestRequests(request)
     const together = parts.length === 1 ? reply : allOf(parts.length, reply)
-    for (const part of parts) this.#ask(part, { reply: together, atMs })
+    for (const part of parts) this.#ask(part, { reply: together, atMs, request: part })
   }
 
   #ask(request: GuestRequest, asked: Asked): void {

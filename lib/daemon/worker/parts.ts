@@ -1,7 +1,7 @@
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { PaceLimits } from '../../core/mirror/pace'
 import type { Clock } from '../../ports/clock'
-import type { DiskExport, DiskHandler } from '../../ports/disk-export'
+import type { DiskExport, DiskExtents, DiskHandler } from '../../ports/disk-export'
 import type { DomainControl } from '../../ports/domain-control'
 import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
@@ -21,6 +21,7 @@ export interface WorkerParts {
     volume: string,
     sizeBytes: number,
     handler: DiskHandler,
+    extents: DiskExtents,
   ) => Promise<DiskExport & { readonly socket: string }>
   readonly dialPeer: (dial: PeerDial) => PeerEndpoint
   readonly listenPeer: (listen: PeerListen) => Promise<PeerEndpoint>

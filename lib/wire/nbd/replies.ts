@@ -1,12 +1,6 @@
+import type { Extent } from '../../core/domain/extent'
 import { CHUNK, CHUNK_FLAG, EXTENT_STATE, NBD_ERROR, REPLY_MAGIC, sendableError, STRUCTURED_REPLY_MAGIC } from './numbers'
 import type { Cookie } from './requests'
-
-/** A stretch of which one thing is known; length in bytes, below 4 GiB. */
-export interface NbdExtent {
-  readonly lengthBytes: number
-  readonly hole: boolean
-  readonly zero: boolean
-}
 
 /** No header is longer, nor a reply without payload. */
 export const REPLY_BYTES_MAX = 128
@@ -55,7 +49,7 @@ export class NbdReplies {
  * What is known of `length` bytes, in the context base:allocation. Where nothing is known they are taken for allocated, and
  * only the beginning is told when `one` extent is asked for.
  */
-export function extentsReply(to: Cookie, length: number, known: readonly NbdExtent[], one: boolean): Buffer {
+export function extentsReply(to: Cookie, length: number, known: readonly Extent[], one: boolean): Buffer {
   const told = tellable(length, known).slice(0, one ? 1 : EXTENTS_MAX)
   const bytes = Buffer.alloc(CHUNK_BYTES + 4 + 8 * told.length)
   let at = putChunk(bytes, 0, to, CHUNK.blockStatus, 4 + 8 * told.length)
@@ -68,8 +62,8 @@ export function extentsReply(to: Cookie, length: number, known: readonly NbdExte
 }
 
 /** Not empty, no extent empty or past the end, no two alike side by side. */
-function tellable(length: number, known: readonly NbdExtent[]): NbdExtent[] {
-  const told: NbdExtent[] = []
+function tellable(length: number, known: readonly Extent[]): Extent[] {
+  const told: Extent[] = []
   let left = length
   for (const { lengthBytes, hole, zero } of known) {
     const part = Math.min(lengthBytes, left)
