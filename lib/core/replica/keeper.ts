@@ -3,7 +3,7 @@
  * the other replica. So after any crash the activity logs and dirty bitmaps of the two replicas name, together, every block that
  * they must compare.
  *
- * Must never: let a change through that is not covered; forget a block that is not known to be the same on both replicas.
+ * Must never: let a change through that is not covered, or that makes a mixture of what is still on record as whole; forget a block that is not known to be the same on both replicas.
  */
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, EXTENT_BYTES, HOT_EXTENTS_MAX, bitmapPages } from '../domain/blocks'
 import { DirtyBitmap } from '../domain/dirty-bitmap'
@@ -47,6 +47,8 @@ export class Keeper {
   /** What the log gains when it is saved. */
   #entering: readonly number[] | null = null
   #lostTracking: boolean
+  /** Marks on their way that make it a resync's target: until then stable storage calls it whole. */
+  #spoiling = 0
   /** Pages with bits that are set on stable storage and that nobody needs any more. */
   readonly #washed = new Set<number>()
   #washedBlocks = 0
@@ -82,6 +84,7 @@ export class Keeper {
   /** True when the change may go to the device at once; otherwise it is to be asked for by `ask`. The fast way past apply(). */
   admits(offset: number, length: number, seq: number): boolean {
     if (!this.#tracked) return true
+    if (this.#spoiling > 0) return false
     if (this.#waiting.length > 0) {
       this.#overtaken += this.#log.extentsIn(offset, length)
       if (this.#overtaken > this.#log.overtakeMax) return false
@@ -167,6 +170,8 @@ export class Keeper {
     this.#wash(true)
     const hadHistory = this.#generations.current !== ''
     const wasAlone = this.#alone
+    const spoils = state === 'inconsistent' && this.#state !== state
+    if (spoils) this.#spoiling++
     this.#state = state ?? this.#state
     this.#generations = generations ?? this.#generations
     // What was written while the other one was on its way out may be here only.
@@ -179,7 +184,10 @@ export class Keeper {
     }
     if (bits === 'none') this.#clearAll()
     const change = { ...(state === undefined ? {} : { state }), ...(generations === undefined ? {} : { generations }) }
-    this.#saves.add({ do: 'save-head', change }, () => this.#out.push({ do: 'marked', id }))
+    this.#saves.add({ do: 'save-head', change }, () => {
+      this.#out.push({ do: 'marked', id })
+      if (spoils && --this.#spoiling === 0) this.#release()
+    })
     if (bits === 'none') this.#wash(true)
   }
 

@@ -86,6 +86,7 @@ function act(world: KeeperWorld, habits: Habits, generation: () => string): stri
         })
       else if (bitmap === '')
         world.mark({
+          state: dice.of(['up-to-date', 'up-to-date', 'inconsistent']),
           generations: { current: generation(), bitmap: current, former: '', history: [] },
           bits: dice.of(['keep', 'keep', 'all']),
         })
@@ -94,7 +95,7 @@ function act(world: KeeperWorld, habits: Habits, generation: () => string): stri
         world.mark({ generations: { current, bitmap: '', former: '', history: [bitmap] }, bits: 'keep' })
         // What was noted alone is forgotten when both have it on stable storage.
         if (dice.chance(0.5)) world.hint({ kind: 'settled', before: world.answeredBefore })
-      } else world.mark({ bits: 'all' })
+      } else world.mark({ state: dice.of(['up-to-date', 'inconsistent']), bits: dice.of(['keep', 'all']) })
       if (world.mayForget && dice.chance(0.3)) world.mark({ bits: 'none' })
   }
   return what

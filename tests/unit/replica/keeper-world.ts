@@ -187,6 +187,8 @@ export class KeeperWorld {
 
   #performed({ seq, first, last }: { seq: number; first: number; last: number }): void {
     const alone = this.isAlone
+    if (this.keeper.state === 'inconsistent' && this.stored.state !== 'inconsistent' && isTracked(this.stored))
+      throw new Error('its bytes become a mixture, and stable storage calls them whole')
     for (let block = first; block <= last; block++)
       this.open.set(block, [...(this.open.get(block) ?? []), { seq, alone, noted: false }])
     this.#check(Array.from({ length: last - first + 1 }, (_, n) => first + n))

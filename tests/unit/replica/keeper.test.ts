@@ -59,6 +59,22 @@ describe('before a change reaches the device', () => {
     expect(saved(it)).toEqual(['perform 2', 'perform 3'])
   })
 
+  test('stable storage no longer calls the replica whole, when it becomes a mixture', () => {
+    const it = keeper(PAIRED)
+    ask(it, 1, zero(3))
+    saved(it)
+    expect(ask(it, 2, { kind: 'mark', offset: 0, length: 0, mark: { state: 'inconsistent', bits: 'keep' } })).toEqual([
+      'save-head ',
+    ])
+    expect(it.admits(3 * EXTENT_BYTES, 512, 3)).toBe(false)
+    expect(ask(it, 4, zero(3))).toEqual([])
+    expect(ask(it, 5, { kind: 'read', offset: 3 * EXTENT_BYTES, length: 512 })).toEqual(['perform 5'])
+    expect(ask(it, 6, zero(9))).toEqual([])
+    expect(saved(it)).toEqual(['marked 2', 'perform 4', 'save-hot 3 9'])
+    expect(it.admits(3 * EXTENT_BYTES, 512, 7)).toBe(true)
+    expect(saved(it)).toEqual(['perform 6'])
+  })
+
   test('a full log waits for what is not settled', () => {
     const it = keeper(PAIRED)
     for (const id of [1, 2, 3, 4, 5, 6, 7, 8]) {
