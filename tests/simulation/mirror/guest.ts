@@ -55,6 +55,7 @@ export class Guest {
     if (!this.life.alive) return
     this.life.alive = false
     this.host.guest = null
+    if (this.#primary !== null) this.world.leftUnanswered.push({ by: this.#primary, ranges: this.underWay })
     this.world.say(() => `guest ${this.number} is gone: ${why}`)
   }
 

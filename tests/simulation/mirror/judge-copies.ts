@@ -82,11 +82,12 @@ export class CopyJudge {
 
   #underWay(): Set<number> {
     const blocks = new Set<number>()
-    for (const { guest } of Object.values(this.world.hosts)) {
-      for (const { first, count } of guest?.underWay ?? []) {
-        const last = Math.floor((first + count - 1) / CELLS_PER_BLOCK)
-        for (let block = Math.floor(first / CELLS_PER_BLOCK); block <= last; block++) blocks.add(block)
-      }
+    const { hosts, leftUnanswered } = this.world
+    const living = Object.values(hosts).flatMap(({ guest }) => guest?.underWay ?? [])
+    const left = leftUnanswered.flatMap(({ by, ranges }) => (by.isServing ? ranges : []))
+    for (const { first, count } of [...living, ...left]) {
+      const last = Math.floor((first + count - 1) / CELLS_PER_BLOCK)
+      for (let block = Math.floor(first / CELLS_PER_BLOCK); block <= last; block++) blocks.add(block)
     }
     return blocks
   }

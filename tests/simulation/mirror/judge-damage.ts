@@ -16,6 +16,8 @@ export class DamageJudge {
   readonly #impaired: Record<HostName, 'no' | 'perhaps' | 'failed' | 'power' | 'device'> = { a: 'no', b: 'no' }
   /** Lost something since its last resync began. */
   readonly #hurtInResync = new Set<HostName>()
+  /** Those that the product says are as good as each other. */
+  readonly #members = new Set<HostName>()
   /** Of each host: until when there was trouble other than that its power was lost. */
   readonly #otherUntil: Record<HostName, number> = { a: -Infinity, b: -Infinity }
   /** The guest's machine, and since when. */
@@ -47,7 +49,8 @@ export class DamageJudge {
     this.#impaired[host] = by
     this.#hurtInResync.add(host)
     const listed = this.needs.listed()
-    const alone = listed.length === 1 && listed[0] === host
+    // The claim may still be about to list one that is back already.
+    const alone = listed.length === 1 && listed[0] === host && !this.#members.has(otherHost(host))
     if (by === 'device' && alone && this.needs.guestHost() === host && this.world.guestLives) this.owesError = true
     this.perhapsExcused()
   }
@@ -79,8 +82,15 @@ export class DamageJudge {
     this.#hurtInResync.delete(host)
   }
 
+  /** The product says that it goes on without this replica. */
+  isOut(host: HostName): void {
+    this.#members.delete(host)
+  }
+
   /** The product says that this replica is as good as the other one. */
   isBack(host: HostName, rule: string): void {
+    if (rule === 'opened') this.#members.clear()
+    this.#members.add(host)
     // It is not known yet that it was lost since.
     if (rule === 'resync-complete' && this.#hurtInResync.has(host)) return
     // What the guest's machine had cached is gone. Wherever else the disk is served from, nothing is.

@@ -175,6 +175,7 @@ export class Judge {
   noted(host: HostName, { act, rule }: { readonly act: string; readonly rule: string }, blocks: number): void {
     if (act === 'resync-started' || act === 'replica-present') this.copies.begins(host, blocks, rule)
     if (act === 'resync-started') this.damage.resyncBegins(host)
+    if (act === 'replica-failed') this.damage.isOut(host)
     if (act === 'replica-joined-claim') this.copies.joined(host)
     if (act === 'replica-joined-claim' || act === 'replica-present') this.damage.isBack(host, rule)
   }

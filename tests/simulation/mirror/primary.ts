@@ -82,7 +82,7 @@ export class Primary {
   }
 
   get isServing(): boolean {
-    return !this.#stopping && !this.#holding.holder.spent
+    return this.worker.life.alive && !this.#stopping && !this.#holding.holder.spent
   }
 
   get holderIsQuiet(): boolean {

@@ -9,6 +9,7 @@ import type { Moment } from './moments'
 import { type HostName, HOSTS, otherHost, UUIDS, VM, VOLUME } from './names'
 import type { Hello, PeerMessage } from './peer-message'
 import { drawPlan, type Fault, type Plan } from './plan'
+import type { Primary } from './primary'
 import { Standby } from './standby'
 import { Store } from './store'
 import { Toolstack } from './toolstack'
@@ -41,6 +42,8 @@ export class World {
   requests = 0
   /** Something has come to a point at which a fault would hurt. */
   onMoment: (moment: Moment, host: HostName) => void = () => undefined
+  /** What guests that are gone had asked for: whoever serves may still be at it. */
+  readonly leftUnanswered: { readonly by: Primary; readonly ranges: readonly { first: number; count: number }[] }[] = []
   /** Cells where a guest was last. */
   readonly recent: number[] = []
   #generations = 0
