@@ -1,8 +1,8 @@
 import { linkSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { SOCKET_PATH_BYTES_MAX } from '../wire/socket-path'
 import { heldName } from './held-socket'
 import { listenOnPath } from './nbd-listen'
-import { SOCKET_PATH_BYTES_MAX } from './socket-place'
 
 /** A socket for a child to hold. */
 export interface BoundSocket {

@@ -1,10 +1,11 @@
 import { lstatSync, renameSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../ports/log'
+import { SOCKET_PATH_BYTES_MAX } from '../wire/socket-path'
 import { NbdFrontClient } from './nbd-front-client'
 import { InflightBudget, type InflightLimits } from './nbd-inflight'
 import { listenAt } from './nbd-listen'
-import { checkSocketPlace, removeSocket, socketInode, SOCKET_PATH_BYTES_MAX } from './socket-place'
+import { checkSocketPlace, removeSocket, socketInode } from './socket-place'
 import { failure } from './system-error'
 
 export interface NbdFrontOptions {

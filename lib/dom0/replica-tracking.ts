@@ -1,5 +1,5 @@
 import { assert } from '../core/domain/assert'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, bitmapPages, EXTENT_BYTES, HOT_EXTENTS_MAX, PAGE_BYTES } from '../core/domain/blocks'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, bitmapPages, extentsOn, HOT_EXTENTS_MAX, PAGE_BYTES } from '../core/domain/blocks'
 import type { Tracking } from '../ports/replica-store'
 import { allDone, type RecordLayout } from './replica-copies'
 import type { Files } from './replica-files'
@@ -77,12 +77,10 @@ function trackingIn(log: ReadonlyMap<number, Buffer>, pages: ReadonlyMap<number,
   const payload = log.get(0) ?? Buffer.alloc(0)
   const hot: number[] = []
   for (let at = 0; at + EXTENT_NUMBER_BYTES <= payload.length; at += EXTENT_NUMBER_BYTES) hot.push(payload.readUInt32BE(at))
-  if (hot.length > HOT_EXTENTS_MAX || hot.some((extent) => extent >= extentsOf(sizeBytes))) return null
+  if (hot.length > HOT_EXTENTS_MAX || hot.some((extent) => extent >= extentsOn(sizeBytes))) return null
   if ([...pages].some(([number, page]) => !isPageOf(sizeBytes, number, page))) return null
   return { hot, pages }
 }
-
-const extentsOf = (sizeBytes: number): number => Math.ceil(sizeBytes / EXTENT_BYTES)
 
 /** No bit is set for a block past the disk's end. */
 function isPageOf(sizeBytes: number, number: number, page: Buffer): boolean {
@@ -115,7 +113,7 @@ export class TrackingStore {
   saveHot(extents: readonly number[]): Promise<void> {
     assert(extents.length <= HOT_EXTENTS_MAX, 'the activity log is not overfull')
     const payload = Buffer.alloc(extents.length * EXTENT_NUMBER_BYTES)
-    const end = extentsOf(this.sizeBytes)
+    const end = extentsOn(this.sizeBytes)
     for (const [place, extent] of extents.entries()) {
       assert(Number.isSafeInteger(extent) && extent >= 0 && extent < end, 'a hot extent lies on the disk')
       payload.writeUInt32BE(extent, place * EXTENT_NUMBER_BYTES)

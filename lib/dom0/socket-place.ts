@@ -1,9 +1,7 @@
 import { lstatSync, statSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { SOCKET_PATH_BYTES_MAX } from '../wire/socket-path'
 import { codeOf, failure } from './system-error'
-
-/** sun_path holds 108 bytes with its NUL; a longer path would be cut off silently. */
-export const SOCKET_PATH_BYTES_MAX = 107
 
 /**
  * Refuses a path where no unix socket can be made: ENAMETOOLONG with `spareBytes` behind it, the system's error without its folder,

@@ -1,4 +1,5 @@
 import { isPlaintextAllowed, type NbdAddress, type NbdSource } from './replica-source'
+import { SOCKET_PATH_BYTES_MAX } from './socket-path'
 
 /** Why a text names no replica, and what to write instead. Leaves this folder as a Refusal only. */
 export class Unreadable extends Error {
@@ -11,8 +12,6 @@ export class Unreadable extends Error {
   }
 }
 
-/** sun_path holds 108 bytes with its NUL; a longer path would be cut off silently. */
-const SOCKET_PATH_BYTES_MAX = 107
 const PATH_BYTES_MAX = 4095
 /** What NBD allows for a name. */
 const NAME_BYTES_MAX = 4096

@@ -10,6 +10,12 @@ export const BLOCKS_PER_PAGE = 8 * PAGE_BYTES
 
 /** What the activity log names. Smaller ones are left and entered more often, larger ones copy more after a crash. */
 export const EXTENT_BYTES = 4 * 1024 * 1024
+/** The last one of a disk may be short. */
+export const extentsOn = (sizeBytes: number): number => Math.ceil(sizeBytes / EXTENT_BYTES)
+export const extentAt = (offset: number): number => Math.floor(offset / EXTENT_BYTES)
+/** Of a range of at least one byte. */
+export const lastExtent = (offset: number, length: number): number => extentAt(offset + length - 1)
+
 /** Hot extents at a time: after a crash at most 4 GB are compared, and the set fits into one block of a file system. */
 export const HOT_EXTENTS_MAX = 1000
 

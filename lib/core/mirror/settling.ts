@@ -1,4 +1,4 @@
-import { EXTENT_BYTES } from '../domain/blocks'
+import { extentAt, lastExtent } from '../domain/blocks'
 
 /** The part of an activity log that may wait to be settled: so that this and what comes meanwhile always fit into it. */
 const TOUCHED_SHARE = 0.25
@@ -22,8 +22,8 @@ export class Settling<Flush> {
 
   /** A change goes to the replicas. Bytes. */
   changed(offset: number, length: number): void {
-    const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
-    for (let extent = Math.floor(offset / EXTENT_BYTES); extent <= last; extent++) this.#touched.add(extent)
+    const last = lastExtent(offset, length)
+    for (let extent = extentAt(offset); extent <= last; extent++) this.#touched.add(extent)
   }
 
   /** What was changed while one replica was away is in the other one's log, and only now can it be settled. */

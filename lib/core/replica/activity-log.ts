@@ -1,4 +1,4 @@
-import { EXTENT_BYTES, HOT_EXTENTS_MAX } from '../domain/blocks'
+import { extentAt, extentsOn, HOT_EXTENTS_MAX, lastExtent } from '../domain/blocks'
 
 /** Left again in batches, so that a guest that wanders pays for stable storage once in so many extents. */
 const LEAVE_AT_ONCE = 64
@@ -25,8 +25,8 @@ export class ActivityLog {
 
   /** True when the change may go ahead at once. Remembers its number. Lengths in bytes, at least one. */
   admits(offset: number, length: number, seq: number): boolean {
-    const first = Math.floor(offset / EXTENT_BYTES)
-    const last = Math.floor((offset + length - 1) / EXTENT_BYTES)
+    const first = extentAt(offset)
+    const last = lastExtent(offset, length)
     for (let extent = first; extent <= last; extent++) if (!this.#hot.has(extent)) return false
     // One that has waited comes after later ones.
     for (let extent = first; extent <= last; extent++) this.#hot.set(extent, Math.max(seq, this.#hot.get(extent) ?? 0))
@@ -55,7 +55,7 @@ export class ActivityLog {
 
   /** Bytes, at least one. */
   extentsIn(offset: number, length: number): number {
-    return Math.floor((offset + length - 1) / EXTENT_BYTES) - Math.floor(offset / EXTENT_BYTES) + 1
+    return lastExtent(offset, length) - extentAt(offset) + 1
   }
 
   /** So many may be changed past a request that waits for room, so that there will be room for it. */
@@ -95,15 +95,15 @@ export class ActivityLog {
   }
 
   #of({ offset, length }: { offset: number; length: number }): number[] {
-    const first = Math.floor(offset / EXTENT_BYTES)
-    return Array.from({ length: Math.floor((offset + length - 1) / EXTENT_BYTES) - first + 1 }, (_, n) => first + n)
+    const first = extentAt(offset)
+    return Array.from({ length: this.extentsIn(offset, length) }, (_, n) => first + n)
   }
 
   /** The extents of a range, and some more when the one before it is hot. */
   #around(range: { offset: number; length: number }): number[] {
     const extents = this.#of(range)
     const first = extents[0] ?? 0
-    const end = Math.ceil(this.sizeBytes / EXTENT_BYTES)
+    const end = extentsOn(this.sizeBytes)
     if (!this.#hot.has(first - 1)) return extents
     return Array.from({ length: Math.min(extents.length + AHEAD, end - first) }, (_, n) => first + n)
   }
