@@ -12,6 +12,8 @@ export interface Body {
   readonly blocks: string[][]
   /** Every time that somebody went on alone and this one's bytes know of it. */
   eras: Set<string>
+  /** In a resync: whose notes hold exactly what it lacks, because both know of it. */
+  resyncedBy: Body | null
   /** Its machine lost what it had cached. */
   cacheLost: boolean
 }
@@ -21,6 +23,7 @@ export const newBody = (name: string): Body => ({
   bits: new Set<number>(),
   blocks: Array.from({ length: BLOCKS }, () => []),
   eras: new Set<string>(),
+  resyncedBy: null,
   cacheLost: false,
 })
 

@@ -24,6 +24,9 @@ export function complaint(self: Body, peer: Body, acknowledged: ReadonlySet<stri
     if (loses(peer, self, acknowledged) && !self.cacheLost) return 'in step, but this side lacks an acknowledged write'
   }
 
+  // No more work than is due, wherever a resync was cut off.
+  if (strategy === 'send-all' && peer.state === 'inconsistent' && peer.resyncedBy === self) return 'a resync starts over'
+
   // No more caution than is due: a refusal needs somebody to come.
   if (!isRefused) return ''
   if (!iAmGood && !peerIsGood) return strategy === 'refuse' ? '' : 'a split brain without two brains'

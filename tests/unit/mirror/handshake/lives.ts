@@ -71,6 +71,7 @@ export class Lives {
       })
     }
     can('unprotect', this.tracked && this.#session === null && body.state === 'up-to-date', () => {
+      this.#notesAreOfOthers(body)
       body.generations = unmirrored(body.generations)
       body.bits.clear()
       this.tracked = false
@@ -132,9 +133,11 @@ export class Lives {
       return
     }
     can('mark source', session.sourceMark !== null, () => {
+      this.#notesAreOfOthers(source)
       for (const block of allBlocks()) source.bits.add(block)
       source.generations = session.sourceMark ?? source.generations
       session.sourceMark = null
+      if (session.targetMarked) target.resyncedBy = source
     })
     can('mark target', !session.targetMarked, () => {
       const wasTracked = target.generations.current !== ''
@@ -142,6 +145,7 @@ export class Lives {
       target.generations = targeted(target.generations, session.counted)
       if (!wasTracked) for (const block of allBlocks()) target.bits.add(block)
       session.targetMarked = true
+      target.resyncedBy = session.sourceMark === null ? source : null
     })
     const copying = session.sourceMark === null && session.targetMarked && target.state === 'inconsistent'
     for (const block of session.left) {
@@ -229,6 +233,12 @@ export class Lives {
 
   #newGeneration(): string {
     return `g${++this.#generations}`
+  }
+
+  /** What this one noted to be lacking elsewhere is forgotten, or is now what another disk lacks. */
+  #notesAreOfOthers(body: Body): void {
+    for (const one of [...NAMES.map((name) => this.bodies[name]), ...this.shelf.a, ...this.shelf.b])
+      if (one.resyncedBy === body) one.resyncedBy = null
   }
 
   #put(one: Name, body: Body): void {
