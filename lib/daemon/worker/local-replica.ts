@@ -23,6 +23,8 @@ export class LocalReplica {
   #opened = 0
   /** It failed in this process: what its device had cached may be gone. */
   #hasFailed = false
+  /** Why it could not be opened again, as the log has it. */
+  #told = ''
 
   constructor(
     private readonly volume: WorkerVolume,
@@ -88,6 +90,7 @@ export class LocalReplica {
       return
     }
     this.#seat = seat
+    this.#told = ''
     this.#failedAtMs = null
     this.needs.up(seat, `${this.parts.incarnation}-${++this.#opened}`)
   }
@@ -117,8 +120,15 @@ export class LocalReplica {
         throw error
       }
     })
-    if (typeof opened === 'string') this.parts.log.debug('local replica still fails', { volume: this.volume.key, error: opened })
+    if (typeof opened === 'string') this.#stillFails(opened)
     else await this.#come(opened)
+  }
+
+  /** It is looked at every two seconds: the operator is told what is new. */
+  #stillFails(error: string): void {
+    const level = error === this.#told ? 'debug' : 'warn'
+    this.#told = error
+    this.parts.log[level]('the local replica cannot be opened', { volume: this.volume.key, error })
   }
 
   async #touch({ device }: Seat, mayWrite: boolean): Promise<void> {

@@ -20,6 +20,7 @@ const PROBE_MS = 2000
 class Scene {
   readonly replicas = new FaultyReplicas()
   readonly told: string[] = []
+  readonly log = new QuietLog()
   readonly volume = {
     key: volumeKey('dddddddd-0000-4000-8000-000000000003'),
     sizeBytes: 1 << 22,
@@ -33,7 +34,7 @@ class Scene {
   constructor(up: () => void = () => undefined) {
     // Nothing else of the world is asked for here.
     const parts = {
-      ...{ openReplica: this.replicas.opener, boot: 'boot', incarnation: 'a', log: new QuietLog() },
+      ...{ openReplica: this.replicas.opener, boot: 'boot', incarnation: 'a', log: this.log },
       clock: { nowMs: () => this.nowMs },
     } as unknown as WorkerParts
     this.local = new LocalReplica(this.volume, parts, {
@@ -121,6 +122,27 @@ test('missing, it is told, and made only when the claim does not list it', async
   expect(scene.told).toEqual(['failed ENOENT', 'up a-1'])
   expect(scene.replicas.openings.map(({ create }) => create)).toEqual([false, false, true])
   expect(existsSync(scene.volume.path)).toBe(true)
+  await scene.local.close()
+})
+
+test('why it cannot be opened is told when it is something else than before', async () => {
+  const scene = await new Scene().made()
+  const look = async (code: string): Promise<void> => {
+    scene.replicas.fail('openReplica', code)
+    const looks = scene.replicas.openings.length
+    await scene.until('it is looked at', () => {
+      scene.probe()
+      return scene.replicas.openings.length > looks
+    })
+  }
+  scene.replicas.fail('openReplica', 'EIO')
+  await scene.local.open(7)
+  for (const code of ['ENXIO', 'ENXIO', 'EREPLACED', 'ENXIO']) await look(code)
+  await scene.until('the last one is told', () => scene.log.lines.length === 3)
+  const { key: volume } = scene.volume
+  expect(scene.log.lines).toEqual(
+    ['ENXIO', 'EREPLACED', 'ENXIO'].map((error) => `the local replica cannot be opened ${JSON.stringify({ volume, error })}`),
+  )
   await scene.local.close()
 })
 
