@@ -120,7 +120,13 @@ export class LinkEnd<M> {
   /** Another lane is taken although the old one still carries: what is under way there comes twice. */
   change(): void {
     const up = this.lanes.lanes.filter((lane) => lane.up)
-    if (up.length > 0) this.#repeatOn(this.lanes.dice.of(up))
+    if (up.length === 0) return
+    if (this.#other?.isOver !== true) this.#repeatOn(this.lanes.dice.of(up))
+    else {
+      // It finds out that nobody is there.
+      this.#carrier = null
+      this.look()
+    }
   }
 
   close(reason: string): void {

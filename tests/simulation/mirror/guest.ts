@@ -128,7 +128,8 @@ export class Guest {
   #send(id: number): void {
     const primary = this.#primary
     const unanswered = this.#unanswered.get(id)
-    if (primary === null || unanswered === undefined) return
+    // A process that is gone hears nothing.
+    if (primary?.isServing !== true || unanswered === undefined) return
     primary.request(unanswered.request, (error, data) => {
       if (!this.life.alive || this.#primary !== primary || !this.#unanswered.delete(id)) return
       this.world.say(() => `guest ${this.number} gets #${id} ${error === '' ? 'done' : error}`)

@@ -4,8 +4,8 @@ import type { Worker } from './host'
 export interface LocalNeeds {
   readonly up: (seat: Seat, incarnation: string) => void
   readonly down: (error: string) => void
-  /** The stored claim lists it, or may: only the very replica that it lists will do. */
-  readonly isListed: () => boolean
+  /** Whether the stored claim lists it, or may: then only the very replica that it lists will do. */
+  readonly isListed: (then: (listed: boolean) => void) => void
 }
 
 const AGAIN_MS = 150
@@ -43,6 +43,12 @@ export class LocalReplica {
     })
   }
 
+  openFound(): void {
+    this.needs.isListed((listed) => {
+      if (!this.#closing && this.seat === null) this.open(!listed)
+    })
+  }
+
   /** Of the seat. */
   get incarnation(): string {
     return this.#incarnation
@@ -72,7 +78,7 @@ export class LocalReplica {
     world.schedule.after(
       AGAIN_MS * (0.5 + world.dice.fraction()),
       () => {
-        if (!this.#closing && this.seat === null) this.open(!this.needs.isListed())
+        if (!this.#closing && this.seat === null) this.openFound()
       },
       life,
     )

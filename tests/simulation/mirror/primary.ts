@@ -61,7 +61,7 @@ export class Primary {
         this.#apply({ on: 'replica-up', side: 'local', presence: seat.presence(incarnation), bits: seat.bits() })
       },
       down: (error) => this.#apply({ on: 'replica-down', side: 'local', error }),
-      isListed: () => this.#mirror.replicas.local.binding,
+      isListed: (then) => then(this.#mirror.replicas.local.binding),
     })
     this.#holding = new Holding(worker, stored, leaseFromMs, {
       lease: (valid) => this.#apply({ on: 'lease', valid }),

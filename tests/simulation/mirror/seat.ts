@@ -42,6 +42,7 @@ export class Seat {
     private readonly boot: string,
     private readonly noted: Noted,
     private cacheLost: boolean,
+    private failedBefore: boolean,
     private readonly onFailed: (error: string) => void,
   ) {
     this.#era = store.era
@@ -82,14 +83,10 @@ export class Seat {
           const noted = must(notes.noted, 'a replica was made')
           const unsettled = notes.trackingLost || noted.hot.length > 0
           const cacheLost = options.hasFailed || noted.boot === '' || (noted.boot !== options.boot && unsettled)
-          const seat = new Seat(world, life, store, options.boot, noted, cacheLost, options.onFailed)
+          const seat = new Seat(world, life, store, options.boot, noted, cacheLost, options.hasFailed, options.onFailed)
           // What is noted of the cache must outlive the log, which is about to be emptied.
           const boot = cacheLost ? '' : options.boot
-          if (boot !== noted.boot)
-            seat.#save(
-              (before) => ({ ...before, boot }),
-              () => undefined,
-            )
+          if (boot !== noted.boot) seat.#save((before) => ({ ...before, boot }))
           seat.newPrimary(() => {
             if (seat.#failed === '') notes.trackingLost = false
             seat.#isOpen = true
@@ -101,8 +98,9 @@ export class Seat {
     )
   }
 
-  get state(): string {
-    return this.#keeper.state
+  /** A guest may be started from it: it is whole, and its device has lost nothing that was confirmed. */
+  get isFit(): boolean {
+    return this.#keeper.state === 'up-to-date' && !this.failedBefore
   }
 
   get term(): number {
@@ -221,7 +219,7 @@ export class Seat {
       case 'save-head': {
         const boot = this.#bootDue ? { boot: this.boot } : {}
         this.#save((noted) => ({ ...noted, ...effect.change, ...boot }), this.#saved)
-        if (this.#bootDue) this.cacheLost = false
+        if (this.#bootDue) this.cacheLost = this.failedBefore = false
         this.#bootDue = false
         break
       }
@@ -244,7 +242,7 @@ export class Seat {
     return asked
   }
 
-  #save(change: (noted: Noted) => Noted, then: () => void, failed?: () => void): void {
+  #save(change: (noted: Noted) => Noted, then: () => void = () => undefined, failed?: () => void): void {
     this.#saves++
     const saveIn = this.#isReplaced ? this.#nowhere : this.store.notes.save.bind(this.store.notes)
     saveIn(this.life, change, (error) => {

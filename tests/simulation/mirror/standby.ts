@@ -3,6 +3,7 @@ import { Secondary } from '../../../lib/core/mirror/secondary'
 import type { LinkEnd, LinkEvents } from '../../world/link'
 import type { Worker } from './host'
 import { LocalReplica } from './local-replica'
+import { VM, VOLUME } from './names'
 import type { Hello, PeerMessage } from './peer-message'
 
 const IDLE_EVERY_MS = 400
@@ -34,12 +35,24 @@ export class Standby {
         if (this.#isPresent) this.#link?.send({ type: 'gone', error })
         this.#isPresent = false
       },
-      isListed: () => false,
+      isListed: (then) => this.#isListed(then),
     })
   }
 
   start(): void {
-    this.#local.open(true)
+    this.#local.openFound()
+  }
+
+  get isFit(): boolean {
+    return this.#local.seat?.isFit === true
+  }
+
+  /** A witness that is silent may have stored that it does. */
+  #isListed(then: (listed: boolean) => void): void {
+    this.worker.askWitness({ op: 'read', vm: VM }, (answer) => {
+      const claim = answer?.op === 'read' ? answer.found?.claim : undefined
+      then(claim?.upToDate[VOLUME]?.includes(this.worker.host.uuid) ?? true)
+    })
   }
 
   tick(): void {

@@ -66,6 +66,7 @@ export class TakeOver {
     this.worker.say(() => `takeover: ${verdict.verdict} ${verdict.rule}`)
     this.#lease = { kind: 'unasked' }
     if (verdict.verdict === 'no') this.#give(verdict.rule)
+    else if (!this.standby.isFit) this.#give('replica-failed')
     else if (verdict.verdict === 'wait') this.#pause(verdict.waitMs)
     else this.#swap(stored, verdict.requireLeaseOver)
   }
