@@ -72,10 +72,8 @@ export class Disk {
       isListed: () => this.#mirror.replicas.local.binding,
     })
     this.#status = new BlockStatus({
-      seat: () => this.#local.seat,
-      mirror: this.#mirror,
+      ...{ seat: () => this.#local.seat, mirror: this.#mirror, checkLease: () => needs.checkLease() },
       unanswered: () => this.#asked.entries().map(([, { request }]) => request),
-      checkLease: () => needs.checkLease(),
     })
   }
 
@@ -169,9 +167,10 @@ export class Disk {
       this.#apply({ on: 'start-is-over' })
     }
     if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
-    if (this.#idle || nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
+    if (nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
+    if (!this.#idle) this.#apply({ on: 'idle' })
     this.#idle = true
-    this.#apply({ on: 'idle' })
+    // What that flush settles can leave the log only after it.
     this.#local.seat?.idle()
   }
 
