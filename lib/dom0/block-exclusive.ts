@@ -49,8 +49,8 @@ class Exclusive implements BlockDevice {
     return this.device.flush(mayWait)
   }
 
-  collect(): void {
-    this.device.collect?.()
+  collect(hurry: boolean): void {
+    this.device.collect?.(hurry)
   }
 
   async close(): Promise<void> {

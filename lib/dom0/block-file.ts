@@ -111,9 +111,9 @@ class BlockFile implements BlockDevice {
     }
   }
 
-  /** A write takes no longer than its way through the system, so what is not done was asked for just now; a flush may take its time. */
-  collect(): void {
-    this.lane?.collect(false)
+  /** A flush may take its time, so what waits for one that has not ended does not wait for the next occasion as well. */
+  collect(hurry: boolean): void {
+    this.lane?.collect(hurry)
     this.flushes?.collect(true)
   }
 

@@ -9,8 +9,8 @@ export interface BlockDevice {
   zero(offset: number, length: number, punch: boolean): Promise<void>
   /** Everything written before this call is on stable storage when it resolves. */
   flush(mayWait?: boolean): Promise<void>
-  /** Tells at once what has ended. */
-  collect?(): void
+  /** Tells at once what has ended. `hurry`: and then whatever ends next. */
+  collect?(hurry: boolean): void
   /** Of a stretch inside it, from its beginning; see Extent. None: nothing is known, or nobody can tell. `one`: the first is enough. */
   extents?(offset: number, length: number, one: boolean): Promise<readonly Extent[]>
   close(): Promise<void>

@@ -145,7 +145,8 @@ export class Disk {
   }
 
   peerDone(op: number, error: string, data?: Buffer): void {
-    this.#local.seat?.collect()
+    // The only request there is waits for nothing but this host now.
+    this.#local.seat?.collect(this.#asked.size === 1)
     this.#done('peer', op, error, data)
   }
 

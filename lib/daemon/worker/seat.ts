@@ -121,9 +121,9 @@ export class Seat {
     }
   }
 
-  /** Whatever the device has done is told now. */
-  collect(): void {
-    this.stored.device.collect?.()
+  /** Whatever the device has done is told now. `hurry`: and then whatever it does next. */
+  collect(hurry: boolean): void {
+    this.stored.device.collect?.(hurry)
   }
 
   hint(hint: Hint): void {
