@@ -16,6 +16,8 @@ export class Strikes {
   over = false
   #forcing = false
   #unprotected = 0
+  /** One such story at a time. */
+  #apartUntil = 0
 
   constructor(private readonly world: World) {}
 
@@ -51,9 +53,12 @@ export class Strikes {
 
   /** The witness has not heard it for long when the other host is lost, too: only what that one promised keeps it going. */
   deafThenApart(host: Host): void {
-    const { dice, plan } = this.world
-    this.deaf(host, 2 * LONG_MS)
-    this.world.schedule.after(plan.leaseMs * (1 + dice.fraction()), () => {
+    const { dice, plan, schedule } = this.world
+    if (schedule.now < this.#apartUntil) return
+    const apartAt = plan.leaseMs * (1 + dice.fraction())
+    this.#apartUntil = schedule.now + apartAt + LONG_MS
+    this.deaf(host, 4 * LONG_MS)
+    schedule.after(apartAt, () => {
       if (!this.over) this.apart(LONG_MS)
     })
   }
