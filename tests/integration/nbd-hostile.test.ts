@@ -1,6 +1,7 @@
 import { HeldDisk } from './held-disk'
 import { closed, expectServed, NbdRig } from './nbd-rig'
 import { until } from './peer-sides'
+import { GO_STRUCTURED, hex, REQUEST } from '../wire/nbd-bytes'
 
 jest.setTimeout(60_000)
 
@@ -28,6 +29,31 @@ describe('a client that', () => {
     await client.reply(512)
     await expect(client.take(1)).rejects.toThrow('closed')
     expect(rig.served.heldBytes).toBe(0)
+  })
+
+  test('asks what is allocated again and again, and takes no answer, is not listened to any more', async () => {
+    const blocks = [true, false].map((hole) => ({ lengthBytes: 512, hole, zero: hole }))
+    const all = Array.from({ length: 4096 }, (_none, at) => blocks[at % 2] ?? { lengthBytes: 1, hole: false, zero: false })
+    let looks = 0
+    await rig.serve({
+      extents: (_offset, _length, _one, reply) => {
+        looks += 1
+        setImmediate(() => reply({ error: 0, extents: all }))
+      },
+    })
+    const good = await rig.guest()
+    const bad = rig.stranger()
+    const status = hex(REQUEST, '0000 0007', '0102030405060708', '0000000000000000 04000000')
+    bad.write(GO_STRUCTURED)
+    bad.write(Buffer.concat(Array<Buffer>(100_000).fill(status)))
+    await until(
+      () => looks >= 32,
+      () => looks,
+    )
+    for (let turn = 0; turn < 100; turn += 1) await expectServed(good)
+    // Half of all requests may be one client's, until it takes the answers; the socket may have taken some, of 32 KiB each.
+    expect(looks).toBeLessThan(100)
+    expect(rig.served.connections).toBe(2)
   })
 
   test('never chooses a disk makes room for one that does', async () => {
