@@ -209,7 +209,8 @@ export class Standing {
     replica.bits = null
     // Nobody has what the only member lacks; it differs from the other one there all the same.
     if (other.state !== 'member') {
-      if (replica.lastIncarnation !== '') other.dirty.merge(replica.dirty)
+      // Before either was met, nothing is known of what the other one lacks but what this one has just told.
+      if (replica.lastIncarnation !== '' || other.lastIncarnation !== '') other.dirty.merge(replica.dirty)
       replica.dirty.clearAll()
     }
     replica.become('member')
