@@ -21,7 +21,7 @@ export type ReplicaState = 'absent' | 'resyncing' | 'joining' | 'member' | 'out'
 const ALLOWED: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
   absent: ['resyncing', 'member', 'out'],
   resyncing: ['joining', 'absent'],
-  joining: ['member', 'out', 'resyncing'],
+  joining: ['member', 'out', 'absent', 'resyncing'],
   member: ['out', 'resyncing'],
   out: ['absent', 'member'],
 }

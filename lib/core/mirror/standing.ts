@@ -85,7 +85,8 @@ export class Standing {
       replica.dirty.merge(other.dirty)
       other.dirty.clearAll()
     }
-    const bound = replica.binding
+    // One that was never proposed is in no claim, and no claim will tell that it has left it.
+    const bound = replica.state === 'joining' ? this.#proposed[side] || this.#listed[side] : replica.binding
     replica.become(bound ? 'out' : 'absent')
     this.#note(side, bound ? 'replica-failed' : 'resync-interrupted', 'io-failed-or-peer-lost', error)
     return true
