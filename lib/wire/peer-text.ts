@@ -2,7 +2,7 @@ import { PEER_PROTOCOL, type Hello, type PeerFrame, type PeerRefusal, type Welco
 
 /** Checks what came as JSON. Each returns null for anything that is not exactly of its shape; further fields are dropped. */
 
-const REFUSALS: ReadonlySet<string> = new Set<PeerRefusal>(['TERM', 'SIZE', 'VOLUMES', 'VM', 'PROTOCOL'])
+const REFUSALS: ReadonlySet<string> = new Set<PeerRefusal>(['TERM', 'SEALED', 'SIZE', 'VOLUMES', 'VM', 'PROTOCOL'])
 export type Refuse = Extract<PeerFrame, { type: 'refuse' }>['refuse']
 
 type Fields = Readonly<Record<string, unknown>>

@@ -86,4 +86,5 @@ export interface Welcome {
 /** 2: replicas tell their history and what they may lack. */
 export const PEER_PROTOCOL = 2
 
-export type PeerRefusal = 'TERM' | 'SIZE' | 'VOLUMES' | 'VM' | 'PROTOCOL'
+/** `SEALED`: it is taking the claim over. */
+export type PeerRefusal = 'TERM' | 'SEALED' | 'SIZE' | 'VOLUMES' | 'VM' | 'PROTOCOL'

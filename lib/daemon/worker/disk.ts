@@ -17,13 +17,12 @@ import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { ResyncMeter } from './resync-meter'
+import { StartPatience } from './start-patience'
 import { VerifyRun } from './verify-run'
 
 /** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
 const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
 const IDLE_AFTER_MS = 1000
-/** A peer that lives answers within some 100 ms; while it is waited for, so is the guest. */
-const START_MS = 500
 
 interface Asked {
   readonly reply: (reply: DiskReply) => void
@@ -46,8 +45,7 @@ export class Disk {
   #nextRequest = 1
   #busyAtMs: number
   #idle = true
-  /** Nobody has looked for the peer yet. */
-  #startOverAtMs = Number.POSITIVE_INFINITY
+  readonly #patience = new StartPatience()
   #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
@@ -87,7 +85,7 @@ export class Disk {
 
   async openLocal(term: number): Promise<void> {
     await this.#local.open(term)
-    this.#startOverAtMs = this.parts.clock.nowMs() + START_MS
+    this.#patience.begin(this.parts.clock.nowMs())
   }
 
   /** The export, made when first asked for. */
@@ -131,6 +129,11 @@ export class Disk {
     this.#apply({ on: 'replica-down', side, error })
   }
 
+  /** The peer answers nobody because it is taking the claim over. */
+  peerIsSealed(): void {
+    this.#patience.sealed(this.parts.clock.nowMs())
+  }
+
   claimed(members: Members): void {
     this.#apply({ on: 'claimed', members })
   }
@@ -163,10 +166,7 @@ export class Disk {
 
   tick(nowMs: number): void {
     this.#local.tick(nowMs, this.#mirror.replicas.peer.state === 'member')
-    if (nowMs >= this.#startOverAtMs) {
-      this.#startOverAtMs = Number.POSITIVE_INFINITY
-      this.#apply({ on: 'start-is-over' })
-    }
+    if (this.#patience.ends(nowMs)) this.#apply({ on: 'start-is-over' })
     if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
     if (nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
     if (!this.#idle) this.#apply({ on: 'idle' })

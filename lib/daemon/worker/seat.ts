@@ -56,7 +56,8 @@ export class Seat {
     const { tracking } = stored
     this.#keeper = new Keeper({ sizeBytes, state, generations, tracking })
     this.#underWay = new UnderWay(parts.clock.nowMs())
-    const unsettled = tracking === 'lost' || tracking.hot.length > 0
+    // Opened before and not compared since, it has the blocks of its log in the bitmap.
+    const unsettled = tracking === 'lost' || tracking.hot.length > 0 || tracking.pages.size > 0
     this.#hasFailed = options.hasFailed
     this.#cacheLost = options.hasFailed || boot === '' || (boot !== parts.boot && unsettled)
   }

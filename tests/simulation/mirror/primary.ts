@@ -25,6 +25,7 @@ export class Primary {
   readonly #mirror: Mirror
   readonly #holding: Holding
   readonly #local: LocalReplica
+  #sealedUntil = 0
   readonly #replies = new Map<number, Reply>()
   readonly #events: MirrorEvent[] = []
   #applying = false
@@ -53,7 +54,10 @@ export class Primary {
       ...{ sizeBytes: world.plan.sizeBytes, listed, tracked: world.tracked, newGeneration: () => world.newGeneration() },
       ...{ hotExtentsMax: world.plan.hotExtents, patient: true },
     })
-    const startIsOver = (): void => this.#apply({ on: 'start-is-over' })
+    const startIsOver = (): void => {
+      if (world.schedule.now < this.#sealedUntil) world.schedule.after(START_MS, startIsOver, worker.life)
+      else this.#apply({ on: 'start-is-over' })
+    }
     world.schedule.after(START_MS, startIsOver, worker.life)
     this.#local = new LocalReplica(worker, {
       up: (seat, incarnation) => {
@@ -73,6 +77,11 @@ export class Primary {
     })
     this.#apply({ on: 'lease', valid: this.#holding.holder.leaseValid })
     if (world.plan.allowBytes !== null) this.#apply({ on: 'allow', bytes: world.plan.allowBytes })
+  }
+
+  /** The peer answers nobody because it is taking the claim over. */
+  peerIsSealed(): void {
+    this.#sealedUntil = this.worker.world.schedule.now + START_MS
   }
 
   start(): void {

@@ -81,7 +81,7 @@ export class Seat {
           }
           if (notes.noted === null) store.make()
           const noted = must(notes.noted, 'a replica was made')
-          const unsettled = notes.trackingLost || noted.hot.length > 0
+          const unsettled = notes.trackingLost || noted.hot.length > 0 || isMarked(noted.pages)
           const cacheLost = options.hasFailed || noted.boot === '' || (noted.boot !== options.boot && unsettled)
           const seat = new Seat(world, life, store, options.boot, noted, cacheLost, options.hasFailed, options.onFailed)
           // What is noted of the cache must outlive the log, which is about to be emptied.
@@ -294,3 +294,7 @@ export class Seat {
     this.#settleQuiet()
   }
 }
+
+/** A page that was saved may have become clean since. */
+const isMarked = (pages: ReadonlyMap<number, Buffer>): boolean =>
+  [...pages.values()].some((page) => page.some((byte) => byte !== 0))

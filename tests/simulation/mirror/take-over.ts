@@ -34,8 +34,6 @@ export class TakeOver {
 
   #read(): void {
     const { worker } = this
-    // Sealed, it answers nobody: a holder that comes back just now cannot fall back on it.
-    worker.world.judge.damage.troubled(worker.world.schedule.now, null)
     if (worker.world.schedule.now > this.#begunAt + GIVE_UP_AFTER_MS) {
       this.#give('gave-up')
       return

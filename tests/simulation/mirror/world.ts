@@ -137,7 +137,10 @@ export class World {
       this.schedule.to(to.life, () => {
         if (!this.lanes.isUp || !from.life.alive || !join.isWanted() || !(to.role instanceof Standby)) return
         const greeted = to.role.greets(hello)
-        if (greeted === null) return
+        if (greeted === null) {
+          if (to.role.rules.sealed) this.schedule.after(1, () => from.primary?.peerIsSealed(), from.life)
+          return
+        }
         const mine: [Worker['life'], LinkEvents<PeerMessage>] = [from.life, join.events]
         const theirs: [Worker['life'], LinkEvents<PeerMessage>] = [to.life, greeted.events]
         const [one, two] = isFirst ? LinkEnd.pair(this.lanes, mine, theirs) : LinkEnd.pair(this.lanes, theirs, mine)

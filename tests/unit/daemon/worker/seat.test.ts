@@ -77,6 +77,17 @@ describe('what its machine had cached', () => {
     await next.close()
   })
 
+  test('is lost, too, when another process had emptied the log before: what was in it is in the bitmap', async () => {
+    const machine = new Machine()
+    await (await machine.written('boot 1')).close()
+    const again = await machine.open('boot 1')
+    expect(keptIn(again)).toBe(true)
+    await again.close()
+    const seat = await machine.open('boot 2')
+    expect(keptIn(seat)).toBe(false)
+    await seat.close()
+  })
+
   test('is not lost with a machine on which nothing was left unsettled', async () => {
     const machine = new Machine()
     const first = await machine.open('boot 1')

@@ -1,0 +1,30 @@
+/** A peer that lives answers within some 100 ms; while it is waited for, so is the guest. */
+const START_MS = 500
+/** One that takes the claim over answers nobody meanwhile, and is asked again every second. */
+const SEALED_MS = 1500
+
+/** How long a primary that has just begun waits for its peer, before it goes on without it. Times are monotonic. */
+export class StartPatience {
+  #overAtMs = Number.POSITIVE_INFINITY
+  #isOver = false
+
+  /** The peer is looked for from now on. */
+  begin(nowMs: number): void {
+    this.#overAtMs = nowMs + START_MS
+  }
+
+  /**
+   * The peer lives, and is taking the claim over: it will have it, or answer again. A primary whose machine lost its cache must not throw
+   * out the only one that has everything.
+   */
+  sealed(nowMs: number): void {
+    this.#overAtMs = Math.max(this.#overAtMs, nowMs + SEALED_MS)
+  }
+
+  /** True once: when it is over. */
+  ends(nowMs: number): boolean {
+    if (this.#isOver || nowMs < this.#overAtMs) return false
+    this.#isOver = true
+    return true
+  }
+}
