@@ -13,6 +13,8 @@ import type { History, Verdict } from './handshake'
  *       │<───────────┘                                   v                            v               │
  *       └──────────claim no longer lists it─────────── out <──────────────────────────┴───────────────┘
  *
+ * One that fails while it is joining, and was not proposed for the claim yet, is absent at once.
+ *
  * member, joining and out bind: no write may be acknowledged that they lack, because the stored claim lists them or may list
  * them. resyncing replicas get every write too, but only from joining on do they count.
  */
