@@ -101,3 +101,6 @@ export function isCovered({ noted, trackingLost }: Notes, block: number, blocksP
   const bit = block % BLOCKS_PER_PAGE
   return page !== undefined && ((page[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
 }
+
+/** A page that was saved may have become clean since. */
+export const isMarked = (pages: Noted['pages']): boolean => [...pages.values()].some((page) => page.some((byte) => byte !== 0))

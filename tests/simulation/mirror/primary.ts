@@ -8,6 +8,7 @@ import { Holding } from './holding'
 import type { Host, Worker } from './host'
 import { LocalReplica } from './local-replica'
 import { must } from './must'
+import { Patience } from './patience'
 import { Pings } from './pings'
 import type { PeerMessage } from './peer-message'
 import { VOLUME } from './names'
@@ -17,15 +18,13 @@ type Reply = (error: string, data: Buffer | undefined) => void
 const DIAL_AGAIN_MS = 60
 const WELCOME_WITHIN_MS = 300
 const IDLE_AFTER_MS = 120
-/** A listed replica that was never met is waited for so long. */
-const START_MS = 300
 
 /** A worker in the role of the primary: the mirror, the claim, its own replica, and the way to the peer. */
 export class Primary {
   readonly #mirror: Mirror
   readonly #holding: Holding
   readonly #local: LocalReplica
-  #sealedUntil = 0
+  readonly patience: Patience
   readonly #replies = new Map<number, Reply>()
   readonly #events: MirrorEvent[] = []
   #applying = false
@@ -54,11 +53,7 @@ export class Primary {
       ...{ sizeBytes: world.plan.sizeBytes, listed, tracked: world.tracked, newGeneration: () => world.newGeneration() },
       ...{ hotExtentsMax: world.plan.hotExtents, patient: true },
     })
-    const startIsOver = (): void => {
-      if (world.schedule.now < this.#sealedUntil) world.schedule.after(START_MS, startIsOver, worker.life)
-      else this.#apply({ on: 'start-is-over' })
-    }
-    world.schedule.after(START_MS, startIsOver, worker.life)
+    this.patience = new Patience(worker, () => this.#apply({ on: 'start-is-over' }))
     this.#local = new LocalReplica(worker, {
       up: (seat, incarnation) => {
         seat.saveTerm(this.#term, () => undefined)
@@ -77,11 +72,6 @@ export class Primary {
     })
     this.#apply({ on: 'lease', valid: this.#holding.holder.leaseValid })
     if (world.plan.allowBytes !== null) this.#apply({ on: 'allow', bytes: world.plan.allowBytes })
-  }
-
-  /** The peer answers nobody because it is taking the claim over. */
-  peerIsSealed(): void {
-    this.#sealedUntil = this.worker.world.schedule.now + START_MS
   }
 
   start(): void {

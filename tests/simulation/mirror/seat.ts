@@ -6,7 +6,7 @@ import { bufferOf, cellsOf } from '../../world/cells'
 import type { Life } from '../../world/schedule'
 import { cellRange, digests } from './cell-range'
 import { must } from './must'
-import type { Noted } from './notes'
+import { isMarked, type Noted } from './notes'
 import type { Store } from './store'
 import type { World } from './world'
 
@@ -294,7 +294,3 @@ export class Seat {
     this.#settleQuiet()
   }
 }
-
-/** A page that was saved may have become clean since. */
-const isMarked = (pages: ReadonlyMap<number, Buffer>): boolean =>
-  [...pages.values()].some((page) => page.some((byte) => byte !== 0))

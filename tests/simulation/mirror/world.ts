@@ -138,7 +138,7 @@ export class World {
         if (!this.lanes.isUp || !from.life.alive || !join.isWanted() || !(to.role instanceof Standby)) return
         const greeted = to.role.greets(hello)
         if (greeted === null) {
-          if (to.role.rules.sealed) this.schedule.after(1, () => from.primary?.peerIsSealed(), from.life)
+          if (to.role.rules.sealed) this.schedule.after(1, () => from.primary?.patience.sealed(), from.life)
           return
         }
         const mine: [Worker['life'], LinkEvents<PeerMessage>] = [from.life, join.events]
