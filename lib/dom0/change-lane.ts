@@ -2,6 +2,7 @@ import { getSystemErrorName } from 'node:util'
 import { must } from '../core/domain/assert'
 import type { NativeIo, NativeLane } from './native-io'
 import { failure } from './system-error'
+import { TurnEnd } from './turn-end'
 
 interface Change {
   /** The lane's thread reads it; held here so that it lives. */
@@ -11,8 +12,6 @@ interface Change {
 }
 
 const COLLECTED_MAX = 256
-/** A tenth of what Node's own ticks cost. */
-const SOON = Promise.resolve()
 
 /** Changes or flushes of one open file on a thread of its own, woken once for many. Rejects with the system's error. */
 export class ChangeLane {
@@ -20,11 +19,8 @@ export class ChangeLane {
   private readonly changes: (Change | null)[] = []
   private readonly freeSlots: number[] = []
   private readonly collected = new Int32Array(2 * COLLECTED_MAX)
-  private wakes = false
-  private readonly wake = (): void => {
-    this.wakes = false
-    this.native.wake(this.lane)
-  }
+  /** After what this turn of the loop still sends or asks: the thread shall not take the processor from it. */
+  private readonly wake = new TurnEnd(() => this.native.wake(this.lane))
   private whenEmpty: (() => void) | null = null
 
   constructor(
@@ -79,15 +75,8 @@ export class ChangeLane {
       this.freeSlots.push(slot)
       return null
     }
-    this.wakeSoon()
+    this.wake.ask()
     return new Promise((resolve, reject) => (this.changes[slot] = { data, resolve, reject }))
-  }
-
-  /** After what this turn of the loop still sends or asks: the thread shall not take the processor from it. */
-  private wakeSoon(): void {
-    if (this.wakes) return
-    this.wakes = true
-    void SOON.then(this.wake)
   }
 
   private ended(slot = 0, errno = 0): void {

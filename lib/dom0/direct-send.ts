@@ -4,8 +4,6 @@ import { TLSSocket } from 'node:tls'
 import { loadNativeIo, type NativeIo } from './native-io'
 
 const NOTHING: readonly Buffer[] = []
-/** Loaded once for all connections. */
-let shared: NativeIo | null | undefined
 
 /**
  * Bytes go to the system at once, past Node's streams: those make several objects, two callbacks and a turn of their own for each
@@ -15,7 +13,7 @@ export class DirectSend {
   /** `native`: default, what was built with the executable; null: everything goes the usual way. */
   constructor(
     private readonly socket: Writable,
-    private readonly native: NativeIo | null = (shared ??= loadNativeIo()),
+    private readonly native: NativeIo | null = loadNativeIo(),
   ) {}
 
   /** Answers what the system has not taken: everything, while earlier bytes wait or there is no connection. */
@@ -27,6 +25,21 @@ export class DirectSend {
     const sent = native.sendNow(fd, pieces)
     // What is wrong is told when the stream tries the same.
     return sent <= 0 ? pieces : after(pieces, sent)
+  }
+
+  /** They leave together, directly or the usual way. `taken`: the system has them, or an error says that it never will. */
+  sendAll(pieces: readonly Buffer[], taken: (error?: Error | null) => void): void {
+    const { socket } = this
+    const rest = this.send(pieces)
+    const last = rest.at(-1)
+    if (last === undefined) {
+      taken()
+      return
+    }
+    socket.cork()
+    for (const piece of rest) if (piece !== last) socket.write(piece)
+    socket.write(last, taken)
+    socket.uncork()
   }
 }
 

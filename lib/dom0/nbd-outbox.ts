@@ -91,17 +91,8 @@ export class Outbox {
     const { pieces, parcel } = this
     this.pieces = []
     this.parcel = empty()
-    const rest = this.direct.send(pieces)
-    const last = rest.at(-1)
-    if (last === undefined) {
-      this.taken(parcel)
-      return
-    }
     this.sent.push(parcel)
-    this.socket.cork()
-    for (const piece of rest) if (piece !== last) this.socket.write(piece)
-    this.socket.write(last, this.onWritten)
-    this.socket.uncork()
+    this.direct.sendAll(pieces, this.onWritten)
   }
 
   /** The client is gone. Its memory may still be looked at by the system, so it is left to the garbage collector. */

@@ -30,7 +30,7 @@
 
 #define LANE_LENGTH 1024u /* a power of two; beyond it the caller uses Node's pool */
 #define TELL_AFTER_BYTES (256u * 1024u) /* the first of many large writes is not to be answered with the last */
-#define SENT_PIECES_MAX 64u /* the rest leaves with the next call */
+#define SENT_PIECES_MAX 64u /* the rest is not taken, as what finds no room */
 #define WAIT_NS_MAX (300u * 1000u) /* for the loop to come by itself for what nobody waits for alone */
 #define STACK_BYTES (256u * 1024u)
 /* Left alone, glibc takes larger and larger buffers from its heap, which never becomes smaller then. */
@@ -266,7 +266,8 @@ static napi_value lane_collect(napi_env env, napi_callback_info info) {
   void *data;
   if (!take(env, info, 3, values)) return refuse(env, "collect(lane, into, hurry)");
   Lane *lane = external_of(env, values[0]);
-  if (lane == NULL || napi_get_value_bool(env, values[2], &hurry) != napi_ok || napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
+  if (lane == NULL || napi_get_value_bool(env, values[2], &hurry) != napi_ok ||
+      napi_get_typedarray_info(env, values[1], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
     return refuse(env, "collect(lane, into, hurry)");
   int32_t *into = data;
   uint32_t count = 0;

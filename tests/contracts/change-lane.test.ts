@@ -6,18 +6,14 @@ import { must } from '../../lib/core/domain/assert'
 import { openBlockFile } from '../../lib/dom0/block-file'
 import { ChangeLane } from '../../lib/dom0/change-lane'
 import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
-import { ADDONS, NO_NATIVE } from './native-addon'
+import { ADDONS, built, NO_NATIVE } from './native-addon'
 
 const withAddon = NO_NATIVE === '' ? describe : describe.skip
 
 withAddon(`a lane of changes ${NO_NATIVE}`, () => {
   let folder = ''
   let native: NativeIo
-  beforeAll(() => {
-    const loaded = loadNativeIo(ADDONS)
-    if (loaded === null) throw new Error('the addon was built and cannot be loaded')
-    native = loaded
-  })
+  beforeAll(() => void (native = built(loadNativeIo)))
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-lane-'))
   })

@@ -8,7 +8,7 @@ import { DirectSend } from '../../lib/dom0/direct-send'
 import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
 import { SEED } from '../wire/seeded'
 import { Dice } from '../world/prng'
-import { ADDONS, NO_NATIVE } from './native-addon'
+import { built, NO_NATIVE } from './native-addon'
 
 const withAddon = NO_NATIVE === '' ? describe : describe.skip
 
@@ -18,11 +18,7 @@ withAddon(`bytes sent past the streams (HOLDFAST_TEST_SEED=${SEED}) ${NO_NATIVE}
   let server: Server
   let far: Socket
   let near: Socket
-  beforeAll(() => {
-    const loaded = loadNativeIo(ADDONS)
-    if (loaded === null) throw new Error('the addon was built and cannot be loaded')
-    native = loaded
-  })
+  beforeAll(() => void (native = built(loadNativeIo)))
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-send-'))
     server = createServer({ pauseOnConnect: true }).listen(join(folder, 'socket'))

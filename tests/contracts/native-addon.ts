@@ -13,3 +13,10 @@ const { stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ADDONS], { encod
 
 /** Why there are none; empty when there are. */
 export const NO_NATIVE = existsSync(join(ADDONS, 'holdfast-tls.node')) ? '' : `${stdout}${stderr}`.trim()
+
+/** What `load` finds among them. */
+export function built<Addon>(load: (folder: string) => Addon | null): Addon {
+  const addon = load(ADDONS)
+  if (addon === null) throw new Error('the addon was built and cannot be loaded')
+  return addon
+}

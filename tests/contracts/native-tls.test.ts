@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { loadNativeTls, type NativeTls } from '../../lib/dom0/native-tls'
 import { SEED, seeded } from '../wire/seeded'
-import { ADDONS, NO_NATIVE } from './native-addon'
+import { ADDONS, built, NO_NATIVE } from './native-addon'
 import { greet, Party } from './tls-party'
 
 const withAddon = NO_NATIVE === '' ? describe : describe.skip
@@ -12,11 +12,7 @@ withAddon(`TLS between memory and memory ${NO_NATIVE}`, () => {
   let native: NativeTls
   let client: Party
   let server: Party
-  beforeAll(() => {
-    const loaded = loadNativeTls(ADDONS)
-    if (loaded === null) throw new Error('the addon was built and cannot be loaded')
-    native = loaded
-  })
+  beforeAll(() => void (native = built(loadNativeTls)))
   const afresh = (): void => {
     client = new Party(native, false)
     server = new Party(native, true)

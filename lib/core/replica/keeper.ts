@@ -3,7 +3,8 @@
  * the other replica. So after any crash the activity logs and dirty bitmaps of the two replicas name, together, every block that
  * they must compare.
  *
- * Must never: let a change through that is not covered, or that makes a mixture of what is still on record as whole; forget a block that is not known to be the same on both replicas.
+ * Must never: let a change through that is not covered, or that makes a mixture of what is still on record as whole; forget a block
+ * that is not known to be the same on both replicas.
  */
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, EXTENT_BYTES, HOT_EXTENTS_MAX, bitmapPages } from '../domain/blocks'
 import { DirtyBitmap } from '../domain/dirty-bitmap'

@@ -29,7 +29,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
   const begunMs = clock.nowMs()
   const isHeard = begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS
   if (isHeard && !(await holdsAfterAll(secondary, me, parts)))
-    return secondary.mayHold ? { taken: false, why: 'witness-silent', mayHold: true } : { taken: false, why: 'holder-alive' }
+    return notTaken(secondary, secondary.mayHold ? 'witness-silent' : 'holder-alive')
   const pauseOf = (ms: number): Promise<void> => pause(Math.min(ms, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
   secondary.seal()
   let why = 'gave-up'
@@ -89,7 +89,10 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     }
   }
   secondary.rules.unseal()
-  return secondary.mayHold ? { taken: false, why, mayHold: true } : { taken: false, why }
+  return notTaken(secondary, why)
 }
+
+const notTaken = ({ mayHold }: Secondary, why: string): ClaimNotTaken =>
+  mayHold ? { taken: false, why, mayHold } : { taken: false, why }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,10 +1,9 @@
 /** A swap whose answer was lost: the claim may be this host's although nobody was told so. */
 import type { HostUuid } from '../../core/domain/ids'
+import { ASK_AGAIN_MS } from '../../core/membership/takeover'
 import { unlessUnreachable } from './claim-keeper'
 import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
-
-const ASK_AGAIN_MS = 200
 
 /** Whether the claim that may have been taken was. While the witness is silent that is not known: `mayHold` stays. */
 export async function holdsAfterAll(secondary: Secondary, me: HostUuid, parts: WorkerParts): Promise<boolean> {

@@ -2,12 +2,11 @@ import type { Memory } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
 import { payloadOf, putEnvelope } from '../../wire/peer-encode'
 import { PEER_HEADER_BYTES } from '../../wire/peer-header'
+import { TurnEnd } from '../turn-end'
 import type { Pipe } from './pipe'
 
 /** As long as nothing with a payload was sent. */
 const FIRST_SHEET_BYTES = 4 * 1024
-/** A tenth of what Node's own ticks cost. */
-const SOON = Promise.resolve()
 
 /** Memory that frames are written to one after the other. */
 interface Sheet {
@@ -30,13 +29,9 @@ export class FrameOutbox {
   private at = 0
   private pieces: Piece[] = []
   private sheetBytes = FIRST_SHEET_BYTES
-  private scheduled = false
   private leavingBytes = 0
   private closed = false
-  private readonly flushNow = (): void => {
-    this.scheduled = false
-    this.flush()
-  }
+  private readonly turnEnd = new TurnEnd(() => this.flush())
 
   constructor(
     private readonly pipe: Pipe,
@@ -57,7 +52,7 @@ export class FrameOutbox {
       this.cut()
       this.pieces.push({ bytes: payload, sheet: null })
     }
-    this.flushSoon()
+    this.turnEnd.ask()
   }
 
   /** Hands over what there is, if `say`. What does not leave is left to the garbage collector. */
@@ -71,12 +66,6 @@ export class FrameOutbox {
         pieces.map(({ bytes }) => bytes),
         () => undefined,
       )
-  }
-
-  private flushSoon(): void {
-    if (this.scheduled) return
-    this.scheduled = true
-    void SOON.then(this.flushNow)
   }
 
   private flush(): void {

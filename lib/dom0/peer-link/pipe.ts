@@ -43,20 +43,10 @@ export class SocketPipe implements Pipe {
     this.direct = new DirectSend(socket)
   }
 
-  send(all: readonly Buffer[], left: () => void): void {
-    const { socket } = this
-    const pieces = this.direct.send(all)
-    const last = pieces.at(-1)
-    if (last === undefined) {
-      left()
-      return
-    }
-    socket.cork()
-    for (const piece of pieces) if (piece !== last) socket.write(piece)
-    socket.write(last, (error) => {
+  send(pieces: readonly Buffer[], left: () => void): void {
+    this.direct.sendAll(pieces, (error) => {
       if (error == null) left()
     })
-    socket.uncork()
   }
 
   close(): void {

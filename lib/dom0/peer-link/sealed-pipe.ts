@@ -93,16 +93,10 @@ export class SealedPipe implements Pipe {
         return
       }
     }
-    const [rest] = this.direct.send([into.subarray(0, at)])
-    if (rest === undefined) {
+    this.direct.sendAll([into.subarray(0, at)], (error) => {
       memory.takeBack(into)
-      left()
-    } else {
-      this.socket.write(rest, (error) => {
-        memory.takeBack(into)
-        if (error == null) left()
-      })
-    }
+      if (error == null) left()
+    })
   }
 
   close(): void {
