@@ -14,6 +14,7 @@ import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
 import { readPoolKey } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
+import { systemTimers } from '../lib/dom0/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/timeline-file'
 import { srRegistry } from '../lib/dom0/volume-files'
 import { connectWitness } from '../lib/dom0/witness-client'
@@ -61,7 +62,7 @@ function build(): {
   const timeline = new TimelineFile(join(PATHS.timeline, 'daemon.jsonl'), host, log)
   const parts: HostParts = {
     version: PRODUCT_VERSION,
-    ...{ host, config, log, clock: systemClock },
+    ...{ host, config, log, clock: systemClock, timers: systemTimers },
     timeline,
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),

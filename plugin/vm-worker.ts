@@ -21,6 +21,7 @@ import { readPoolKey } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { SpecFile } from '../lib/dom0/spec-file'
 import { systemClock } from '../lib/dom0/system-clock'
+import { systemTimers } from '../lib/dom0/system-timers'
 import { codeOf } from '../lib/dom0/system-error'
 import { TimelineFile } from '../lib/dom0/timeline-file'
 import { connectWitness } from '../lib/dom0/witness-client'
@@ -51,6 +52,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
   const link = { secret, log, security: spec.link?.security ?? 'tls' }
   const parts: WorkerParts = {
     clock: systemClock,
+    timers: systemTimers,
     log,
     timeline,
     witness:

@@ -9,6 +9,7 @@ import type { HostParts } from '../../lib/daemon/host/parts'
 import { frontProcesses } from '../../lib/dom0/nbd-front-processes'
 import { noWitness } from '../../lib/dom0/no-witness'
 import { systemClock } from '../../lib/dom0/system-clock'
+import { systemTimers } from '../../lib/dom0/system-timers'
 import { TimelineFile } from '../../lib/dom0/timeline-file'
 import { srRegistry } from '../../lib/dom0/volume-files'
 import { workerProcesses } from '../../lib/dom0/worker-processes'
@@ -45,7 +46,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
   const timeline = join(folder, 'timeline', 'all.jsonl')
   const workers = workerProcesses({ folder: join(folder, 'w'), executable: executables.worker, log })
   const parts: HostParts = {
-    ...{ version: '0', host, log, clock: systemClock, witness: noWitness() },
+    ...{ version: '0', host, log, clock: systemClock, timers: systemTimers, witness: noWitness() },
     config: { format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients, resync: {} },
     timeline: new TimelineFile(timeline, host, log),
     readTimeline: () => [],

@@ -22,7 +22,7 @@ export class Fleet {
     private readonly parts: HostParts,
     private readonly catalogue: Catalogue,
   ) {
-    parts.workers.onExit((id) => setTimeout(() => void this.#restart(id), RESTART_AFTER_MS))
+    parts.workers.onExit((id) => parts.timers.after(RESTART_AFTER_MS, () => void this.#restart(id)))
   }
 
   /** Workers that were there before this daemon: the living are left alone, the dead are started again. */
@@ -93,7 +93,7 @@ export class Fleet {
             seconds: Math.round(limitMs / 1000),
             reason: `The worker ${id} does not answer (${code}).`,
           })
-        await new Promise((resolve) => setTimeout(resolve, 50))
+        await this.parts.timers.pause(50)
       }
     }
   }

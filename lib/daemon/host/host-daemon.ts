@@ -5,6 +5,7 @@
 import type { HostRole } from '../../core/domain/heartbeat'
 import type { HostUuid } from '../../core/domain/ids'
 import { HeartbeatWatch, type HeartbeatEffect, type HeartbeatEvent } from '../../core/membership/heartbeat'
+import type { Timer } from '../../ports/timers'
 import type { DaemonApi } from '../../wire/daemon-api'
 import { Catalogue } from './catalogue'
 import { CoordinatorClaim } from './coordinator-claim'
@@ -40,7 +41,7 @@ export class HostDaemon {
   readonly #election: CoordinatorClaim
   readonly #database: DatabaseSync
   readonly #tasks: ResyncTasks
-  readonly #timers: NodeJS.Timeout[] = []
+  readonly #timers: Timer[] = []
   #heartbeats: { close(): void } | null = null
   readonly handlers: DaemonHandlers
 
@@ -101,7 +102,7 @@ export class HostDaemon {
   }
 
   #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, ms))
+    this.#timers.push(this.parts.timers.every(ms, work))
   }
 
   #peers(): HostUuid[] {
@@ -165,7 +166,7 @@ export class HostDaemon {
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const timer of this.#timers) timer.stop()
     this.#heartbeats?.close()
     this.parts.witness.close()
     await this.parts.xapi.close()

@@ -83,7 +83,7 @@ export class DiskMover {
         const info = record['error_info']
         throw new Error(`XAPI could not copy disk ${userdevice}: ${Array.isArray(info) ? info.join(' ') : 'no reason given'}`)
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      await this.parts.timers.pause(POLL_MS)
     }
   }
 
@@ -107,7 +107,7 @@ export class DiskMover {
       const disks = this.parts.xapi.inventory()?.vms.find(({ uuid }) => uuid === vm)?.disks ?? []
       return steps.every(({ userdevice, vdi }) => disks.some((disk) => disk.userdevice === userdevice && disk.vdi !== vdi))
     }
-    while (!moved()) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    while (!moved()) await this.parts.timers.pause(POLL_MS)
   }
 
   #call(method: string, args: Parameters<HostParts['xapi']['call']>[1]): Promise<XapiValue> {

@@ -7,6 +7,7 @@ import type { Log } from '../../ports/log'
 import type { FrontPort } from '../../ports/fronts'
 import type { AskPeer } from '../../ports/peer-daemons'
 import type { TimelinePort } from '../../ports/timeline'
+import type { Timers } from '../../ports/timers'
 import type { SrRegistry } from '../../ports/volume-store'
 import type { WitnessPort } from '../../ports/witness'
 import type { WorkerPort } from '../../ports/workers'
@@ -19,6 +20,7 @@ export interface HostParts {
   readonly host: HostUuid
   readonly config: HoldfastConfig
   readonly clock: Clock
+  readonly timers: Timers
   readonly log: Log
   readonly timeline: TimelinePort
   readonly readTimeline: () => readonly TimelineEntry[]

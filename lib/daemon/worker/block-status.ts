@@ -3,10 +3,12 @@ import { isChange, type GuestRequest } from '../../core/domain/replica-request'
 import { type Side, SIDES } from '../../core/mirror/events'
 import type { Replica } from '../../core/mirror/replica'
 import type { DiskExtents } from '../../ports/disk-export'
+import type { Timers } from '../../ports/timers'
 import type { Seat } from './seat'
 import { within } from './within'
 
 export interface BlockStatusNeeds {
+  readonly timers: Timers
   /** The replica on this host; null when there is none that can be used. */
   readonly seat: () => Seat | null
   readonly mirror: { readonly stalled: boolean; readonly replicas: Readonly<Record<Side, Pick<Replica, 'state' | 'dirty'>>> }
@@ -48,7 +50,7 @@ export class BlockStatus {
     let found: readonly Extent[] = []
     const looking = seat.device.extents(offset, length, one).then((extents) => (found = extents))
     this.#isLooking = true
-    const isThere = await within(LOOK_LIMIT_MS, looking)
+    const isThere = await within(this.needs.timers, LOOK_LIMIT_MS, looking)
     if (isThere) this.#isLooking = false
     else void looking.then(() => (this.#isLooking = false))
     if (!isThere || this.#believed(offset, length) !== seat) return []

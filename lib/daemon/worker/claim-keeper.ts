@@ -86,7 +86,7 @@ export class ClaimKeeper {
   }
 
   async #askAgain(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+    await this.parts.timers.pause(ASK_AGAIN_MS)
     this.apply({ on: 'unknown' })
   }
 }

@@ -70,7 +70,7 @@ export class Disk {
       isListed: () => this.#mirror.replicas.local.binding,
     })
     this.#status = new BlockStatus({
-      ...{ seat: () => this.#local.seat, mirror: this.#mirror, checkLease: () => needs.checkLease() },
+      ...{ timers: parts.timers, seat: () => this.#local.seat, mirror: this.#mirror, checkLease: () => needs.checkLease() },
       unanswered: () => this.#asked.entries().map(([, { request }]) => request),
     })
   }

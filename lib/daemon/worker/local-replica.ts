@@ -40,7 +40,7 @@ export class LocalReplica {
   async open(term: number): Promise<void> {
     this.#probing = true
     const opening = this.#openFirst(term).finally(() => (this.#probing = false))
-    if (!(await within(HANG_LIMIT_MS, opening)) && this.#seat === null) this.needs.failed('ETIMEDOUT')
+    if (!(await within(this.parts.timers, HANG_LIMIT_MS, opening)) && this.#seat === null) this.needs.failed('ETIMEDOUT')
   }
 
   /** `hangs`: it may be given up for its silence, because the other replica can serve. */

@@ -7,11 +7,13 @@ import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { OpenReplica } from '../../ports/replica-store'
 import type { TimelinePort } from '../../ports/timeline'
+import type { Timers } from '../../ports/timers'
 import type { WitnessPort } from '../../ports/witness'
 
 /** The world of a worker; plugin/vm-worker.ts builds it. */
 export interface WorkerParts {
   readonly clock: Clock
+  readonly timers: Timers
   readonly log: Log
   readonly timeline: TimelinePort
   readonly witness: WitnessPort

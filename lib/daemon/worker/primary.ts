@@ -218,7 +218,7 @@ export class Primary {
       const { claim, revision } = keeper.holder.stored
       const answer = await unlessUnreachable(this.parts.witness.remove(claim.vm, revision))
       if (answer?.stored === true || answer?.current === null) break
-      await new Promise((resolve) => setTimeout(resolve, LEAVE_AGAIN_MS))
+      await this.parts.timers.pause(LEAVE_AGAIN_MS)
       this.#checkLocal()
     }
     keeper.end()

@@ -1,20 +1,20 @@
 import type { StoredClaim } from '../../core/domain/claim'
 import type { VmUuid } from '../../core/domain/ids'
-import type { WitnessPort } from '../../ports/witness'
 import type { WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
+import { within } from './within'
 
 /** Whoever asks for a status waits no longer for the witness. */
 const LOOK_LIMIT_MS = 300
 
 /** The claim as it is now; null where there is none, or the witness is silent. */
-export async function claimNow(witness: WitnessPort, vm: VmUuid): Promise<StoredClaim | null> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, LOOK_LIMIT_MS, null)))
-  const stored = await Promise.race([unlessUnreachable(witness.read(vm)), late])
-  clearTimeout(timer)
-  return stored ?? null
+export async function claimNow({ witness, timers }: Pick<WorkerParts, 'witness' | 'timers'>, vm: VmUuid): Promise<StoredClaim | null> {
+  let found: StoredClaim | null = null
+  const looking = unlessUnreachable(witness.read(vm)).then((stored) => (found = stored ?? null))
+  await within(timers, LOOK_LIMIT_MS, looking)
+  return found
 }
 
 /** `side`: null while the witness has not told the role. */

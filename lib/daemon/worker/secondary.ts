@@ -73,7 +73,7 @@ export class Secondary {
 
   /** A replica that cannot be opened keeps nobody from the others; nor does one whose disk is silent. */
   async open(): Promise<void> {
-    await within(HANG_LIMIT_MS, Promise.all(this.#places.map((place) => place.open())))
+    await within(this.parts.timers, HANG_LIMIT_MS, Promise.all(this.#places.map((place) => place.open())))
     this.#claimIsFresh = false
     const listen = this.spec.listen
     if (listen === null) throw new Error('a secondary has a port')

@@ -25,12 +25,12 @@ export type TakeOver = { readonly taken: true; readonly stored: StoredClaim; rea
  * A swap whose answer was lost may have been stored. Until somebody has read the claim since, the secondary may hold it, and says so.
  */
 export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], parts: WorkerParts): Promise<TakeOver> {
-  const { clock, witness } = parts
+  const { clock, timers, witness } = parts
   const begunMs = clock.nowMs()
   const isHeard = begunMs < secondary.lastHeardMs + HEARD_WITHIN_MS
   if (isHeard && !(await holdsAfterAll(secondary, me, parts)))
     return notTaken(secondary, secondary.mayHold ? 'witness-silent' : 'holder-alive')
-  const pauseOf = (ms: number): Promise<void> => pause(Math.min(ms, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
+  const pauseOf = (ms: number): Promise<void> => timers.pause(Math.min(ms, Math.max(0, begunMs + GIVE_UP_AFTER_MS - clock.nowMs())))
   secondary.seal()
   let why = 'gave-up'
   let lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -38,7 +38,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
     const stored = await unlessUnreachable(witness.read(secondary.claim.claim.vm))
     if (stored === undefined) {
       why = 'witness-silent'
-      await pause(ASK_AGAIN_MS)
+      await timers.pause(ASK_AGAIN_MS)
       continue
     }
     const promiseLeftMs = Math.max(
@@ -85,7 +85,7 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
       why = 'lease-current'
     } else {
       why = 'swap-refused'
-      await pause(ASK_AGAIN_MS)
+      await timers.pause(ASK_AGAIN_MS)
     }
   }
   secondary.rules.unseal()
@@ -94,5 +94,3 @@ export async function takeOver(secondary: Secondary, me: TakeoverFacts['me'], pa
 
 const notTaken = ({ mayHold }: Secondary, why: string): ClaimNotTaken =>
   mayHold ? { taken: false, why, mayHold } : { taken: false, why }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

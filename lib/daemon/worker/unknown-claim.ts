@@ -25,7 +25,7 @@ export async function turnsOutToHold(
   isOver: () => boolean,
 ): Promise<boolean> {
   while (secondary.mayHold && !isOver()) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+    await parts.timers.pause(ASK_AGAIN_MS)
     if (!isOver() && (await holdsAfterAll(secondary, me, parts))) return true
   }
   return false

@@ -6,6 +6,7 @@ import { assert, must } from '../../core/domain/assert'
 import type { StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
+import type { Timer } from '../../ports/timers'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
 import { endSpentGuest } from './spent-guest'
@@ -32,7 +33,7 @@ export class Worker {
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
   #findingOut = false
   #unprotecting: Promise<null> | null = null
-  #timer: NodeJS.Timeout | null = null
+  #timer: Timer | null = null
   #stopped = false
 
   constructor(
@@ -43,7 +44,8 @@ export class Worker {
 
   /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => (this.#coming ?? this.#part?.side)?.tick(this.parts.clock.nowMs()), TICK_MS)
+    const { clock, timers } = this.parts
+    this.#timer = timers.every(TICK_MS, () => (this.#coming ?? this.#part?.side)?.tick(clock.nowMs()))
     const { vm, host } = this.spec
     if (vm === null) {
       await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)
@@ -62,7 +64,7 @@ export class Worker {
         return
       }
       this.parts.log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
-      await new Promise((resolve) => setTimeout(resolve, ASK_ROLE_EVERY_MS))
+      await timers.pause(ASK_ROLE_EVERY_MS)
     }
   }
 
@@ -73,7 +75,7 @@ export class Worker {
   async #roleKnown(): Promise<void> {
     const untilMs = this.parts.clock.nowMs() + ROLE_LIMIT_MS
     while (this.#part === null && !this.#stopped && this.parts.clock.nowMs() < untilMs) {
-      await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+      await this.parts.timers.pause(TICK_MS)
     }
   }
 
@@ -117,7 +119,7 @@ export class Worker {
   readonly handlers: Handlers = {
     status: async () => {
       const secondary = this.#part?.role === 'secondary' ? this.#part.side : null
-      return this.status(secondary === null ? null : await claimNow(this.parts.witness, secondary.claim.claim.vm))
+      return this.status(secondary === null ? null : await claimNow(this.parts, secondary.claim.claim.vm))
     },
     attach: async ({ volume, domain }) => {
       await this.#roleKnown()
@@ -284,7 +286,7 @@ export class Worker {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer?.stop()
     await this.#part?.side.close()
     this.#part = null
   }

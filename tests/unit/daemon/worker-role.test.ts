@@ -8,6 +8,7 @@ import { createNbdExport } from '../../../lib/dom0/nbd-export'
 import { openReplica } from '../../../lib/dom0/open-replica'
 import { blockDigests } from '../../../lib/dom0/block-digests'
 import { systemClock } from '../../../lib/dom0/system-clock'
+import { systemTimers } from '../../../lib/dom0/system-timers'
 import type { WorkerSpec } from '../../../lib/wire/worker-api'
 import { QuietLog } from '../../integration/quiet-log'
 
@@ -28,7 +29,7 @@ const notAsked = (): never => {
 const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
   const log = new QuietLog()
   return {
-    ...{ clock: systemClock, log, timeline: { record: () => undefined }, incarnation: '', newLinkId: () => 1 },
+    ...{ clock: systemClock, timers: systemTimers, log, timeline: { record: () => undefined }, incarnation: '', newLinkId: () => 1 },
     witness: { reachable: false, read: notAsked, compareAndSwap: notAsked, renew: notAsked, remove: notAsked, close: notAsked },
     domains: { pause: notAsked, unpause: notAsked, destroy: notAsked },
     openReplica: open,

@@ -4,6 +4,7 @@ import { DirtyBitmap } from '../../../../lib/core/domain/dirty-bitmap'
 import type { Replica } from '../../../../lib/core/mirror/replica'
 import { BlockStatus } from '../../../../lib/daemon/worker/block-status'
 import type { Seat } from '../../../../lib/daemon/worker/seat'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import { eventually } from '../../../integration/worker-host'
 
 const SIZE = 1 << 20
@@ -22,6 +23,7 @@ class Scene {
   meanwhile: () => Promise<void> = () => Promise.resolve()
   seat: Seat | null = this.newSeat()
   readonly status = new BlockStatus({
+    timers: systemTimers,
     seat: () => this.seat,
     mirror: this.mirror(),
     unanswered: () => this.unanswered,

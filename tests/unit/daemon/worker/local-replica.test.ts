@@ -5,6 +5,7 @@ import { volumeKey } from '../../../../lib/core/domain/ids'
 import { LocalReplica } from '../../../../lib/daemon/worker/local-replica'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import type { Seat } from '../../../../lib/daemon/worker/seat'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import { QuietLog } from '../../../integration/quiet-log'
 import { eventually } from '../../../integration/worker-host'
 import { FaultyReplicas } from './faulty-replica'
@@ -36,6 +37,7 @@ class Scene {
     const parts = {
       ...{ openReplica: this.replicas.opener, boot: 'boot', incarnation: 'a', log: this.log },
       clock: { nowMs: () => this.nowMs },
+      timers: systemTimers,
     } as unknown as WorkerParts
     this.local = new LocalReplica(this.volume, parts, {
       up: (seat, incarnation) => {

@@ -1,6 +1,7 @@
 import type { StoredClaim } from '../../../../lib/core/domain/claim'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Worker } from '../../../../lib/daemon/worker/worker'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import type { RenewAnswer } from '../../../../lib/ports/witness'
 import type { WorkerSpec } from '../../../../lib/wire/worker-api'
 import { A } from '../../../contracts/witness-port'
@@ -26,6 +27,7 @@ function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void 
   const parts = {
     ...scene.parts,
     clock: { nowMs: () => performance.now() },
+    timers: systemTimers,
     domains: { destroy: (domid: string) => Promise.resolve(void destroyed.push(domid)) },
     dialPeer: () => ({ port: 1, close: () => Promise.resolve() }),
     newLinkId: () => 1,

@@ -4,6 +4,7 @@ import { DIGEST_BYTES, type ReplicaRequest } from '../../../../lib/core/domain/r
 import type { Disk } from '../../../../lib/daemon/worker/disk'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { PeerTalk } from '../../../../lib/daemon/worker/peer-talk'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import type { PeerDial } from '../../../../lib/ports/peer-connect'
 import { PEER_PROTOCOL, type PeerFrame } from '../../../../lib/wire/peer'
 import type { WorkerSpec } from '../../../../lib/wire/worker-api'
@@ -27,7 +28,7 @@ class Scene {
 
   constructor() {
     const parts = {
-      ...{ clock: { nowMs: () => 1 }, log: new QuietLog(), incarnation: 'one', newLinkId: () => 1 },
+      ...{ clock: { nowMs: () => 1 }, timers: systemTimers, log: new QuietLog(), incarnation: 'one', newLinkId: () => 1 },
       dialPeer: (dial: PeerDial) => {
         this.dialled = dial
         return { port: 0, close: () => Promise.resolve() }

@@ -5,6 +5,7 @@ import type { Claim, StoredClaim } from '../../../../lib/core/domain/claim'
 import { vmUuid, volumeKey } from '../../../../lib/core/domain/ids'
 import { TICK_MS, type WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import type { PeerListen } from '../../../../lib/ports/peer-connect'
 import type { PeerLink } from '../../../../lib/ports/peer-link'
 import { WitnessUnreachable } from '../../../../lib/ports/witness'
@@ -66,7 +67,7 @@ export class SecondaryScene {
       ...{ volumes, listen: { addresses: [], port: 0 }, peer: null, attached: {} },
     }
     this.parts = {
-      ...{ clock: { nowMs: () => this.nowMs }, log: this.log, openReplica: this.replicas.opener },
+      ...{ clock: { nowMs: () => this.nowMs }, timers: systemTimers, log: this.log, openReplica: this.replicas.opener },
       timeline: { record: ({ act }: { act: string }) => this.acts.push(act) },
       witness: { reachable: true, read: () => this.#read(), compareAndSwap: (_: number, next: Claim) => this.#swap(next) },
       listenPeer: (listen: PeerListen) => {

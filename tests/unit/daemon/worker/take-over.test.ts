@@ -4,6 +4,7 @@ import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
 import { takeOver } from '../../../../lib/daemon/worker/take-over'
 import { openReplica } from '../../../../lib/dom0/open-replica'
+import { systemTimers } from '../../../../lib/dom0/system-timers'
 import { type WitnessPort, WitnessUnreachable } from '../../../../lib/ports/witness'
 import { A, B, claimBy } from '../../../contracts/witness-port'
 import { POOL, RunningWitness } from '../../../contracts/running-witness'
@@ -43,7 +44,7 @@ class Scene {
     }
     const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
     const parts: WorkerParts = {
-      ...{ clock, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
+      ...{ clock, timers: systemTimers, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
       witness: {
         read: (vm) => (scene.isSilent ? scene.silence() : port.read(vm)),
         compareAndSwap: slowly,
