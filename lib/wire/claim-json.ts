@@ -21,8 +21,11 @@ function upToDateOf(value: unknown): Record<VolumeKey, readonly HostUuid[]> {
   const disks = Object.entries(fields(value, 'claim.upToDate'))
   if (disks.length > CLAIM_LIMITS.disks) throw new Malformed('claim.upToDate has too many disks')
   const upToDate: Record<VolumeKey, readonly HostUuid[]> = {}
+  let inAll = 0
   for (const [key, hosts] of disks) {
     const names = list(hosts, 'claim.upToDate[disk]', CLAIM_LIMITS.hostsPerDisk)
+    inAll += names.length
+    if (inAll > CLAIM_LIMITS.hostsInAll) throw new Malformed('claim.upToDate names too many hosts')
     upToDate[id(volumeKey, key, 'disk')] = names.map((host) => id(hostUuid, host, 'claim.upToDate[disk][]'))
   }
   return upToDate

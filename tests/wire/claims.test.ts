@@ -18,6 +18,14 @@ const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
 const VM = vmUuid('eeeeeeee-0000-4000-8000-000000000001')
 const DISK = volumeKey('dddddddd-0000-4000-8000-000000000001')
 const claim: Claim = { vm: VM, term: 3, holder: A, leaseMs: 1500, upToDate: { [DISK]: [A, B] }, lockstep: null }
+/** 20 disks. */
+const crowded = (hosts: number): Claim['upToDate'] =>
+  Object.fromEntries(
+    Array.from({ length: 20 }, (_, nth) => [
+      volumeKey(`dddddddd-0000-4000-8000-${String(nth).padStart(12, '0')}`),
+      Array.from({ length: hosts }, () => A),
+    ]),
+  )
 const inLockstep: Claim = { ...claim, lockstep: { secondary: B, epoch: 77 } }
 const stored = { revision: 12, claim }
 
@@ -82,7 +90,7 @@ describe('bytes on the wire', () => {
     const upToDate: Record<VolumeKey, HostUuid[]> = {}
     for (let nth = 0; nth < CLAIM_LIMITS.disks; nth += 1) {
       upToDate[volumeKey(`dddddddd-0000-4000-8000-${String(nth).padStart(12, '0')}`)] = Array.from(
-        { length: CLAIM_LIMITS.hostsPerDisk },
+        { length: CLAIM_LIMITS.hostsInAll / CLAIM_LIMITS.disks },
         () => A,
       )
     }
@@ -161,11 +169,18 @@ describe('what is not understood is named, never thrown', () => {
     expect(decodeFromHost(line)).toEqual({ type: 'garbled', text })
   })
 
+  test('a claim with as many hosts as it may have', () => {
+    const next = { ...claim, upToDate: crowded(CLAIM_LIMITS.hostsInAll / 20) }
+    const ask: FromHost = { type: 'ask', id: 1, ask: { op: 'cas', expected: 0, next, requireLeaseOver: false } }
+    expect(decodeFromHost(encodeClaimsLine(ask))).toEqual(ask)
+  })
+
   test('a claim with a broken part', () => {
     const broken: object[] = [
       { upToDate: { __proto__x: [A] } },
       { upToDate: { [DISK]: ['x'] } },
-      { upToDate: { [DISK]: Array.from({ length: 5 }, () => A) } },
+      { upToDate: { [DISK]: Array.from({ length: CLAIM_LIMITS.hostsPerDisk + 1 }, () => A) } },
+      { upToDate: { ...crowded(CLAIM_LIMITS.hostsInAll / 20 + 1) } },
       { upToDate: [] },
       { lockstep: {} },
       { lockstep: undefined },

@@ -55,7 +55,9 @@ export type ClaimRule =
 /** Bounds that keep a claim within one line of the protocol and a witness within the memory of a small machine. */
 export const CLAIM_LIMITS = {
   disks: 255,
-  hostsPerDisk: 4,
+  hostsPerDisk: 64,
+  /** Hosts named, counted once for each disk: what a line has room for, and four for each of so many disks. */
+  hostsInAll: 1020,
   leaseMsMax: 3_600_000,
   claimsPerPool: 4096,
   claims: 16_384,

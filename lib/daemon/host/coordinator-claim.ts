@@ -1,5 +1,6 @@
 import type { Claim, StoredClaim } from '../../core/domain/claim'
 import { LEASE_MS } from '../../core/domain/claim'
+import { CLAIM_LIMITS } from '../../core/domain/claim-request'
 import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { HostParts } from './parts'
@@ -67,8 +68,10 @@ export class CoordinatorClaim {
   }
 
   #claim(term: number): Claim {
-    const hosts = Object.keys(this.parts.config.hosts) as HostUuid[]
-    const upToDate: Claim['upToDate'] = { [this.parts.config.pool as VolumeKey]: hosts }
-    return { vm: this.#name, term, holder: this.parts.host, leaseMs: LEASE_MS, upToDate, lockstep: null }
+    const { host, config } = this.parts
+    const others = (Object.keys(config.hosts) as HostUuid[]).filter((each) => each !== host)
+    const hosts = [host, ...others].slice(0, CLAIM_LIMITS.hostsPerDisk)
+    const upToDate: Claim['upToDate'] = { [config.pool as VolumeKey]: hosts }
+    return { vm: this.#name, term, holder: host, leaseMs: LEASE_MS, upToDate, lockstep: null }
   }
 }

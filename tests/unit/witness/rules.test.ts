@@ -38,11 +38,12 @@ test('every successor of every claim: term, holder and who was up-to-date', () =
   expect(allowed).toBe(2 * 9 + 2 * 4)
 })
 
-const many = (count: number): Record<VolumeKey, Claim['holder'][]> => {
+const many = (count: number, hosts = 1): Record<VolumeKey, Claim['holder'][]> => {
   const disks: Record<VolumeKey, Claim['holder'][]> = {}
-  for (let nth = 0; nth < count; nth += 1) disks[disk(nth)] = [A]
+  for (let nth = 0; nth < count; nth += 1) disks[disk(nth)] = Array.from({ length: hosts }, () => A)
   return disks
 }
+const { disks, hostsPerDisk, hostsInAll } = CLAIM_LIMITS
 
 test.each<[ClaimRule | null, Claim | null, Partial<Claim>]>([
   ['term-stays-with-holder', claim(), { term: 5 }],
@@ -55,9 +56,12 @@ test.each<[ClaimRule | null, Claim | null, Partial<Claim>]>([
   [null, null, { term: 1 }],
   [null, null, { term: 9 }],
   ['size', null, { leaseMs: CLAIM_LIMITS.leaseMsMax + 1 }],
-  ['size', null, { upToDate: many(CLAIM_LIMITS.disks + 1) }],
-  [null, null, { upToDate: many(CLAIM_LIMITS.disks) }],
-  ['size', null, { upToDate: { [disk(1)]: Array.from({ length: CLAIM_LIMITS.hostsPerDisk + 1 }, () => A) } }],
+  ['size', null, { upToDate: many(disks + 1) }],
+  [null, null, { upToDate: many(disks) }],
+  [null, null, { upToDate: many(1, hostsPerDisk) }],
+  ['size', null, { upToDate: many(1, hostsPerDisk + 1) }],
+  [null, null, { upToDate: many(disks, hostsInAll / disks) }],
+  ['size', null, { upToDate: many(disks, hostsInAll / disks + 1) }],
 ])('%s', (rule, old, changes) => {
   expect(brokenRule(old, claim(changes))).toBe(rule)
 })
