@@ -3,6 +3,9 @@ import type { Claim, StoredClaim } from '../core/domain/claim'
 /**
  * The third vote. Every method rejects with WitnessUnreachable when no answer came within its deadline: then nothing is known
  * about whether a change was made, and the caller must read before it tries again.
+ *
+ * What is read then is final: a later answer to this client is given only when the request that was lost can change nothing any
+ * more. So a claim that a holder reads after a lost change of its own stays as it read it until somebody else changes it.
  */
 export interface WitnessPort {
   read(vm: string): Promise<StoredClaim | null>

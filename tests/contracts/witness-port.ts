@@ -1,6 +1,7 @@
-import { type Claim, leaseOverAfterMs } from '../../lib/core/domain/claim'
+import { type Claim, leaseOverAfterMs, type StoredClaim } from '../../lib/core/domain/claim'
 import { hostUuid, vmUuid, volumeKey } from '../../lib/core/domain/ids'
-import type { WitnessPort } from '../../lib/ports/witness'
+import { type WitnessPort, WitnessUnreachable } from '../../lib/ports/witness'
+import type { HeldRoad } from './held-road'
 
 export const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 export const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
@@ -24,6 +25,9 @@ export const claimBy = (holder: Claim['holder'], changes: Partial<Claim> = {}): 
 export interface WitnessUnderTest {
   readonly mine: WitnessPort
   readonly theirs: WitnessPort
+  /** A third one, whose requests pass over `road` and are soon given up. */
+  readonly far: WitnessPort
+  readonly road: HeldRoad
 }
 
 /** What every back end of WitnessPort keeps. Uses the real clock: short leases are waited for, never measured. */
@@ -119,6 +123,20 @@ export function witnessPortContract(name: string, open: () => WitnessUnderTest):
       }
     })
 
+    test.each(['changed', 'removed'] as const)('what is read after a lost change is final: %s late', async (how) => {
+      const { mine, far, road } = open()
+      const first = claimBy(A)
+      const revision = await stored(far, 0, first)
+      road.hold()
+      const late =
+        how === 'changed' ? far.compareAndSwap(revision, { ...first, leaseMs: 70_000 }) : far.remove(first.vm, revision)
+      await expect(late).rejects.toThrow(WitnessUnreachable)
+      const seen = await readWhenAnswered(far, first.vm)
+      expect(seen).toEqual({ revision, claim: first })
+      await road.release()
+      expect(await mine.read(first.vm)).toEqual(seen)
+    })
+
     test('only the holder in its own term renews', async () => {
       const { mine } = open()
       const first = claimBy(A)
@@ -161,6 +179,17 @@ export function witnessPortContract(name: string, open: () => WitnessUnderTest):
       expect(await mine.read(first.vm)).toEqual({ revision, claim: first })
     })
   })
+}
+
+async function readWhenAnswered(port: WitnessPort, vm: string): Promise<StoredClaim | null> {
+  const giveUpAt = performance.now() + 20_000
+  for (;;) {
+    try {
+      return await port.read(vm)
+    } catch (error) {
+      if (!(error instanceof WitnessUnreachable) || performance.now() > giveUpAt) throw error
+    }
+  }
 }
 
 async function takeWhenOver(port: WitnessPort, expected: number, next: Claim): Promise<number> {
