@@ -1,5 +1,6 @@
-import { type Claim, leaseOverAfterMs, type StoredClaim } from '../../lib/core/domain/claim'
+import type { Claim, StoredClaim } from '../../lib/core/domain/claim'
 import { hostUuid, vmUuid, volumeKey } from '../../lib/core/domain/ids'
+import { leaseOverAfterMs } from '../../lib/core/domain/lease'
 import { type WitnessPort, WitnessUnreachable } from '../../lib/ports/witness'
 import type { HeldRoad } from './held-road'
 

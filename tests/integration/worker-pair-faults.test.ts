@@ -83,7 +83,9 @@ describe('witness and peer are both gone: the guest waits, and goes on by itself
     pair.b.signal('SIGSTOP')
     await pair.a.until('the guest is frozen', ({ frozen, degraded }) => frozen && degraded.includes('neither'))
     await eventually('its vCPUs are paused', () => Promise.resolve(pair.a.xlCalls.includes(`pause ${DOMAIN}`) ? true : null))
-    await eventually('a request waits', () => Promise.resolve(writer.isWaiting ? true : null))
+    // Paused before that: what has no vCPUs, like this writer, is still answered until the lease ends.
+    await eventually('its disks wait', () => Promise.resolve(pair.a.acts('guest-frozen').length > 0 || null))
+    await eventually('a request waits', () => Promise.resolve(writer.isWaiting || null))
     const frozenAt = writer.acknowledged
     return { writer, frozenAt }
   }
@@ -122,6 +124,21 @@ describe('witness and peer are both gone: the guest waits, and goes on by itself
     await pair.restartWitness()
     await ends(frozen)
   })
+})
+
+test('a guest that is paused when its worker dies goes on when the next worker has the lease', async () => {
+  pair = await WorkerPair.redundant()
+  await pair.witness.kill('SIGKILL')
+  pair.b.signal('SIGSTOP')
+  await eventually('it is paused', () => Promise.resolve(pair.a.xlCalls.includes(`pause ${DOMAIN}`) || null))
+  await pair.a.kill()
+  pair.a.start()
+  await pair.restartWitness()
+  await pair.a.until('the lease is confirmed', ({ role, frozen }) => role === 'primary' && !frozen)
+  await eventually('it goes on', () => Promise.resolve(pair.a.xlCalls.at(-1) === `unpause ${DOMAIN}` || null))
+  expect(pair.a.xlCalls).toEqual([`pause ${DOMAIN}`, `unpause ${DOMAIN}`])
+  pair.b.signal('SIGCONT')
+  await pair.untilRedundant()
 })
 
 /** Another client of the same disk reads what the first one wrote last. */

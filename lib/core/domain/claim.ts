@@ -28,14 +28,10 @@ export interface StoredClaim {
 export const isUpToDateEverywhere = (claim: Claim, host: HostUuid): boolean =>
   Object.values(claim.upToDate).every((hosts) => hosts.includes(host))
 
-/**
- * A lease counts as over this much later than its length, on the clock of whoever judges it: monotonic clocks of two
- * machines may run apart by 1 % (a hundred times what ordinary quartz does), plus one scheduling hiccup. Holders give
- * themselves no such grace.
- */
-export const leaseOverAfterMs = (leaseMs: number): number => Math.ceil(leaseMs * 1.01) + 50
-
-/** Default lease. Shorter: a busy host freezes its guests needlessly. Longer: a dead host's VMs wait longer. */
-export const LEASE_MS = 1500
-/** Five renewals fit in a lease, so four may be lost. */
-export const RENEW_EVERY_MS = 300
+/** The claim as `host` takes it: nobody else is up-to-date any more, because nobody else hears of its writes yet. */
+export const takenBy = (claim: Claim, host: HostUuid): Claim => ({
+  ...claim,
+  term: claim.term + 1,
+  holder: host,
+  upToDate: Object.fromEntries(Object.keys(claim.upToDate).map((volume) => [volume, [host]])),
+})

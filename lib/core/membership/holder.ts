@@ -6,8 +6,8 @@
  */
 import { assert } from '../domain/assert'
 import type { Claim, StoredClaim } from '../domain/claim'
-import { RENEW_EVERY_MS } from '../domain/claim'
 import type { HostUuid, VolumeKey } from '../domain/ids'
+import { PAUSE_MARGIN_MS, renewEveryMs } from '../domain/lease'
 
 export type HolderEvent =
   | { readonly on: 'tick'; readonly nowMs: number }
@@ -29,7 +29,10 @@ export type HolderEffect =
   | { readonly do: 'renew' }
   | { readonly do: 'swap'; readonly expected: number; readonly next: Claim }
   | { readonly do: 'read' }
+  /** Whether anything may be answered. */
   | { readonly do: 'lease'; readonly valid: boolean }
+  /** Whether the guest's vCPUs may run: no more from PAUSE_MARGIN_MS before the lease ends, so that they stand still when it does. */
+  | { readonly do: 'guests'; readonly mayRun: boolean }
   | { readonly do: 'claimed'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
   /** Another host holds it now, or it is gone: this host must stop the VM. */
   | { readonly do: 'spent'; readonly stored: StoredClaim | null }
@@ -43,6 +46,7 @@ export class Holder {
   #nowMs: number
   #nextRenewalMs: number
   #valid = false
+  #guestsMayRun = false
   #spent = false
   #out: HolderEffect[] = []
 
@@ -68,6 +72,11 @@ export class Holder {
 
   get leaseValid(): boolean {
     return this.#valid
+  }
+
+  /** When the guest's vCPUs have to stop unless something is heard until then, on our clock; null: while nobody else may take the claim, never. */
+  get guestsUntilMs(): number | null {
+    return this.#others().length === 0 ? null : this.#leaseUntilMs - PAUSE_MARGIN_MS
   }
 
   get spent(): boolean {
@@ -124,7 +133,7 @@ export class Holder {
   #upkeep(): void {
     if (!this.#renewing && this.#nowMs >= this.#nextRenewalMs) {
       this.#renewing = true
-      this.#nextRenewalMs = this.#nowMs + RENEW_EVERY_MS
+      this.#nextRenewalMs = this.#nowMs + renewEveryMs(this.#stored.claim.leaseMs)
       this.#out.push({ do: 'renew' })
     }
     if (this.#asking === 'nothing' && this.#differs()) {
@@ -135,11 +144,16 @@ export class Holder {
       this.#out.push({ do: 'swap', expected: this.#stored.revision, next: this.#next })
     }
     // Where nobody else is up-to-date, nobody may take the claim, lease or not.
-    const valid = this.#others().length === 0 || this.#nowMs < this.#leaseUntilMs
-    if (valid !== this.#valid) {
-      this.#valid = valid
-      this.#out.push({ do: 'lease', valid })
-    }
+    const isAlone = this.#others().length === 0
+    this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - PAUSE_MARGIN_MS)
+  }
+
+  #allow(valid: boolean, guestsMayRun: boolean): void {
+    if (this.#guestsMayRun && !guestsMayRun) this.#out.push({ do: 'guests', mayRun: false })
+    if (valid !== this.#valid) this.#out.push({ do: 'lease', valid })
+    if (guestsMayRun && !this.#guestsMayRun) this.#out.push({ do: 'guests', mayRun: true })
+    this.#valid = valid
+    this.#guestsMayRun = guestsMayRun
   }
 
   /**
@@ -158,8 +172,8 @@ export class Holder {
   #learn(stored: StoredClaim | null): void {
     if (stored?.claim.holder !== this.self || stored.claim.term !== this.#stored.claim.term) {
       this.#spent = true
-      this.#valid = false
-      this.#out.push({ do: 'lease', valid: false }, { do: 'spent', stored })
+      this.#allow(false, false)
+      this.#out.push({ do: 'spent', stored })
       return
     }
     this.#accept(stored)

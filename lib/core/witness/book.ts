@@ -1,7 +1,8 @@
-import { leaseOverAfterMs, type StoredClaim } from '../domain/claim'
+import type { StoredClaim } from '../domain/claim'
 import type { ClaimRecord } from '../domain/claim-record'
 import type { ClaimSummary } from '../domain/claim-request'
 import type { HostUuid, VmUuid } from '../domain/ids'
+import { leaseOverAfterMs } from '../domain/lease'
 
 interface Entry {
   readonly stored: StoredClaim

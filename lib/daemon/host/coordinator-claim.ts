@@ -1,7 +1,7 @@
 import type { Claim, StoredClaim } from '../../core/domain/claim'
-import { LEASE_MS } from '../../core/domain/claim'
 import { CLAIM_LIMITS } from '../../core/domain/claim-request'
 import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
+import { LEASE_MS } from '../../core/domain/lease'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { HostParts } from './parts'
 

@@ -7,6 +7,7 @@ import type { WorkerParts } from './parts'
 
 export interface ClaimKeeperNeeds {
   readonly lease: (valid: boolean) => void
+  readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
   readonly spent: (stored: StoredClaim | null) => void
 }
@@ -52,6 +53,9 @@ export class ClaimKeeper {
         break
       case 'lease':
         this.needs.lease(effect.valid)
+        break
+      case 'guests':
+        this.needs.guests(effect.mayRun)
         break
       case 'claimed':
         this.needs.claimed(effect.volume, effect.hosts)

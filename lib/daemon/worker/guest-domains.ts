@@ -14,21 +14,17 @@ export const domainsOf = (disks: readonly Served[]): Set<string> =>
 
 /** Stops and ends the guest's domains. Frozen disks stop a guest's writes; its packets stop when its vCPUs do. */
 export class GuestDomains {
-  #paused = new Set<string>()
   /** One call after the other: an unpause must not overtake the pause that it takes back. */
   #last: Promise<void> = Promise.resolve()
 
   constructor(private readonly parts: WorkerParts) {}
 
   pause(domids: Set<string>): Promise<void> {
-    this.#paused = domids
     return this.#each(domids, 'pause')
   }
 
-  /** Those that were paused by us. */
-  unpause(): Promise<void> {
-    const domids = this.#paused
-    this.#paused = new Set()
+  /** Whoever paused them: what another process of ours did, nobody here remembers. */
+  unpause(domids: Set<string>): Promise<void> {
     return this.#each(domids, 'unpause')
   }
 
@@ -46,8 +42,8 @@ export class GuestDomains {
       try {
         await this.parts.domains[verb](domid)
       } catch (error) {
-        // The toolstack's own words; the disks stay frozen whatever it does.
-        this.parts.log.error(`cannot ${verb} the domain`, { domid, error: String(error) })
+        // The toolstack's own words; the disks stay frozen whatever it does. It also refuses to unpause what is not paused.
+        this.parts.log[verb === 'unpause' ? 'warn' : 'error'](`cannot ${verb} the domain`, { domid, error: String(error) })
       }
     }
   }

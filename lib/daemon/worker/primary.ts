@@ -28,6 +28,9 @@ export class Primary {
   #leaving = false
   #checkAtMs = 0
   #leaseValid = true
+  #guestsMayRun = true
+  /** By this process, or by one before it that ended meanwhile. */
+  #mayBePaused = false
   /** The first confirmation of a lease is no event for the operator. */
   #everHeld = false
 
@@ -73,7 +76,7 @@ export class Primary {
   }
 
   get frozen(): boolean {
-    return !this.#leaseValid || this.disks.some((disk) => disk.stalled)
+    return !this.#guestsMayRun || this.disks.some((disk) => disk.stalled)
   }
 
   get guestActive(): boolean {
@@ -83,7 +86,7 @@ export class Primary {
   get degraded(): string {
     if (this.claim === null)
       return this.disks.every(({ replicas }) => replicas.local.state === 'member') ? '' : ONLY_REPLICA_FAILED
-    if (!this.#leaseValid) return 'neither the peer nor the witness confirms the lease: the guest waits'
+    if (!this.#guestsMayRun) return 'neither the peer nor the witness confirms the lease: the guest waits'
     if (!this.peerConnected) return this.#talk.absence
     const lacking = this.disks.filter((disk) => !disk.redundant)
     const [first] = lacking
@@ -96,6 +99,7 @@ export class Primary {
 
   /** `leaseFromMs`: see Holder. */
   async open(stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
+    this.#mayBePaused = stored !== null
     if (stored !== null) this.#hold(stored, leaseFromMs)
     await Promise.all(this.disks.map((disk) => disk.openLocal(this.term)))
     if (stored !== null) this.setPeer(this.spec.peer)
@@ -140,8 +144,10 @@ export class Primary {
 
   #hold(stored: StoredClaim, leaseFromMs: number | null): void {
     this.#setLease(false)
+    this.#guestsMayRun = false
     this.#keeper = new ClaimKeeper(this.spec.host, stored, leaseFromMs, this.parts, {
       lease: (valid) => this.#setLease(valid),
+      guests: (mayRun) => this.#setGuests(mayRun),
       claimed: (volume, hosts) => this.#claimed(volume, hosts),
       spent: (now) => void this.#spent(now),
     })
@@ -185,15 +191,29 @@ export class Primary {
     if (valid === this.#leaseValid) return
     this.#leaseValid = valid
     for (const disk of this.disks) disk.lease(valid)
-    if (valid && !this.#everHeld) {
-      this.#everHeld = true
-      return
+    if (!valid && this.#everHeld)
+      this.#record('guest-frozen', 'neither-peer-nor-witness', { text: 'The lease ran out unconfirmed: the guest waits.' })
+  }
+
+  #setGuests(mayRun: boolean): void {
+    this.#guestsMayRun = mayRun
+    if (!mayRun)
+      this.#record('guest-paused', 'neither-peer-nor-witness', { text: 'The lease ends soon, unconfirmed: the guest is paused.' })
+    else if (this.#everHeld)
+      this.#record('guest-released', 'lease-confirmed', { text: 'The lease is confirmed again: the guest goes on.' })
+    this.#everHeld = true
+    if (mayRun) void this.#unpause()
+    else {
+      this.#mayBePaused = true
+      void this.#domains.pause(domainsOf(this.disks))
     }
-    if (!this.#everHeld) return
-    this.#record(valid ? 'guest-released' : 'guest-frozen', valid ? 'lease-confirmed' : 'neither-peer-nor-witness', {
-      text: valid ? 'The lease is confirmed again: the guest goes on.' : 'The lease ran out unconfirmed: the guest waits.',
-    })
-    void (valid ? this.#domains.unpause() : this.#domains.pause(domainsOf(this.disks)))
+  }
+
+  /** Nobody else's pause is taken back, as far as this process can tell. */
+  async #unpause(): Promise<void> {
+    if (!this.#mayBePaused) return
+    this.#mayBePaused = false
+    await this.#domains.unpause(domainsOf(this.disks))
   }
 
   async #spent(now: StoredClaim | null): Promise<void> {
@@ -224,13 +244,13 @@ export class Primary {
     keeper.end()
     this.#keeper = null
     await this.#talk.close('the VM is no longer protected')
-    this.#leaseValid = true
+    this.#leaseValid = this.#guestsMayRun = true
     for (const disk of this.disks) {
       disk.claimed({ local: true, peer: false })
       disk.track(false)
       disk.lease(true)
     }
-    await this.#domains.unpause()
+    await this.#unpause()
   }
 
   /** The only copy that stays must be a whole one. */

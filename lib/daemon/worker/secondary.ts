@@ -1,4 +1,4 @@
-import type { Claim, StoredClaim } from '../../core/domain/claim'
+import type { StoredClaim } from '../../core/domain/claim'
 import { Secondary as SecondaryRules } from '../../core/mirror/secondary'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
@@ -263,10 +263,5 @@ export class Secondary {
   async close(): Promise<void> {
     await this.#endpoint?.close('the worker changes its role')
     await Promise.all(this.#places.map((place) => place.close()))
-  }
-
-  nextClaim(current: Claim): Claim {
-    const upToDate = Object.fromEntries(Object.keys(current.upToDate).map((volume) => [volume, [this.spec.host]]))
-    return { ...current, term: current.term + 1, holder: this.spec.host, upToDate }
   }
 }

@@ -1,6 +1,7 @@
-import { LEASE_MS, type Claim, type StoredClaim } from '../../core/domain/claim'
+import type { Claim, StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid } from '../../core/domain/ids'
+import { LEASE_MS } from '../../core/domain/lease'
 import type { Log } from '../../ports/log'
 import { WitnessUnreachable } from '../../ports/witness'
 import { connectWitness, type WitnessClient } from '../witness-client'

@@ -73,6 +73,9 @@ export class Holding {
       case 'claimed':
         this.needs.claimed(effect.hosts)
         break
+      // The simulated guest has no vCPUs: it stops with its disk.
+      case 'guests':
+        break
       case 'spent':
         this.needs.spent()
         break

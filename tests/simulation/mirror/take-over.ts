@@ -1,4 +1,5 @@
-import { leaseOverAfterMs, type Claim, type StoredClaim } from '../../../lib/core/domain/claim'
+import type { Claim, StoredClaim } from '../../../lib/core/domain/claim'
+import { leaseOverAfterMs } from '../../../lib/core/domain/lease'
 import { ASK_AGAIN_MS, takeoverVerdict, type TakeoverFacts } from '../../../lib/core/membership/takeover'
 import type { Worker } from './host'
 import type { Standby } from './standby'

@@ -1,6 +1,6 @@
 import type { Claim } from '../../../lib/core/domain/claim'
-import { leaseOverAfterMs } from '../../../lib/core/domain/claim'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
+import { leaseOverAfterMs } from '../../../lib/core/domain/lease'
 import { Holder, type HolderEffect, type HolderEvent } from '../../../lib/core/membership/holder'
 import { Dice } from '../../world/prng'
 import { WitnessModel } from './witness-model'
@@ -143,6 +143,7 @@ class World {
     for (const effect of this.holder.apply(event)) {
       if (effect.do === 'renew' || effect.do === 'swap' || effect.do === 'read') this.send(effect)
       else if (effect.do === 'claimed') this.told(effect.hosts)
+      else if (effect.do === 'guests') this.note(`guests ${effect.mayRun}`)
       else this.note(effect.do === 'lease' ? `lease ${effect.valid}` : effect.do)
     }
   }
@@ -186,6 +187,8 @@ test.each([1, 2, 3, 4])('seeds from %i00: while another host holds the claim, th
     'renew lost',
     'lease true',
     'lease false',
+    'guests true',
+    'guests false',
   ]) {
     expect({ what, often: (seen.get(what) ?? 0) > 10 }).toEqual({ what, often: true })
   }

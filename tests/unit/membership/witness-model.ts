@@ -1,6 +1,6 @@
 import type { Claim, StoredClaim } from '../../../lib/core/domain/claim'
-import { leaseOverAfterMs } from '../../../lib/core/domain/claim'
 import type { HostUuid } from '../../../lib/core/domain/ids'
+import { leaseOverAfterMs } from '../../../lib/core/domain/lease'
 
 /** What a witness does, in a page: one claim, who was heard when. Its clock runs up to 1 % fast. */
 export class WitnessModel {

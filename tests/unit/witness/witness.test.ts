@@ -1,6 +1,7 @@
-import { type Claim, leaseOverAfterMs } from '../../../lib/core/domain/claim'
+import type { Claim } from '../../../lib/core/domain/claim'
 import type { ClaimAnswer, ClaimRequest } from '../../../lib/core/domain/claim-request'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
+import { leaseOverAfterMs } from '../../../lib/core/domain/lease'
 import { Witness, type WitnessEffect } from '../../../lib/core/witness/witness'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')

@@ -1,4 +1,4 @@
-import type { Claim } from '../../../../lib/core/domain/claim'
+import { type Claim, takenBy } from '../../../../lib/core/domain/claim'
 import { volumeKey } from '../../../../lib/core/domain/ids'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
@@ -121,7 +121,7 @@ test.each([
 test('a promise to the primary that is not over yet is kept', async () => {
   const { secondary } = await open({ leaseMs: 60_000 })
   secondary.rules.promised(scene.nowMs)
-  scene.stepMs = 3000
+  scene.stepMs = 7000
   expect(await scene.take()).toEqual({ taken: false, why: 'promise-current' })
   expect(secondary.rules.sealed).toBe(false)
 })
@@ -129,7 +129,7 @@ test('a promise to the primary that is not over yet is kept', async () => {
 test('a witness that does not answer is asked again, and given up', async () => {
   const { secondary } = await open()
   await scene.witness.stop()
-  scene.stepMs = 2000
+  scene.stepMs = 3000
   expect(await scene.take()).toEqual({ taken: false, why: 'witness-silent' })
   expect(secondary.rules.sealed).toBe(false)
 })
@@ -137,7 +137,7 @@ test('a witness that does not answer is asked again, and given up', async () => 
 test('an earlier swap of ours whose answer was lost counts, and begins no lease', async () => {
   await open()
   const current = await scene.stored()
-  const ours = scene.secondary.nextClaim(scene.claim)
+  const ours = takenBy(scene.claim, B)
   await scene.parts.witness.compareAndSwap(current?.revision ?? 0, ours)
   expect(await scene.take()).toMatchObject({ taken: true, stored: { claim: ours }, leaseFromMs: null })
 })

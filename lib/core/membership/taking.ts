@@ -1,0 +1,175 @@
+/**
+ * How a secondary takes the claim of a holder whose host is suspected, from the first look to the stored swap or to giving up.
+ *
+ *     begin ──> seal ──> read ──> swap ──> taken
+ *                 wait <──┘└──> given up, unsealed
+ *
+ * Sealed first: from then on the old primary gets nothing acknowledged, and the promises to it run out. A primary that is still heard on
+ * the replication link is left alone: losing its daemon must cost nothing. A swap whose answer was lost may have been stored: until
+ * somebody has read the claim since, this host may hold it, and `mayHold` says so.
+ *
+ * Must never: swap before the last promise to the holder has run out, or leave the secondary sealed without the claim.
+ */
+import { assert, must } from '../domain/assert'
+import { type Claim, type StoredClaim, takenBy } from '../domain/claim'
+import type { HostUuid } from '../domain/ids'
+import { leaseOverAfterMs } from '../domain/lease'
+import { ASK_AGAIN_MS, type TakeoverFacts, takeoverVerdict, type TakeoverVerdict } from './takeover'
+
+/** Longer than two leases of the default length: a holder that still renews after this is alive, whatever the heartbeats say. */
+export const GIVE_UP_AFTER_MS = 6000
+/** A primary pings five times as often: its worker lives, and only its daemon is silent. */
+export const HEARD_WITHIN_MS = 500
+
+/** Times are of one monotonic clock, this host's. */
+export type TakingEvent =
+  /** `heardAtMs`: the last frame of the primary. `mayHold`: an earlier try ended without anybody knowing. */
+  | { readonly on: 'begin'; readonly nowMs: number; readonly heardAtMs: number; readonly mayHold: boolean }
+  /** What was asked to be read. `promisedAtMs`: the last promise to the holder; `isFit`: the guest may be started from the replicas here. */
+  | {
+      readonly on: 'read'
+      readonly nowMs: number
+      readonly stored: StoredClaim | null
+      readonly promisedAtMs: number
+      readonly isFit: boolean
+    }
+  /** The swap is stored. `askedAtMs`: when it was sent. */
+  | { readonly on: 'swapped'; readonly revision: number; readonly askedAtMs: number }
+  /** The swap is refused because the holder's lease runs; */
+  | { readonly on: 'lease-runs'; readonly leftMs: number }
+  /** or because the claim is another one by now, or there is no room for it. */
+  | { readonly on: 'swap-refused' }
+  /** To a read or a swap. */
+  | { readonly on: 'no-answer' }
+  /** What was waited for is over. */
+  | { readonly on: 'tick'; readonly nowMs: number }
+  /** Whether it is proven that the holder's machine cannot act any more; may come at any time, and be taken back. */
+  | { readonly on: 'fenced'; readonly isFenced: boolean }
+
+export type TakingEffect =
+  | { readonly do: 'seal' }
+  | { readonly do: 'unseal' }
+  /** Each of these three is answered by one event before the next is asked. */
+  | { readonly do: 'read' }
+  | { readonly do: 'swap'; readonly expected: number; readonly next: Claim; readonly requireLeaseOver: boolean }
+  | { readonly do: 'wait'; readonly ms: number }
+  /** The end. `leaseFromMs`: see Holder. */
+  | { readonly do: 'taken'; readonly rule: TakenRule; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
+  | { readonly do: 'given-up'; readonly why: string }
+
+/** `held-already`: the swap of an earlier try was stored, or the old holder has handed the claim over. */
+export type TakenRule = Extract<TakeoverVerdict, { verdict: 'take' }>['rule'] | 'held-already'
+
+export class Taking {
+  #asking: 'nothing' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
+  #untilMs = 0
+  #why = 'gave-up'
+  #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
+  #mayHold = false
+  #isFenced = false
+  #swap: { readonly next: Claim; readonly rule: TakenRule } | null = null
+
+  constructor(private readonly me: HostUuid) {}
+
+  /** A swap of ours was asked for, and nobody has said since whose the claim is; or it was read to be ours. */
+  get mayHold(): boolean {
+    return this.#mayHold
+  }
+
+  apply(event: TakingEvent): readonly TakingEffect[] {
+    switch (event.on) {
+      case 'fenced':
+        this.#isFenced = event.isFenced
+        return []
+      case 'begin':
+        assert(this.#asking === 'nothing', 'begun once')
+        this.#mayHold = event.mayHold
+        this.#untilMs = event.nowMs + GIVE_UP_AFTER_MS
+        if (event.nowMs >= event.heardAtMs + HEARD_WITHIN_MS || this.#isFenced) return this.#seal()
+        return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
+      case 'tick':
+        assert(this.#asking === 'wait', 'a tick ends a wait')
+        return event.nowMs < this.#untilMs ? this.#read('read') : this.#giveUp(this.#why)
+      case 'read':
+        return this.#asking === 'whose' ? this.#toldWhose(event.stored) : this.#judge(event)
+      case 'no-answer':
+        return this.#unanswered()
+      case 'swapped': {
+        const { next, rule } = must(this.#swap, 'a swap was asked for')
+        const stored = { revision: event.revision, claim: next }
+        return this.#over([], { do: 'taken', rule, stored, leaseFromMs: event.askedAtMs })
+      }
+      case 'lease-runs':
+        this.#lease = { kind: 'left', leftMs: event.leftMs }
+        return this.#wait('lease-current', 0)
+      case 'swap-refused':
+        return this.#wait('swap-refused', ASK_AGAIN_MS)
+    }
+  }
+
+  #seal(): readonly TakingEffect[] {
+    return [{ do: 'seal' }, ...this.#read('read')]
+  }
+
+  #read(asking: 'whose' | 'read'): readonly TakingEffect[] {
+    this.#asking = asking
+    return [{ do: 'read' }]
+  }
+
+  #wait(why: string, ms: number): readonly TakingEffect[] {
+    this.#why = why
+    this.#asking = 'wait'
+    return [{ do: 'wait', ms }]
+  }
+
+  /** The primary is heard; only a claim that is this host's already is worth going on for. */
+  #toldWhose(stored: StoredClaim | null): readonly TakingEffect[] {
+    this.#mayHold = stored?.claim.holder === this.me
+    return this.#mayHold ? this.#seal() : this.#over([], { do: 'given-up', why: 'holder-alive' })
+  }
+
+  #judge({ nowMs, stored, promisedAtMs, isFit }: Extract<TakingEvent, { on: 'read' }>): readonly TakingEffect[] {
+    assert(this.#asking === 'read', 'an answer was asked for')
+    const { me } = this
+    const leftMs = Math.max(0, this.#untilMs - nowMs)
+    const promiseLeftMs = Math.max(0, promisedAtMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - nowMs)
+    this.#mayHold = stored?.claim.holder === me
+    // Promises bind all the same: until they are over, the old holder may still answer on the strength of them.
+    if (stored?.claim.holder === me) {
+      if (promiseLeftMs > 0 && !this.#isFenced) return this.#wait('promise-current', Math.min(promiseLeftMs, leftMs))
+      return this.#over([], { do: 'taken', rule: 'held-already', stored, leaseFromMs: null })
+    }
+    const verdict = takeoverVerdict({
+      ...{ me, claim: stored?.claim ?? null, lease: this.#lease, promiseLeftMs },
+      ...{ holderSuspected: true, holderFenced: this.#isFenced },
+    })
+    if (verdict.verdict === 'no') return this.#giveUp(verdict.rule)
+    // The claim lists this host, and a replica here is not what it takes it for: the other host's is not thrown out for it.
+    if (!isFit) return this.#giveUp('replica-failed')
+    this.#lease = { kind: 'unasked' }
+    if (verdict.verdict === 'wait') return this.#wait(verdict.rule, Math.min(verdict.waitMs, leftMs))
+    const { revision, claim } = must(stored, 'what is taken is there')
+    const next = takenBy(claim, me)
+    this.#swap = { next, rule: verdict.rule }
+    this.#asking = 'swap'
+    return [{ do: 'swap', expected: revision, next, requireLeaseOver: verdict.requireLeaseOver }]
+  }
+
+  #unanswered(): readonly TakingEffect[] {
+    if (this.#asking === 'whose') return this.#over([], { do: 'given-up', why: 'witness-silent' })
+    if (this.#asking === 'read') return this.#wait('witness-silent', ASK_AGAIN_MS)
+    assert(this.#asking === 'swap', 'an answer was asked for')
+    this.#mayHold = true
+    this.#lease = { kind: 'silent' }
+    return this.#wait('witness-silent', 0)
+  }
+
+  #giveUp(why: string): readonly TakingEffect[] {
+    return this.#over([{ do: 'unseal' }], { do: 'given-up', why })
+  }
+
+  #over(before: readonly TakingEffect[], end: TakingEffect): readonly TakingEffect[] {
+    this.#asking = 'over'
+    return [...before, end]
+  }
+}
