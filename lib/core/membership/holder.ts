@@ -5,7 +5,7 @@
  * Must never: report a lease as valid that another host may already have outwaited; report a change as stored that may not be.
  */
 import { assert } from '../domain/assert'
-import type { Claim, StoredClaim } from '../domain/claim'
+import { type Claim, isUpToDateEverywhere, type StoredClaim } from '../domain/claim'
 import type { HostUuid, VolumeKey } from '../domain/ids'
 import { PAUSE_MARGIN_MS, renewEveryMs } from '../domain/lease'
 
@@ -24,6 +24,11 @@ export type HolderEvent =
   | { readonly on: 'renewal-lost' }
   /** The only other up-to-date host answered a ping that was sent at `askedAtMs`: it promises not to take the claim for a lease. */
   | { readonly on: 'peer-promise'; readonly host: HostUuid; readonly askedAtMs: number }
+  /**
+   * Give the claim to another up-to-date host, which is to run the VM from then on. Asked for only while no guest uses the disks; no lease
+   * is waited for, because nothing is answered any more once this was heard.
+   */
+  | { readonly on: 'hand-over'; readonly to: HostUuid }
 
 export type HolderEffect =
   | { readonly do: 'renew' }
@@ -34,6 +39,8 @@ export type HolderEffect =
   /** Whether the guest's vCPUs may run: no more from PAUSE_MARGIN_MS before the lease ends, so that they stand still when it does. */
   | { readonly do: 'guests'; readonly mayRun: boolean }
   | { readonly do: 'claimed'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
+  /** The claim stays here, and everything goes on as before. */
+  | { readonly do: 'not-handed-over'; readonly rule: 'change-under-way' | 'not-up-to-date' | 'swap-refused' }
   /** Another host holds it now, or it is gone: this host must stop the VM. */
   | { readonly do: 'spent'; readonly stored: StoredClaim | null }
 
@@ -41,6 +48,8 @@ export class Holder {
   #stored: StoredClaim
   readonly #wanted = new Map<VolumeKey, readonly HostUuid[]>()
   #asking: 'nothing' | 'swap' | 'read' = 'nothing'
+  /** While the swap that gives the claim away is under way. */
+  #handingTo: HostUuid | null = null
   #renewing = false
   #leaseUntilMs: number
   #nowMs: number
@@ -76,6 +85,7 @@ export class Holder {
 
   /** When the guest's vCPUs have to stop unless something is heard until then, on our clock; null: while nobody else may take the claim, never. */
   get guestsUntilMs(): number | null {
+    if (this.#spent || this.#handingTo !== null) return Number.NEGATIVE_INFINITY
     return this.#others().length === 0 ? null : this.#leaseUntilMs - PAUSE_MARGIN_MS
   }
 
@@ -98,7 +108,7 @@ export class Holder {
       case 'swapped': {
         assert(this.#asking === 'swap', 'an answer was asked for')
         this.#asking = 'nothing'
-        this.#accept({ revision: event.revision, claim: this.#next })
+        this.#learn({ revision: event.revision, claim: this.#next })
         break
       }
       case 'stored':
@@ -123,6 +133,9 @@ export class Holder {
       case 'peer-promise':
         if (this.#others().every((host) => host === event.host)) this.#extend(event.askedAtMs)
         break
+      case 'hand-over':
+        this.#handOver(event.to)
+        break
     }
     if (!this.spent) this.#upkeep()
     return this.#out
@@ -136,16 +149,35 @@ export class Holder {
       this.#nextRenewalMs = this.#nowMs + renewEveryMs(this.#stored.claim.leaseMs)
       this.#out.push({ do: 'renew' })
     }
+    if (this.#handingTo !== null) return
     if (this.#asking === 'nothing' && this.#differs()) {
       const upToDate = { ...this.#stored.claim.upToDate }
       for (const [volume, hosts] of this.#wanted) upToDate[volume] = [...hosts]
-      this.#next = { ...this.#stored.claim, upToDate }
-      this.#asking = 'swap'
-      this.#out.push({ do: 'swap', expected: this.#stored.revision, next: this.#next })
+      this.#swap({ ...this.#stored.claim, upToDate })
     }
     // Where nobody else is up-to-date, nobody may take the claim, lease or not.
     const isAlone = this.#others().length === 0
     this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - PAUSE_MARGIN_MS)
+  }
+
+  #handOver(to: HostUuid): void {
+    const { claim } = this.#stored
+    assert(to !== this.self, 'it is given to another host')
+    const isBusy = this.#asking !== 'nothing' || this.#differs()
+    if (isBusy || !isUpToDateEverywhere(claim, to)) {
+      this.#out.push({ do: 'not-handed-over', rule: isBusy ? 'change-under-way' : 'not-up-to-date' })
+      return
+    }
+    this.#handingTo = to
+    // Before the swap leaves: where it arrives, the other host holds the claim at once.
+    this.#allow(false, false)
+    this.#swap({ ...claim, term: claim.term + 1, holder: to })
+  }
+
+  #swap(next: Claim): void {
+    this.#next = next
+    this.#asking = 'swap'
+    this.#out.push({ do: 'swap', expected: this.#stored.revision, next })
   }
 
   #allow(valid: boolean, guestsMayRun: boolean): void {
@@ -176,6 +208,8 @@ export class Holder {
       this.#out.push({ do: 'spent', stored })
       return
     }
+    if (this.#handingTo !== null) this.#out.push({ do: 'not-handed-over', rule: 'swap-refused' })
+    this.#handingTo = null
     this.#accept(stored)
   }
 

@@ -60,6 +60,9 @@ export class ClaimKeeper {
       case 'claimed':
         this.needs.claimed(effect.volume, effect.hosts)
         break
+      case 'not-handed-over':
+        this.parts.log.info('the claim stays on this host', { rule: effect.rule })
+        break
       case 'spent':
         this.needs.spent(effect.stored)
         break

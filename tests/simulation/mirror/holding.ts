@@ -75,6 +75,7 @@ export class Holding {
         break
       // The simulated guest has no vCPUs: it stops with its disk.
       case 'guests':
+      case 'not-handed-over':
         break
       case 'spent':
         this.needs.spent()

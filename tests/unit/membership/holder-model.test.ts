@@ -64,6 +64,7 @@ class World {
     if (dice.chance(0.01)) this.cut = !this.cut
     if (dice.chance(0.01)) this.peerCut = !this.peerCut
     if (dice.chance(0.02)) this.feed({ on: 'want', volume: DISK, hosts: dice.chance(0.5) ? [SELF] : [SELF, PEER] })
+    if (dice.chance(0.012)) this.feed({ on: 'hand-over', to: PEER })
     if (dice.chance(0.2)) this.ping()
     if (dice.chance(0.1)) this.take()
     if (dice.chance(0.003) && this.witness.takenAtMs === null) {
@@ -129,9 +130,9 @@ class World {
         return witness.renew(SELF, FIRST.term, arrivesMs)
           ? { on: 'renewed', askedAtMs }
           : { on: 'renewal-refused', stored: witness.stored }
-      return witness.swap(asked.expected, asked.next, arrivesMs)
-        ? { on: 'swapped', revision: witness.stored.revision }
-        : { on: 'stored', stored: witness.stored }
+      const isStored = witness.swap(asked.expected, asked.next, arrivesMs)
+      if (isStored && asked.next.holder === PEER) this.note('handed over')
+      return isStored ? { on: 'swapped', revision: witness.stored.revision } : { on: 'stored', stored: witness.stored }
     })()
     this.note(givenUp ? `${asked.do} done late` : asked.do)
     if (givenUp) return
@@ -144,6 +145,7 @@ class World {
       if (effect.do === 'renew' || effect.do === 'swap' || effect.do === 'read') this.send(effect)
       else if (effect.do === 'claimed') this.told(effect.hosts)
       else if (effect.do === 'guests') this.note(`guests ${effect.mayRun}`)
+      else if (effect.do === 'not-handed-over') this.note(effect.rule)
       else this.note(effect.do === 'lease' ? `lease ${effect.valid}` : effect.do)
     }
   }
@@ -159,7 +161,8 @@ class World {
   private send(asked: Asked): void {
     const delay = this.cut ? 100 + this.dice.below(3000) : this.dice.below(20)
     const last = Math.max(0, ...this.letters.map(({ arrivesMs }) => arrivesMs).filter(Number.isFinite))
-    const never = this.cut && this.dice.chance(0.5)
+    const gives = asked.do === 'swap' && asked.next.holder === PEER
+    const never = (this.cut && this.dice.chance(0.5)) || (gives && this.dice.chance(0.4))
     const arrivesMs = never ? Number.POSITIVE_INFINITY : Math.max(last, this.nowMs + delay)
     this.letters.push({ asked, askedAtMs: this.nowMs, arrivesMs, givenUp: false })
   }
@@ -187,6 +190,10 @@ test.each([1, 2, 3, 4])('seeds from %i00: while another host holds the claim, th
     'renew lost',
     'lease true',
     'lease false',
+    'handed over',
+    'change-under-way',
+    'not-up-to-date',
+    'swap-refused',
     'guests true',
     'guests false',
   ]) {

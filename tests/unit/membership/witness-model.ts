@@ -26,6 +26,7 @@ export class WitnessModel {
 
   swap(expected: number, next: Claim, nowMs: number): boolean {
     if (expected !== this.revision) return false
+    if (next.holder !== this.claim.holder) this.takenAtMs = nowMs
     this.claim = next
     this.revision += 1
     this.heardAtMs = nowMs

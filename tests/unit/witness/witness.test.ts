@@ -156,6 +156,26 @@ describe('bounds', () => {
   })
 })
 
+describe('a claim that its holder hands over', () => {
+  const given = claim({ holder: B, term: 2 })
+  test('moves at once under a running lease, and the new holder has a whole one', () => {
+    const first = store(claim(), 0, 0)
+    expect(answers(request({ op: 'renew', vm: vm(1), term: 1, holder: A }, 500))).toEqual([{ op: 'renewed' }])
+    const revision = store(given, first, 600)
+    const current = { revision, claim: given }
+    expect(answers(request({ op: 'renew', vm: vm(1), term: 1, holder: A }, 601))).toEqual([{ op: 'not-renewed', current }])
+    const taking = cas(revision, claim({ holder: A, term: 3 }), true)
+    expect(answers(request(taking, 601))).toEqual([{ op: 'refused', by: 'lease', current, leaseLeftMs: LEASE - 1 }])
+    expect(written(request(taking, 600 + LEASE))).toBeGreaterThan(revision)
+  })
+  test('goes only to a host that has every write, with the next term', () => {
+    const alone = claim({ upToDate: { [volumeKey('dddddddd-0000-4000-8000-000000000001')]: [A] } })
+    const first = store(alone)
+    expect(answers(request(cas(first, { ...alone, holder: B, term: 2 })))).toEqual([{ op: 'invalid', rule: 'taker-up-to-date' }])
+    expect(answers(request(cas(first, { ...alone, holder: B })))).toEqual([{ op: 'invalid', rule: 'term-grows-by-one' }])
+  })
+})
+
 test('lists are paged in order and never show another pool', () => {
   witness = new Witness()
   const order = Array.from({ length: 450 }, (_, index) => (index * 7) % 450)
