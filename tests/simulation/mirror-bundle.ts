@@ -20,14 +20,20 @@ export interface Bundle {
   readonly remove: () => void
 }
 
-/** The simulator as one file for a thread, with production core as it is or with some of its rules switched off. */
-export async function bundleMirror(mutations: readonly Mutation[] = [], root = ROOT): Promise<Bundle> {
+/** `pool`: whole hosts. `mirror`: a pair of hosts and one disk. */
+export type WorldName = 'mirror' | 'pool'
+
+export const bundleMirror = (mutations: readonly Mutation[] = [], root = ROOT): Promise<Bundle> =>
+  bundleWorld('mirror', mutations, root)
+
+/** A simulator as one file for a thread, with production code as it is or with some of its rules switched off. */
+export async function bundleWorld(world: WorldName, mutations: readonly Mutation[] = [], root = ROOT): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-sim-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   const file = join(folder, 'seed-thread.cjs')
   try {
     await build({
-      ...{ entryPoints: [join(root, 'tests/simulation/mirror/seed-thread.ts')], outfile: file },
+      ...{ entryPoints: [join(root, `tests/simulation/${world}/seed-thread.ts`)], outfile: file },
       ...{ bundle: true, platform: 'node', target: 'node20', format: 'cjs', logLevel: 'silent' },
       plugins: [mutating(mutations, root)],
     })

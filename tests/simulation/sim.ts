@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { Command, InvalidArgumentError } from 'commander'
-import { run } from './mirror/run'
-import { bundleMirror } from './mirror-bundle'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type Outcome, run as runMirror } from './mirror/run'
+import { bundleWorld } from './mirror-bundle'
+import { run as runPool } from './pool/run'
 import { Progress } from './progress'
 import { ordersFrom, swarm } from './swarm'
 
@@ -18,11 +19,16 @@ interface Options {
   readonly from: number
   readonly jobs: number
   readonly seed?: number
-  readonly explain?: true
+  readonly explain?: true | 'all'
 }
 
-async function many({ seeds, from, jobs }: Options): Promise<boolean> {
-  const bundle = await bundleMirror()
+const worldOf = ({ mirror }: Options): { name: 'mirror' | 'pool'; option: string } =>
+  mirror === true ? { name: 'mirror', option: '--mirror ' } : { name: 'pool', option: '' }
+
+async function many(options: Options): Promise<boolean> {
+  const { seeds, from, jobs } = options
+  const world = worldOf(options)
+  const bundle = await bundleWorld(world.name)
   const progress = new Progress(seeds, (line) => process.stderr.write(line), process.stderr.isTTY)
   let broken = 0
   try {
@@ -33,7 +39,7 @@ async function many({ seeds, from, jobs }: Options): Promise<boolean> {
         if (report.broken === '') return true
         broken++
         progress.clear()
-        say(`seed ${seed} broke "${report.broken}": npm run sim -- --mirror --seed ${seed} --explain`)
+        say(`seed ${seed} broke "${report.broken}": npm run sim -- ${world.option}--seed ${seed} --explain`)
         say(`  ${detail.split('\n', 1)[0] ?? ''}`)
         return true
       },
@@ -48,8 +54,17 @@ async function many({ seeds, from, jobs }: Options): Promise<boolean> {
   return broken === 0
 }
 
-function one(seed: number, explain: boolean): boolean {
-  const { broken, detail, steps, simulatedMs, probes } = run(seed, explain ? say : null)
+async function outcomeOf(options: Options, seed: number): Promise<Outcome> {
+  const { explain } = options
+  const sayAct = (line: string): void => {
+    if (!line.includes(' gets #')) say(line)
+  }
+  const told = explain === undefined ? null : explain === 'all' ? say : sayAct
+  return worldOf(options).name === 'mirror' ? runMirror(seed, told) : runPool(seed, told)
+}
+
+async function one(options: Options, seed: number): Promise<boolean> {
+  const { broken, detail, steps, simulatedMs, probes } = await outcomeOf(options, seed)
   say(`seed ${seed}: ${steps} events, ${Math.round(simulatedMs)} ms; ${[...probes.keys()].sort().join(', ')}`)
   say(broken === '' ? 'every rule was kept' : `broke "${broken}": ${detail}`)
   return broken === ''
@@ -57,17 +72,21 @@ function one(seed: number, explain: boolean): boolean {
 
 const options = new Command('sim')
   .description('Hunts in a simulated world for a broken rule of docs/failure-model.md. The same seed tells the same story.')
-  .requiredOption('--mirror', 'a pair of hosts, a witness and a guest (the only world there is)')
+  .option('--mirror', 'a pair of hosts and one disk, with faults that come sooner, instead of a whole pool')
   .option('--seeds <count>', 'how many seeds', whole, 2000)
   .option('--from <seed>', 'the first one', whole, 1)
   .option('--jobs <threads>', 'how many at a time', whole, availableParallelism())
   .option('--seed <seed>', 'only this one', whole)
-  .option('--explain', 'with --seed: the whole story, event by event')
+  .addOption(
+    new Option('--explain [what]', 'with --seed: its story; all: with everything that a guest was told')
+      .choices(['all'])
+      .preset(true),
+  )
   .parse()
   .opts<Options>()
 
 async function main(): Promise<void> {
-  const kept = options.seed === undefined ? await many(options) : one(options.seed, options.explain === true)
+  const kept = options.seed === undefined ? await many(options) : await one(options, options.seed)
   if (!kept) process.exitCode = 1
 }
 

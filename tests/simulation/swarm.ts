@@ -3,10 +3,13 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { SeedOrder, SeedReport } from './mirror/seed-thread'
 
+/** `trouble`: the only kinds of faults. Each world has its own. */
+export type AnyOrder = Omit<SeedOrder, 'trouble'> & { readonly trouble?: readonly string[] }
+
 export interface SwarmOptions {
   /** Bundle of the simulator. */
   readonly file: string
-  readonly orders: Iterable<SeedOrder>
+  readonly orders: Iterable<AnyOrder>
   /** Threads; as many as the machine has cores if left out. */
   readonly jobs?: number
   /** False: no more seeds. Those under way are still told. */

@@ -22,3 +22,18 @@ export function cellsOf(buffer: Buffer): Int32Array {
   if (cells === undefined) throw new Error('a payload was copied on its way')
   return cells
 }
+
+const rooms = new WeakSet<Buffer>()
+
+/** Memory to read into, which nobody looks at: it has its length, and shares its bytes with every other. */
+export function roomFor(length: number): Buffer {
+  const room = ONES.subarray(0, length)
+  rooms.add(room)
+  return room
+}
+
+/** What was read into a buffer stands for these cells. Its bytes are zeroes if they all are. */
+export function carry(buffer: Buffer, cells: Int32Array): void {
+  if (!rooms.has(buffer)) buffer.fill(cells.every((cell) => cell === 0) ? 0 : 0xff)
+  carried.set(buffer, cells)
+}

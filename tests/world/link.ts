@@ -73,6 +73,8 @@ export interface LinkEvents<M> {
 /** Simulated milliseconds without any lane after which a link is down. */
 const DOWN_AFTER_MS = 400
 const CONFIRM_AFTER_MS = 10
+/** Not a word came over good lanes for so long: nobody is there. */
+const STALLED_FOR_MS = 1000
 
 /**
  * One end of an ordered stream over lanes that lose, repeat and overtake: frames go over one lane, and what was not confirmed is
@@ -151,6 +153,18 @@ export class LinkEnd<M> {
     if (other === null || other.#over) return
     if (silently) this.lanes.schedule.after(DOWN_AFTER_MS, () => other.end('silent'), other.life)
     else for (const lane of this.lanes.lanes) this.lanes.carry(lane, this.direction, () => this.#hear(() => other.end('reset')))
+  }
+
+  /** Its process stands still until then: the other end takes it for gone after a while, and it finds that out when it goes on. */
+  stalls(untilMs: number): void {
+    const { schedule, dice } = this.lanes
+    const other = this.#other
+    if (other === null) return
+    const noticed = (): void => {
+      if (this.life.alive && this.life.stalledUntil > schedule.now) other.end('silent')
+    }
+    schedule.after(STALLED_FOR_MS + dice.fraction() * 50, noticed, other.life)
+    schedule.after(untilMs - schedule.now, () => this.change(), this.life)
   }
 
   /** Is the lane still good, and is there any? */

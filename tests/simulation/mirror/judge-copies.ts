@@ -3,9 +3,9 @@ import type { ReplicaRequest } from '../../../lib/core/domain/replica-request'
 import type { Generations } from '../../../lib/core/domain/volume'
 import { CELL_BYTES } from '../../world/cells'
 import { Broken } from './broken'
+import type { JudgedWorld } from './judged-world'
 import { HOSTS, type HostName } from './names'
 import { coveredBlocks, isCovered } from './notes'
-import type { World } from './world'
 
 const CELLS_PER_BLOCK = BLOCK_BYTES / CELL_BYTES
 const BLOCKS_PER_EXTENT = EXTENT_BYTES / BLOCK_BYTES
@@ -20,7 +20,7 @@ export class CopyJudge {
   /** Between the announcement that a replica is about to be as good as the other one and the claim that says so. */
   #announced = false
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: JudgedWorld) {}
 
   mayCopyAll(host: HostName): void {
     this.#fresh.add(host)

@@ -1,5 +1,5 @@
+import type { JudgedWorld } from './judged-world'
 import { type HostName, HOSTS, otherHost } from './names'
-import type { World } from './world'
 
 export interface DamageNeeds {
   readonly listed: () => readonly HostName[]
@@ -26,7 +26,7 @@ export class DamageJudge {
   owesError = false
 
   constructor(
-    private readonly world: World,
+    private readonly world: JudgedWorld,
     private readonly needs: DamageNeeds,
   ) {}
 

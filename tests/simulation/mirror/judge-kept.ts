@@ -1,12 +1,12 @@
 import { Broken } from './broken'
+import type { JudgedWorld } from './judged-world'
 import type { HostName } from './names'
-import type { World } from './world'
 
 /** A replica with a history that the claim does not know any more stays as it is until an operator gives it up. */
 export class KeptJudge {
   #kept: { readonly host: HostName; readonly bytes: Int32Array } | null = null
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: JudgedWorld) {}
 
   keep(host: HostName): void {
     this.#kept = { host, bytes: this.world.hosts[host].store.disk.cache.slice() }

@@ -4,8 +4,8 @@ import type { Claim } from '../../../lib/core/domain/claim'
 import { CopyJudge } from './judge-copies'
 import { DamageJudge } from './judge-damage'
 import { KeptJudge } from './judge-kept'
+import type { JudgedWorld } from './judged-world'
 import { HOSTS, type HostName, UUIDS, VOLUME } from './names'
-import type { World } from './world'
 
 interface Change {
   readonly first: number
@@ -48,7 +48,7 @@ export class Judge {
   found: { readonly first: number; readonly last: number }[] = []
   verdict: string | null = null
 
-  constructor(private readonly world: World) {
+  constructor(private readonly world: JudgedWorld) {
     const { cells } = world.plan
     this.#acknowledged = new Int32Array(cells)
     this.#seen = new Int32Array(cells)

@@ -7,7 +7,7 @@ import { Notes } from './notes'
 import type { Plan } from './plan'
 
 /** What a host keeps of the VM's disk: the bytes, and the notes beside them. Outlives processes and losses of power. */
-export class Store {
+export class Store<Name extends string = HostName> {
   readonly disk: Disk
   readonly notes: Notes
   /** Grows with each replacement. */
@@ -15,8 +15,8 @@ export class Store {
   #made = 0
 
   constructor(
-    readonly host: HostName,
-    plan: Plan,
+    readonly host: Name,
+    plan: Pick<Plan, 'cells' | 'disk' | 'notesMs'>,
     private readonly dice: Dice,
     schedule: Schedule,
   ) {

@@ -1,0 +1,164 @@
+import { Refusal } from '../../../lib/core/domain/errors'
+import { HEARTBEAT_EVERY_MS, type HostRole } from '../../../lib/core/domain/heartbeat'
+import type { HostUuid } from '../../../lib/core/domain/ids'
+import { HostDaemon } from '../../../lib/daemon/host/host-daemon'
+import type { HostParts } from '../../../lib/daemon/host/parts'
+import type { WorkerPort } from '../../../lib/ports/workers'
+import type { HoldfastConfig } from '../../../lib/wire/config'
+import type { DaemonApi } from '../../../lib/wire/daemon-api'
+import { Callee } from './callee'
+import { failure } from './failure'
+import type { Machine } from './machine'
+import { hostOf, nameOf, POOL } from './names'
+import { Process } from './process'
+import { logTo } from './silent-log'
+import { SimulatedWitness } from './witness-port'
+import { SimulatedXapi } from './xapi-port'
+
+const PEER_LIMIT_MS = 5000
+const PEER_CONNECT_MS = 500
+
+type Heard = Parameters<Parameters<HostParts['heartbeats']>[1]>[0]
+
+/** A host's daemon as the production code has it, and the world around it. */
+export class DaemonProcess {
+  readonly process: Process
+  readonly #callee: Callee
+  readonly #witness: SimulatedWitness
+  readonly #daemon: HostDaemon
+  #received: ((heard: Heard) => void) | null = null
+  #counter = 0
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly number: number,
+  ) {
+    const { world } = machine
+    this.process = new Process(world, machine)
+    this.#callee = new Callee(this.process)
+    this.#witness = new SimulatedWitness(this.process, machine.road, POOL, `daemon ${machine.name}`)
+    world.say(() => `${machine.name} daemon ${machine.boot}.${number} starts`)
+    this.#daemon = new HostDaemon(this.#parts())
+    void this.#daemon.start()
+  }
+
+  die(silently: boolean): void {
+    this.process.life.alive = false
+    if (!silently) this.#witness.died()
+    this.#callee.ended()
+  }
+
+  /** Rejects with what it refuses, or as a socket does. */
+  ask<F extends keyof DaemonApi>(
+    from: Process,
+    fn: F,
+    ask: DaemonApi[F]['ask'],
+    limitMs: number,
+  ): Promise<DaemonApi[F]['answer']> {
+    return this.#callee.ask(from, () => this.#daemon.handlers[fn](ask), limitMs)
+  }
+
+  /** A datagram has come over these links. */
+  hears(heard: Omit<Heard, 'link'>, links: readonly string[]): void {
+    this.process.nature.schedule.to(this.process.life, () => {
+      for (const link of links) this.#received?.({ ...heard, link })
+    })
+  }
+
+  #parts(): HostParts {
+    const { machine, process } = this
+    const { world } = machine
+    const { clock, timers } = process
+    return {
+      ...{ version: 'simulated', host: machine.uuid, config: configOf(machine), clock, timers, witness: this.#witness },
+      log: logTo(world.say, `${machine.name} daemon`),
+      timeline: { record: (entry) => world.recorded(machine, entry) },
+      readTimeline: () => [],
+      xapi: new SimulatedXapi(process, machine),
+      workers: this.#workers(),
+      fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
+      srs: machine.storage.registry(process),
+      askPeer: (host, fn, ask, limitMs = PEER_LIMIT_MS) => this.#askPeer(host, fn, ask, limitMs),
+      newUuid: () => world.newUuid(),
+      heartbeats: (role, received) => {
+        this.#received = received
+        const timer = timers.every(HEARTBEAT_EVERY_MS, () => this.#beat(role()))
+        return { close: () => timer.stop() }
+      },
+    }
+  }
+
+  #beat(role: HostRole): void {
+    const { machine } = this
+    const heard = { peer: machine.uuid, incarnation: 1000 * machine.boots + this.number, counter: ++this.#counter, role }
+    for (const other of machine.world.machines)
+      if (other !== machine) machine.world.air.send(machine.name, other.name, (links) => other.daemon?.hears(heard, links))
+  }
+
+  async #askPeer<F extends keyof DaemonApi>(
+    host: HostUuid,
+    fn: F,
+    ask: DaemonApi[F]['ask'],
+    limitMs: number,
+  ): Promise<DaemonApi[F]['answer']> {
+    const { machine, process } = this
+    const { air } = machine.world
+    const other = machine.world.machine(nameOf(host))
+    const unreachable = (reason: string): Refusal => new Refusal('HOLDFAST_HOST_UNREACHABLE', { host, reason })
+    await process.within(air.latencyMs)
+    if (!air.reaches(machine, other)) {
+      await process.timers.pause(PEER_CONNECT_MS)
+      throw unreachable('no connection')
+    }
+    const { daemon } = other
+    if (daemon === null) throw unreachable('ECONNREFUSED')
+    try {
+      const answer = await daemon.ask(process, fn, ask, limitMs)
+      await process.within(air.latencyMs)
+      if (air.reaches(other, machine)) return answer
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
+    }
+    await process.timers.pause(PEER_CONNECT_MS)
+    throw unreachable('the connection ended')
+  }
+
+  #workers(): WorkerPort {
+    const { machine, process } = this
+    return {
+      list: () => [...machine.specs.values()],
+      start: async (spec) => {
+        await process.within(5)
+        if (machine.specs.has(spec.id)) return
+        machine.specs.set(spec.id, spec)
+        machine.startWorker(spec.id, 20 + process.nature.dice.fraction() * 60)
+      },
+      running: async (id) => {
+        await process.within(2)
+        return machine.specs.has(id)
+      },
+      ask: async (id, fn, ask, limitMs) => {
+        await process.within(2)
+        const worker = machine.worker(id)
+        if (worker === null) throw failure('ECONNREFUSED')
+        return worker.ask(process, fn, ask, limitMs)
+      },
+      remove: async (id) => {
+        await process.within(20)
+        machine.removeWorker(id)
+      },
+      onExit: () => undefined,
+    }
+  }
+}
+
+function configOf({ world }: Machine): HoldfastConfig {
+  const alinks = world.plan.lanesMs.length - 1
+  const addresses = (uuid: HostUuid): HoldfastConfig['hosts'][HostUuid] => ({
+    ...{ name: nameOf(uuid), management: uuid, alinks: Array.from({ length: alinks }, () => uuid) },
+  })
+  return {
+    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect', resync: {} },
+    hosts: Object.fromEntries(world.machines.map(({ name }) => [hostOf(name), addresses(hostOf(name))])),
+  }
+}

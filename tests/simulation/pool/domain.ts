@@ -1,0 +1,38 @@
+import type { DomainControl } from '../../../lib/ports/domain-control'
+import type { Guest } from './guest'
+import type { Process } from './process'
+import type { Vm } from './vm'
+
+/** A VM on a machine. */
+export interface Domain {
+  readonly domid: string
+  readonly vm: Vm
+  /** Null while it is being built. */
+  guest: Guest | null
+}
+
+const XL_MS = 60
+
+/** What the toolstack's command does goes on when whoever asked for it is gone. */
+export function domainControl(process: Process, domains: Map<string, Domain>): DomainControl {
+  const { schedule, dice } = process.nature
+  const done = async (domid: string, act: (domain: Domain) => void): Promise<void> => {
+    const isThere = await process.heard<boolean>((told) =>
+      schedule.after(dice.fraction() * XL_MS, () => {
+        const domain = domains.get(domid)
+        if (domain !== undefined) act(domain)
+        told(domain !== undefined)
+      }),
+    )
+    if (!isThere) throw new Error(`no domain ${domid}`)
+  }
+  return {
+    pause: (domid) => done(domid, ({ guest }) => guest?.pause(true)),
+    unpause: (domid) => done(domid, ({ guest }) => guest?.pause(false)),
+    destroy: (domid) =>
+      done(domid, ({ guest }) => {
+        domains.delete(domid)
+        guest?.die('it was destroyed')
+      }),
+  }
+}

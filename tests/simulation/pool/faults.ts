@@ -1,0 +1,238 @@
+import type { Machine } from './machine'
+import { LONG_MS, Strikes } from './strikes'
+import type { Ambush, Fault, Moment } from './trouble'
+import type { Vm } from './vm'
+import type { PoolWorld } from './world'
+
+/** A disk is replaced only when nothing else went wrong for so long: whoever lost anything is known by then. */
+const CALM_MS = 2500
+
+/** Draws trouble, and ends it after a while. */
+export class Faults {
+  readonly #strikes: Strikes
+  readonly #total: number
+  readonly #ambushes: Set<Ambush>
+  #lastAt = 0
+
+  constructor(private readonly world: PoolWorld) {
+    const { faults, ambushes } = world.plan.trouble
+    this.#strikes = new Strikes(world)
+    this.#total = faults.reduce((sum, { weight }) => sum + weight, 0)
+    this.#ambushes = new Set(ambushes)
+    world.onMoment = (moment, vm) => this.#comes(moment, vm)
+  }
+
+  start(): void {
+    if (this.#total > 0) this.#next()
+  }
+
+  /** All is well from now on. */
+  end(): void {
+    const { machines, roads, vms, witness } = this.world
+    this.#strikes.isOver = true
+    for (const { typist } of vms) typist.insist()
+    for (const lanes of roads.all()) for (const index of lanes.lanes.keys()) lanes.set(index, true)
+    this.world.air.muted.clear()
+    this.world.air.loss = this.world.xapiSilence = 0
+    witness.full = false
+    if (witness.daemon === null) witness.start()
+    for (const machine of machines) {
+      for (const way of ['out', 'in'] as const) {
+        machine.road.ways[way].slowMs = 0
+        machine.road.set(way, true)
+      }
+      for (const vm of vms) if (vm.homes.includes(machine.name)) this.#strikes.healed(machine, vm)
+      if (!machine.powered) machine.powerOn()
+    }
+  }
+
+  #next(): void {
+    const { dice, plan, schedule, vms } = this.world
+    schedule.after(-Math.log(1 - dice.fraction()) * plan.trouble.everyMs, () => {
+      if (this.#strikes.isOver) return
+      this.#strike(this.#drawn(), dice.of(vms))
+      this.#next()
+    })
+  }
+
+  #drawn(): Fault {
+    const { dice, plan } = this.world
+    let at = dice.fraction() * this.#total
+    for (const { fault, weight } of plan.trouble.faults) {
+      at -= weight
+      if (at <= 0) return fault
+    }
+    return 'lane-glitch'
+  }
+
+  #comes(moment: Moment, vm: Vm): void {
+    for (const ambush of this.#ambushes) {
+      if (ambush.on !== moment || this.#strikes.isOver) continue
+      this.#ambushes.delete(ambush)
+      const { schedule, dice } = this.world
+      schedule.after(dice.fraction() * ambush.withinMs, () => {
+        if (this.#strikes.isOver) return
+        this.world.probe(`ambush: ${moment}`)
+        this.#strike(ambush.fault, vm)
+      })
+    }
+  }
+
+  #strike(fault: Fault, vm: Vm): void {
+    const { world } = this
+    // A disk is gone, and the claim does not say so yet: another fault would be the second one.
+    if (vm.judge.copies.listsStranger) return
+    const { dice, schedule } = world
+    const calmForMs = schedule.now - this.#lastAt
+    this.#lastAt = schedule.now
+    if (!fault.startsWith('power')) this.#strikes.troubled(schedule.now, null)
+    world.probe(`fault: ${fault}`)
+    world.say(() => `FAULT ${fault}`)
+    const holder = world.machine(vm.holder)
+    const other = world.machine(vm.otherHome(holder.name))
+    const either = dice.chance(0.6) ? holder : other
+    this.#carryOut(fault, vm, { holder, other, either, calmForMs })
+  }
+
+  /** As XAPI does every five minutes. */
+  #copies(): void {
+    const [coordinator] = this.world.machines.filter(({ xapi }) => xapi.isCoordinator)
+    for (const { xapi } of this.world.machines)
+      if (!xapi.isCoordinator && coordinator !== undefined) xapi.database = coordinator.xapi.database.copy()
+  }
+
+  #carryOut(
+    fault: Fault,
+    vm: Vm,
+    { holder, other, either, calmForMs }: { holder: Machine; other: Machine; either: Machine; calmForMs: number },
+  ): void {
+    const { world } = this
+    const { dice, witness } = world
+    const strikes = this.#strikes
+    const { lanes } = world.roads.between(holder.name, other.name)
+    const lane = dice.below(lanes.lanes.length)
+    switch (fault) {
+      case 'lane-cut':
+        lanes.set(lane, false)
+        strikes.later(() => lanes.set(lane, true))
+        break
+      case 'lane-glitch':
+        lanes.glitch(lane)
+        break
+      case 'lane-change':
+        for (const end of lanes.ends) if (dice.chance(0.5)) end.change()
+        break
+      case 'hosts-apart':
+        strikes.apart(holder, other, dice.of([world.plan.trouble.lastsMs, LONG_MS]))
+        break
+      case 'holder-deaf':
+        strikes.deaf(holder, ['out', 'in'])
+        break
+      case 'other-deaf':
+        strikes.deaf(other, ['out', 'in'])
+        break
+      case 'holder-mute':
+        strikes.deaf(holder, [dice.of(['out', 'in'] as const)])
+        break
+      case 'other-mute':
+        strikes.deaf(other, [dice.of(['out', 'in'] as const)])
+        break
+      case 'host-alone':
+        strikes.alone(either, either === holder ? other : holder)
+        break
+      case 'deaf-then-apart':
+        strikes.deafThenApart(holder, other)
+        break
+      case 'witness-crash':
+        witness.crash()
+        strikes.later(() => {
+          if (witness.daemon === null) witness.start()
+        })
+        break
+      case 'witness-slow':
+        strikes.slow(either)
+        break
+      case 'witness-full':
+        witness.full = true
+        strikes.later(() => (witness.full = false))
+        break
+      case 'kill-holder':
+        holder.killWorker(vm.uuid)
+        break
+      case 'kill-other':
+        other.killWorker(vm.uuid)
+        break
+      case 'kill-both':
+        holder.killWorker(vm.uuid)
+        other.killWorker(vm.uuid)
+        break
+      case 'stall-holder':
+        strikes.stall(holder, vm)
+        break
+      case 'stall-other':
+        strikes.stall(other, vm)
+        break
+      case 'stop-holder':
+        strikes.stop(holder)
+        break
+      case 'stop-other':
+        strikes.stop(other)
+        break
+      case 'kill-daemon':
+        either.killDaemon()
+        break
+      case 'stall-daemon':
+        strikes.stallDaemon(either)
+        break
+      case 'beats-one-way':
+        strikes.oneWay(...(dice.chance(0.5) ? ([holder, other] as const) : ([other, holder] as const)))
+        break
+      case 'beats-lost':
+        strikes.lossy()
+        break
+      case 'xapi-ends':
+        if (either.xapi.isUp) either.xapi.restart()
+        break
+      case 'xapi-silent':
+        strikes.xapiSilent()
+        break
+      case 'xapi-copies':
+        this.#copies()
+        break
+      case 'coordinator-lost':
+        strikes.power(dice.of(world.machines.filter(({ xapi }) => xapi.isCoordinator)))
+        break
+      case 'power-holder':
+        strikes.power(holder)
+        break
+      case 'power-other':
+        strikes.power(other)
+        break
+      case 'power-both':
+        strikes.power(holder)
+        strikes.power(other)
+        break
+      case 'disk-errors':
+        strikes.errors(either, vm)
+        break
+      case 'disk-hangs':
+        strikes.hangs(either, vm)
+        break
+      case 'notes-full':
+        strikes.full(either, vm)
+        break
+      case 'disk-replaced':
+        if (calmForMs > CALM_MS) strikes.replace(either, either === holder ? other : holder, vm)
+        break
+      case 'unprotect':
+        if (world.machines.length === 2) vm.typist.unprotect()
+        strikes.later(() => vm.typist.protect(), LONG_MS)
+        break
+      case 'protect':
+        vm.typist.protect()
+        break
+      case 'verify':
+        holder.operatorAsks(vm.uuid, 'verify', { repair: dice.chance(0.5) })
+    }
+  }
+}

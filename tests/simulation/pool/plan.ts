@@ -1,0 +1,44 @@
+import type { Dice } from '../../world/prng'
+import { HOST_NAMES, type MachineName } from './names'
+import { drawTrouble, type Fault, type Trouble } from './trouble'
+import { drawPlan, type Plan as MirrorPlan } from '../mirror/plan'
+
+/** One seed's world. */
+export interface Plan extends Pick<
+  MirrorPlan,
+  'sizeBytes' | 'cells' | 'disk' | 'notesMs' | 'losesTracking' | 'lanesMs' | 'witnessMs' | 'guest'
+> {
+  readonly hosts: number
+  /** Of each VM: where its disk is kept. */
+  readonly homes: readonly (readonly [MachineName, MachineName])[]
+  readonly startsInStep: boolean
+  readonly trouble: Trouble
+  readonly leaseMs: number
+  /** How long faults happen. */
+  readonly safetyMs: number
+}
+
+/** `trouble`: the only kinds there are; drawn, too, when left out. */
+export function drawPoolPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] | null): Plan {
+  const { guest, ...shape } = drawPlan(dice, plots, [])
+  return {
+    ...shape,
+    ...drawPool(dice),
+    // Renewals come every 300 ms whatever the lease.
+    leaseMs: dice.of([1000, 1500, 1500, 3000]),
+    trouble: drawTrouble(dice, trouble),
+    // Failovers take seconds: a guest that asks seldom lives through more of them.
+    guest: { ...guest, thinkMs: 5 * 30 ** dice.fraction() },
+    safetyMs: 6000 + dice.below(9000),
+  }
+}
+
+function drawPool(dice: Dice): Pick<Plan, 'hosts' | 'homes'> {
+  const hosts = dice.of([2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 5])
+  const names = HOST_NAMES.slice(0, hosts)
+  const pair = (): readonly [MachineName, MachineName] => {
+    const first = dice.of(names)
+    return [first, dice.of(names.filter((name) => name !== first))]
+  }
+  return { hosts, homes: Array.from({ length: dice.of([1, 1, 2, 3]) }, pair) }
+}

@@ -1,0 +1,185 @@
+import type { Machine } from './machine'
+import type { Direction } from './witness-wire'
+import type { Vm } from './vm'
+import type { PoolWorld } from './world'
+
+/** Longer than any lease, so that the other one takes over. */
+export const LONG_MS = 4000
+/** Still within an asker's patience. */
+const SLOW_MS = 350
+const HANG_MS = 7000
+
+/** What each kind of trouble does, and how it ends. */
+export class Strikes {
+  /** Nothing ends by itself any more: all is well already. */
+  isOver = false
+  #apartUntil = 0
+
+  constructor(private readonly world: PoolWorld) {}
+
+  later(act: () => void, ms = this.world.plan.trouble.lastsMs, powerOf: Machine | null = null): void {
+    const { dice, schedule } = this.world
+    const lastsMs = -Math.log(1 - dice.fraction()) * ms
+    this.troubled(schedule.now + lastsMs, powerOf)
+    schedule.after(lastsMs, () => {
+      if (!this.isOver) act()
+    })
+  }
+
+  /** `powerOf`: nothing but this machine's power. */
+  troubled(untilMs: number, powerOf: Machine | null): void {
+    for (const vm of this.world.vms)
+      vm.judge.damage.troubled(untilMs, powerOf !== null && vm.homes.includes(powerOf.name) ? vm.side(powerOf.name) : null)
+  }
+
+  apart(one: Machine, two: Machine, ms = this.world.plan.trouble.lastsMs): void {
+    this.#lanes(one, two, false)
+    this.later(() => this.#lanes(one, two, true), ms)
+  }
+
+  #lanes(one: Machine, two: Machine, up: boolean): void {
+    const { lanes } = this.world.roads.between(one.name, two.name)
+    for (const index of lanes.lanes.keys()) lanes.set(index, up)
+  }
+
+  /** The witness is out of its reach, or it is out of the witness's. */
+  deaf({ road }: Machine, ways: readonly Direction[], ms = this.world.plan.trouble.lastsMs): void {
+    for (const way of ways) road.set(way, false)
+    this.later(() => {
+      for (const way of ways) road.set(way, true)
+    }, ms)
+  }
+
+  alone(machine: Machine, from: Machine): void {
+    const { dice, plan } = this.world
+    this.apart(machine, from, dice.of([plan.trouble.lastsMs, LONG_MS]))
+    this.deaf(dice.chance(0.8) ? machine : from, ['out', 'in'], dice.of([plan.trouble.lastsMs, LONG_MS]))
+  }
+
+  /** The witness has not heard it for long when the other host is lost, too: only what that one promised keeps it going. */
+  deafThenApart(holder: Machine, other: Machine): void {
+    const { dice, plan, schedule } = this.world
+    if (schedule.now < this.#apartUntil) return
+    const apartAt = plan.leaseMs * (1 + dice.fraction())
+    this.#apartUntil = schedule.now + apartAt + LONG_MS
+    this.deaf(holder, ['out', 'in'], 4 * LONG_MS)
+    schedule.after(apartAt, () => {
+      if (!this.isOver) this.apart(holder, other, LONG_MS)
+    })
+  }
+
+  slow({ road }: Machine): void {
+    const { dice } = this.world
+    const ways = [road.ways.out, road.ways.in]
+    for (const way of ways) way.slowMs = SLOW_MS * dice.fraction()
+    this.later(() => {
+      for (const way of ways) way.slowMs = 0
+    }, LONG_MS)
+  }
+
+  stall(machine: Machine, vm: Vm): void {
+    const untilMs = this.#until()
+    this.troubled(untilMs, null)
+    machine.stallWorker(vm.uuid, untilMs)
+  }
+
+  /** Every process of the machine stands still. */
+  stop(machine: Machine): void {
+    if (!machine.powered) return
+    const untilMs = this.#until()
+    this.troubled(untilMs, null)
+    machine.stop(untilMs)
+  }
+
+  /** XAPI, the daemon and the heartbeats are nobody's data: the judges need not know of it. */
+  stallDaemon(machine: Machine): void {
+    machine.stallDaemon(this.#until())
+  }
+
+  /** Heartbeats go one way only. */
+  oneWay(from: Machine, to: Machine): void {
+    const { muted } = this.world.air
+    const way = `${from.name} ${to.name}`
+    muted.add(way)
+    this.later(() => muted.delete(way))
+  }
+
+  lossy(): void {
+    const { air, dice } = this.world
+    air.loss = dice.of([0.2, 0.5, 0.9])
+    this.later(() => (air.loss = 0))
+  }
+
+  xapiSilent(): void {
+    const { world } = this
+    world.xapiSilence = world.dice.of([0.2, 0.6, 1])
+    this.later(() => (world.xapiSilence = 0))
+  }
+
+  #until(): number {
+    const { dice, plan, schedule } = this.world
+    return schedule.now + dice.fraction() * (dice.chance(0.4) ? 2 * LONG_MS : plan.trouble.lastsMs)
+  }
+
+  power(machine: Machine): void {
+    if (!machine.powered) return
+    const { dice, plan } = this.world
+    machine.powerOff()
+    this.later(
+      () => {
+        if (!machine.powered) machine.powerOn()
+      },
+      dice.chance(0.5) ? LONG_MS : plan.trouble.lastsMs,
+      machine,
+    )
+  }
+
+  errors(machine: Machine, vm: Vm): void {
+    machine.store(vm.volume).disk.trouble = this.world.dice.of(['reads', 'writes', 'all'])
+    this.#impaired(machine, vm)
+    this.later(() => this.healed(machine, vm))
+  }
+
+  hangs(machine: Machine, vm: Vm): void {
+    machine.store(vm.volume).disk.hangs = true
+    this.#impaired(machine, vm)
+    this.later(() => this.healed(machine, vm), this.world.dice.chance(0.3) ? HANG_MS : this.world.plan.trouble.lastsMs)
+  }
+
+  full(machine: Machine, vm: Vm): void {
+    machine.store(vm.volume).notes.full = true
+    this.#impaired(machine, vm)
+    this.later(() => this.healed(machine, vm))
+  }
+
+  healed(machine: Machine, vm: Vm): void {
+    const { disk, notes } = machine.store(vm.volume)
+    disk.trouble = 'none'
+    notes.full = false
+    if (disk.hangs) disk.wake()
+    vm.judge.damage.recovered(vm.side(machine.name))
+  }
+
+  #impaired(machine: Machine, vm: Vm): void {
+    vm.judge.damage.impaired(vm.side(machine.name), false)
+  }
+
+  /** Only while the other replica is known to have everything. */
+  replace(machine: Machine, other: Machine, vm: Vm): void {
+    const holder = this.world.machine(vm.holder)
+    const status = holder.worker(vm.uuid)?.status
+    if (status?.role !== 'primary' || status.degraded !== '' || vm.judge.listed.length < 2 || !this.#isWell(other, vm)) return
+    this.world.probe('disk replaced')
+    machine.store(vm.volume).replace()
+    const side = vm.side(machine.name)
+    vm.judge.copies.mayCopyAll(side)
+    vm.judge.damage.damaged(side, 'device', true)
+  }
+
+  #isWell(machine: Machine, vm: Vm): boolean {
+    const worker = machine.worker(vm.uuid)
+    if (!machine.powered || worker === null || worker.process.life.stalledUntil > this.world.schedule.now) return false
+    const { disk, notes } = machine.store(vm.volume)
+    return disk.trouble === 'none' && !disk.hangs && !notes.full && worker.status.peerConnected
+  }
+}

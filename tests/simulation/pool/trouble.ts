@@ -1,0 +1,68 @@
+import type { Dice } from '../../world/prng'
+
+export const FAULTS = [
+  ...['lane-cut', 'lane-glitch', 'lane-change', 'hosts-apart', 'holder-deaf', 'other-deaf', 'holder-mute', 'other-mute'],
+  ...['host-alone', 'deaf-then-apart', 'witness-crash', 'witness-slow', 'witness-full'],
+  ...['kill-holder', 'kill-other', 'kill-both', 'stall-holder', 'stall-other', 'stop-holder', 'stop-other'],
+  ...[
+    'kill-daemon',
+    'stall-daemon',
+    'beats-one-way',
+    'beats-lost',
+    'xapi-ends',
+    'xapi-silent',
+    'xapi-copies',
+    'coordinator-lost',
+  ],
+  ...['power-holder', 'power-other', 'power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'verify'],
+  ...['unprotect', 'protect'],
+] as const
+export type Fault = (typeof FAULTS)[number]
+
+/** What those outside see happen, and at which a fault may do most harm. */
+export const MOMENTS = [
+  'listed-less',
+  'listed-more',
+  'taken',
+  'asked-to-take',
+  'resync',
+  'frozen',
+  'started',
+  'woken',
+  'promoted',
+] as const
+export type Moment = (typeof MOMENTS)[number]
+
+/** Waits for its moment, once. */
+export interface Ambush {
+  readonly on: Moment
+  readonly withinMs: number
+  readonly fault: Fault
+}
+
+export interface Trouble {
+  readonly faults: readonly { readonly fault: Fault; readonly weight: number }[]
+  readonly ambushes: readonly Ambush[]
+  readonly everyMs: number
+  /** How long a fault lasts, on average. */
+  readonly lastsMs: number
+}
+
+/** Many kinds of trouble seldom meet in the way that a few do. `only`: no other kinds. */
+export function drawTrouble(dice: Dice, only: readonly Fault[] | null): Trouble {
+  const few = dice.chance(0.5)
+  const drawn = few ? Array.from({ length: 1 + dice.below(3) }, () => dice.of(FAULTS)) : FAULTS.filter(() => dice.chance(0.35))
+  const kinds = only ?? drawn
+  return {
+    faults: dice.chance(0.05) ? [] : kinds.map((fault) => ({ fault, weight: 0.2 + dice.fraction() })),
+    ambushes: Array.from({ length: dice.chance(0.5) ? 0 : 1 + dice.below(4) }, () => ({
+      on: dice.of(MOMENTS),
+      withinMs: dice.of([0, 5, 50, 400, 2000]),
+      fault: dice.of(only ?? FAULTS),
+    })),
+    ...{ everyMs: spread(dice, 250, 5000), lastsMs: spread(dice, 30, 3000) },
+  }
+}
+
+/** Between the two, as often near the one as near the other. */
+const spread = (dice: Dice, least: number, most: number): number => least * (most / least) ** dice.fraction()

@@ -1,0 +1,59 @@
+import type { DaemonApi } from '../../../lib/wire/daemon-api'
+import { Process } from './process'
+import type { Vm } from './vm'
+import type { PoolWorld } from './world'
+
+const ANSWER_MS = 30_000
+const AGAIN_MS = 1500
+
+/** An operator who turns the dial of one VM, at bad moments, on whichever host. */
+export class Typist {
+  /** What was answered; null while that is not known. */
+  accepted: 'restart' | 'unprotected' | null = 'restart'
+  #isBusy = false
+  /** From now on it is to be protected. */
+  #insists = false
+
+  constructor(
+    private readonly world: PoolWorld,
+    private readonly vm: Vm,
+  ) {}
+
+  unprotect(): void {
+    if (this.#isBusy || this.#insists || this.accepted === 'unprotected') return
+    void this.#type('unprotect', { vm: this.vm.uuid }, 'unprotected')
+  }
+
+  protect(): void {
+    if (this.#isBusy || this.accepted === 'restart') return
+    void this.#type('protect', { vm: this.vm.uuid, level: 'restart' }, 'restart')
+  }
+
+  /** Until it is accepted. */
+  insist(): void {
+    this.#insists = true
+    if (this.accepted === 'restart') return
+    this.protect()
+    this.world.schedule.after(AGAIN_MS, () => this.insist())
+  }
+
+  async #type<F extends 'protect' | 'unprotect'>(
+    fn: F,
+    ask: DaemonApi[F]['ask'],
+    level: 'restart' | 'unprotected',
+  ): Promise<void> {
+    const { world, vm } = this
+    const machine = world.dice.of(world.machines)
+    if (!machine.powered) return
+    world.say(() => `the operator types on ${machine.name}: ${fn} vm${vm.index}`)
+    this.#isBusy = true
+    this.accepted = null
+    // It is not told what becomes of it when the host it types on is lost.
+    world.schedule.after(ANSWER_MS, () => (this.#isBusy = false))
+    const answer = await machine.asked(new Process(world, machine, machine.life), fn, ask, ANSWER_MS)
+    this.#isBusy = false
+    world.say(() => `the operator is told of ${fn} vm${vm.index}: ${answer === null ? 'refused, or nothing' : 'done'}`)
+    world.probe(`typed: ${fn} ${answer === null ? 'in vain' : 'done'}`)
+    if (answer !== null) this.accepted = level
+  }
+}

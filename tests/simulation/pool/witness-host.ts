@@ -1,0 +1,87 @@
+import type { ClaimRecord } from '../../../lib/core/domain/claim-record'
+import { WitnessDaemon } from '../../../lib/daemon/witness-daemon'
+import type { ClaimLog } from '../../../lib/ports/claim-log'
+import { must } from '../mirror/must'
+import { Process, type Nature, type Ticking } from './process'
+import { silentLog } from './silent-log'
+import type { WitnessWire } from './witness-wire'
+
+/** What the witness's disk holds. */
+interface Kept {
+  readonly records: Map<string, ClaimRecord>
+  revision: number
+}
+
+const keyOf = (record: ClaimRecord): string => `${record.pool}/${record.kind === 'stored' ? record.claim.vm : record.vm}`
+
+/** The machine of a witness: its daemon, a log on a disk, and who is connected. What is on the disk outlives the daemon. */
+export class WitnessHost {
+  readonly wires = new Set<WitnessWire>()
+  readonly #kept: Kept = { records: new Map(), revision: 0 }
+  #process: Process | null = null
+  #daemon: WitnessDaemon | null = null
+  #writing: readonly ClaimRecord[] = []
+  /** No room is left. */
+  full = false
+
+  constructor(
+    private readonly nature: Nature,
+    private readonly ticking: Ticking,
+    private readonly diskMs: number,
+    private readonly onStored: (record: ClaimRecord) => void,
+  ) {}
+
+  get daemon(): WitnessDaemon | null {
+    return this.#daemon
+  }
+
+  get process(): Process {
+    return must(this.#process, 'a witness that runs is a process')
+  }
+
+  /** As it is on the disk. */
+  stored(pool: string, vm: string): Extract<ClaimRecord, { kind: 'stored' }> | null {
+    const record = this.#kept.records.get(`${pool}/${vm}`)
+    return record?.kind === 'stored' ? record : null
+  }
+
+  /** Before it runs. */
+  keep(record: ClaimRecord): void {
+    this.#kept.records.set(keyOf(record), record)
+    this.#kept.revision = Math.max(this.#kept.revision, record.revision)
+    this.onStored(record)
+  }
+
+  start(): void {
+    const process = new Process(this.nature, this.ticking)
+    this.#process = process
+    const claims: ClaimLog = {
+      witness: 'w1',
+      revision: this.#kept.revision,
+      records: [...this.#kept.records.values()].filter(({ kind }) => kind === 'stored'),
+      append: async (records) => {
+        this.#writing = records
+        await process.within(this.diskMs)
+        this.#writing = []
+        if (this.full) return 'no-room'
+        for (const record of records) this.keep(record)
+        return 'durable'
+      },
+      close: () => Promise.resolve(),
+    }
+    const broken = (error: unknown): void => {
+      throw error
+    }
+    this.#daemon = new WitnessDaemon({ claims, clock: process.clock, log: silentLog, broken })
+  }
+
+  /** A batch that is being written is there wholly or not at all. */
+  crash(): void {
+    if (this.#process === null) return
+    this.#process.life.alive = false
+    this.#process = this.#daemon = null
+    if (this.#writing.length > 0 && this.nature.dice.chance(0.5)) for (const record of this.#writing) this.keep(record)
+    this.#writing = []
+    for (const wire of [...this.wires]) wire.reset()
+  }
+}

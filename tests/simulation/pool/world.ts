@@ -1,0 +1,201 @@
+import type { Claim } from '../../../lib/core/domain/claim'
+import type { ClaimRecord } from '../../../lib/core/domain/claim-record'
+import type { SrUuid, VolumeKey } from '../../../lib/core/domain/ids'
+import type { TimelineEntry } from '../../../lib/core/domain/timeline'
+import { Dice } from '../../world/prng'
+import { Schedule } from '../../world/schedule'
+import { Broken } from '../mirror/broken'
+import { must } from '../mirror/must'
+import { Air } from './air'
+import { ClaimJudge } from './judge-claims'
+import { Roads } from './lanes-between'
+import { Machine } from './machine'
+import { hostOf, HOST_NAMES, type MachineName, nameOf, POOL } from './names'
+import { Operator } from './operator'
+import { Doors } from './peer-port'
+import { drawPoolPlan, type Plan } from './plan'
+import type { Fault, Moment } from './trouble'
+import { Vm } from './vm'
+import { Watcher } from './watcher'
+import { WitnessHost } from './witness-host'
+import { Database } from './xapi-database'
+import { SR } from './storage'
+
+const OPERATOR_LOOKS_MS = 3000
+const STATUS_EVERY_MS = 1500
+
+/** A pool of hosts, their witness, their VMs: all that one seed draws. Whatever runs on a host is production code. */
+export class PoolWorld {
+  readonly dice: Dice
+  readonly plan: Plan
+  readonly schedule = new Schedule()
+  readonly witness: WitnessHost
+  readonly roads: Roads
+  readonly doors: Doors
+  readonly air: Air
+  readonly machines: readonly Machine[]
+  readonly vms: readonly Vm[]
+  readonly #claims = new ClaimJudge()
+  /** Something has happened at which a fault would hurt. */
+  onMoment: (moment: Moment, vm: Vm) => void = () => undefined
+  /** How likely nobody at XAPI answers. */
+  xapiSilence = 0
+  readonly #reigns = new Set<number>()
+  #generations = 0
+  #uuids = 0
+
+  constructor(
+    seed: number,
+    private readonly listens: { readonly probe: (name: string) => void; readonly say: ((line: string) => void) | null },
+    trouble: readonly Fault[] | null,
+  ) {
+    this.dice = new Dice(seed)
+    this.plan = drawPoolPlan(this.dice, new Dice(~seed), trouble)
+    this.roads = new Roads(this, this.plan.lanesMs)
+    this.doors = new Doors(this.roads)
+    this.air = new Air(this, this.roads, 1 + (this.plan.lanesMs[0] ?? 0))
+    const rate = 1 + (this.dice.fraction() - 0.5) / 110
+    const ticking = {
+      rate,
+      schedule: this.schedule,
+      get nowMs() {
+        return this.schedule.now * rate
+      },
+    }
+    this.witness = new WitnessHost(this, ticking, this.plan.witnessMs, (record) => this.#stored(record))
+    this.machines = HOST_NAMES.slice(0, this.plan.hosts).map((name) => new Machine(this, name))
+    this.vms = this.plan.homes.map((homes, index) => new Vm(this, index, homes))
+  }
+
+  start(): void {
+    for (const vm of this.vms) {
+      const [first, second] = vm.homes.map((name) => this.machine(name))
+      for (const machine of [first, second]) machine?.addStore(vm)
+      this.#makeReplicas(vm)
+      this.#catalogue(vm)
+    }
+    this.witness.start()
+    for (const machine of this.machines) {
+      machine.xapi.database = Database.of(this.vms, ({ homes }) => hostOf(homes[0]))
+      machine.powerOn()
+    }
+    new Operator(this, OPERATOR_LOOKS_MS).start()
+    new Watcher(this, STATUS_EVERY_MS).start()
+  }
+
+  machine(name: MachineName): Machine {
+    return must(
+      this.machines.find((machine) => machine.name === name),
+      'every home is a machine',
+    )
+  }
+
+  vmWith(volume: VolumeKey): Vm {
+    return must(
+      this.vms.find((vm) => vm.volume === volume),
+      'every volume is a disk of a VM',
+    )
+  }
+
+  /** One reign has one coordinator. */
+  promoted({ name, xapi }: Machine): void {
+    const reign = xapi.office.reign + 1
+    this.say(() => `${name} becomes the coordinator, reign ${reign}`)
+    this.probe('promoted')
+    for (const vm of this.vms) this.onMoment('promoted', vm)
+    if (this.#reigns.has(reign)) throw new Broken('one coordinator', `${name} is the second one of reign ${reign}`)
+    this.#reigns.add(reign)
+  }
+
+  claimOf(vm: Vm): Claim | null {
+    return this.witness.stored(POOL, vm.uuid)?.claim ?? null
+  }
+
+  newUuid(): string {
+    return `66666666-0000-4000-8000-${(++this.#uuids).toString(16).padStart(12, '0')}`
+  }
+
+  newGeneration(): string {
+    return (++this.#generations).toString(16).padStart(16, '0')
+  }
+
+  /** What a process of that machine tells the operator. */
+  recorded({ name }: Machine, { vm, act, rule, text, evidence }: Omit<TimelineEntry, 'at' | 'host'>): void {
+    this.probe(`${act}: ${rule}`)
+    this.say(() => `${name} tells: ${text} (${act}: ${rule})`)
+    const about = this.vms.find(({ uuid }) => uuid === vm)
+    if (about === undefined) return
+    const { host } = evidence
+    // A primary that has not been told who its peer is calls it so.
+    const on = host === 'peer' ? about.otherHome(name) : typeof host === 'string' ? nameOf(host) : name
+    about.judge.noted(about.side(on), { act, rule }, 0)
+    if (act === 'takeover-begun') this.onMoment('asked-to-take', about)
+    if (act === 'resync-started') this.onMoment('resync', about)
+    if (act === 'guest-frozen') this.onMoment('frozen', about)
+    if (act === 'secondary-replica-failed' || (act === 'replica-failed' && on === name))
+      about.judge.damage.impaired(about.side(name), true)
+  }
+
+  probe(name: string): void {
+    this.listens.probe(name)
+  }
+
+  readonly say = (text: () => string): void => {
+    if (this.listens.say !== null) this.listens.say(`${this.schedule.now.toFixed(2).padStart(9)} ${text()}`)
+  }
+
+  #stored(record: ClaimRecord): void {
+    this.#claims.stored(record)
+    if (record.kind !== 'stored') {
+      this.say(() => `stored: no claim of ${record.vm} any more`)
+      this.vms.find(({ uuid }) => uuid === record.vm)?.removed()
+      return
+    }
+    const { claim } = record
+    this.say(
+      () => `stored: ${nameOf(claim.holder)} term ${claim.term} of ${Object.values(claim.upToDate).flat().map(nameOf).join('')}`,
+    )
+    const vm = this.vms.find(({ uuid }) => uuid === claim.vm)
+    if (vm === undefined) return
+    const before = vm.judge.listed.length
+    vm.stored(claim)
+    if (claim.term > 1 && vm.term < claim.term) this.onMoment('taken', vm)
+    else if (vm.judge.listed.length !== before) this.onMoment(vm.judge.listed.length < before ? 'listed-less' : 'listed-more', vm)
+    vm.term = claim.term
+  }
+
+  #makeReplicas(vm: Vm): void {
+    const { startsInStep, leaseMs } = this.plan
+    const generations = { current: this.newGeneration(), bitmap: '', former: '', history: [] }
+    const homes = vm.homes.map((name) => this.machine(name))
+    for (const [index, machine] of homes.entries()) {
+      if (index > 0 && !startsInStep) continue
+      const { notes } = machine.store(vm.volume)
+      machine.store(vm.volume).make()
+      if (notes.noted === null) continue
+      notes.noted = { ...notes.noted, state: 'up-to-date', ...(startsInStep ? { generations } : {}) }
+    }
+    if (!startsInStep) vm.judge.copies.mayCopyAll('b')
+    const upToDate = { [vm.volume]: homes.slice(0, startsInStep ? 2 : 1).map(({ uuid }) => uuid) }
+    const claim: Claim = { vm: vm.uuid, term: 1, holder: hostOf(vm.homes[0]), leaseMs, upToDate, lockstep: null }
+    this.witness.keep({ kind: 'stored', pool: POOL, revision: vm.index + 1, claim })
+  }
+
+  /** As the daemons of all hosts have it written down. */
+  #catalogue(vm: Vm): void {
+    const homes = vm.homes.map(hostOf)
+    for (const { storage } of this.machines)
+      storage.records.set(vm.volume, {
+        ...{
+          key: vm.volume,
+          sr: SR as SrUuid,
+          name: 'disk',
+          description: '',
+          sizeBytes: this.plan.sizeBytes,
+          sharable: false,
+          keys: {},
+        },
+        ...{ vm: vm.uuid, level: 'restart', homes, deleted: false, version: 3, author: hostOf(vm.homes[0]) },
+      })
+  }
+}
