@@ -23,6 +23,8 @@ export interface LogContent {
   readonly revision: number
   /** Bytes that are whole; what lies behind was being written when the writer died, and was never answered. */
   readonly wholeBytes: number
+  /** Where the last whole line begins. */
+  readonly lastLineAt: number
   readonly checksum: string
 }
 
@@ -52,6 +54,35 @@ const line = (before: string, body: object): LogLine => {
 export const headLine = ({ witness, revision }: LogHead): LogLine => line('', { head: { format: 1, witness, revision } })
 export const batchLine = (before: string, batch: readonly ClaimRecord[]): LogLine => line(before, { batch })
 
+/** A log of nothing but what is stored now. */
+export function snapshotOf(head: LogHead, records: Iterable<ClaimRecord>): LogLine {
+  const first = headLine(head)
+  const texts = [first.text]
+  let { checksum } = first
+  for (const record of records) {
+    const next = batchLine(checksum, [record])
+    texts.push(next.text)
+    checksum = next.checksum
+  }
+  return { text: texts.join(''), checksum }
+}
+
+const endText = (before: string, claims: number): string => line(before, { end: { claims } }).text
+
+/** A snapshot with a last line that tells that nothing is missing: it will be copied by people. */
+export function handOverText(head: LogHead, records: readonly ClaimRecord[]): string {
+  const { text, checksum } = snapshotOf(head, records)
+  return text + endText(checksum, records.length)
+}
+
+/** The log in what handOverText wrote; `wholeBytes` of it. Throws Malformed. */
+export function handOverOf(bytes: Buffer): LogContent {
+  const endAt = bytes.lastIndexOf(10, bytes.length - 2) + 1
+  const content = readLog(bytes.subarray(0, endAt))
+  if (bytes.toString('utf8', endAt) !== endText(content.checksum, content.live.size)) throw new Malformed('its end is missing')
+  return content
+}
+
 /** Reads a whole log. Throws Malformed, with the number of the line, when something other than an unfinished end is wrong. */
 export function readLog(bytes: Buffer): LogContent {
   const firstEnd = bytes.indexOf(10)
@@ -61,6 +92,7 @@ export function readLog(bytes: Buffer): LogContent {
   const live = new Map<string, ClaimRecord>()
   let { checksum } = first
   let revision = head.revision
+  let lastLineAt = 0
   let from = firstEnd + 1
   for (let number = 2; from < bytes.length; number += 1) {
     const end = bytes.indexOf(10, from)
@@ -69,6 +101,7 @@ export function readLog(bytes: Buffer): LogContent {
       // A batch is written only after the one before it was durable: only the last line may be unfinished.
       if (end >= 0 && end + 1 < bytes.length)
         throw new Malformed(`line ${number} is damaged, and ${bytes.length - end} bytes follow it`)
+      if (bytes.includes('{"batch":', from + CHECKSUM_DIGITS + 2)) throw new Malformed(`the end of line ${number} is damaged`)
       break
     }
     for (const record of batchOf(next.json, number)) {
@@ -76,9 +109,10 @@ export function readLog(bytes: Buffer): LogContent {
       revision = Math.max(revision, record.revision)
     }
     checksum = next.checksum
+    lastLineAt = from
     from = end + 1
   }
-  return { head, live, revision, wholeBytes: from, checksum }
+  return { head, live, revision, wholeBytes: from, lastLineAt, checksum }
 }
 
 function checked(before: string, text: string): { json: string; checksum: string } | null {
