@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander'
-import { WITNESS_EXITS, witnessProgram } from './witness'
+import { witnessProgram } from './witness'
+import { WITNESS_EXITS } from './witness/exits'
 
 witnessProgram()
-  .exitOverride()
   .parseAsync()
   .catch((error: unknown) => {
     if (!(error instanceof CommanderError)) throw error

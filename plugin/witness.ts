@@ -1,23 +1,15 @@
 import { Command } from 'commander'
 import { PORTS } from '../lib/core/domain/layout'
 import { WitnessDaemon } from '../lib/daemon/witness-daemon'
-import { ClaimLogUnusable, openClaimLog } from '../lib/dom0/claim-log'
+import { openClaimLog } from '../lib/dom0/claim-log'
 import { listenForClaims } from '../lib/dom0/claim-server'
 import { hostAndPort } from '../lib/dom0/host-and-port'
-import { PoolKeys, PoolKeyUnusable } from '../lib/dom0/pool-keys'
+import { PoolKeys } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
 import { codeOf, textOf } from '../lib/dom0/system-error'
-
-/** What the process ends with, after one line that says why. */
-export const WITNESS_EXITS = {
-  stopped: 0,
-  badArguments: 64,
-  damagedLog: 65,
-  portTaken: 69,
-  unusableDirectory: 73,
-  logBroke: 74,
-} as const
+import { endWith, exitFor, WITNESS_EXITS } from './witness/exits'
+import { registerMoves } from './witness/moves'
 
 interface WitnessArguments {
   readonly listen: string
@@ -32,10 +24,11 @@ export function registerWitness(program: Command): void {
 }
 
 /** The executable that is nothing but a witness. */
-export const witnessProgram = (): Command => describe(new Command('holdfast-witness'))
+export const witnessProgram = (): Command => describe(new Command('holdfast-witness').exitOverride())
 
-const describe = (command: Command): Command =>
-  command
+function describe(command: Command): Command {
+  registerMoves(command)
+  return command
     .description('keep the claims of one or more pools: the third vote, to be run on none of the hosts it serves')
     .option('--listen <host:port>', 'address to listen on', `0.0.0.0:${PORTS.witness}`)
     .requiredOption('--data <dir>', 'directory for the claims; it must survive a power cut')
@@ -44,25 +37,19 @@ const describe = (command: Command): Command =>
     .action(async (given: WitnessArguments) => {
       await runWitness(given)
     })
+}
 
 const collect = (file: string, files: readonly string[]): readonly string[] => [...files, file]
 
 async function runWitness(given: WitnessArguments): Promise<void> {
   const log = processLog('witness')
-  const fail = (code: number, error: Error): never => {
-    log.error(error.message)
-    process.exit(code)
-  }
   try {
-    await serve(given, log, (error) => fail(WITNESS_EXITS.logBroke, new Error(`the claim log broke: ${textOf(error)}`)))
+    const broken = (error: unknown): never => endWith(log, WITNESS_EXITS.logBroke, `the claim log broke: ${textOf(error)}`)
+    await serve(given, log, broken)
   } catch (error) {
-    if (error instanceof PoolKeyUnusable || error instanceof TypeError) fail(WITNESS_EXITS.badArguments, error)
-    if (error instanceof ClaimLogUnusable) {
-      fail(error.why === 'damaged' ? WITNESS_EXITS.damagedLog : WITNESS_EXITS.unusableDirectory, error)
-    }
-    if (codeOf(error) !== '') {
-      fail(WITNESS_EXITS.portTaken, new Error(`cannot listen on ${given.listen}: ${textOf(error)}`))
-    }
+    const code = exitFor(error)
+    if (code !== null) endWith(log, code, textOf(error))
+    if (codeOf(error) !== '') endWith(log, WITNESS_EXITS.portTaken, `cannot listen on ${given.listen}: ${textOf(error)}`)
     throw error
   }
 }

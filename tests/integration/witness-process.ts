@@ -34,8 +34,8 @@ export class WitnessBench {
     return witness
   }
 
-  async serving(port = 0, fileKiB?: number): Promise<WitnessProcess> {
-    const witness = this.launch(['--listen', `127.0.0.1:${port}`, '--data', this.data, '--key', this.keyFile], fileKiB)
+  async serving(port = 0, fileKiB?: number, data = this.data): Promise<WitnessProcess> {
+    const witness = this.launch(['--listen', `127.0.0.1:${port}`, '--data', data, '--key', this.keyFile], fileKiB)
     await witness.serving()
     return witness
   }

@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import type { Claim, StoredClaim } from '../../lib/core/domain/claim'
-import type { WitnessClient } from '../../lib/dom0/witness-client'
+import type { StoredClaim } from '../../lib/core/domain/claim'
 import { WitnessUnreachable } from '../../lib/ports/witness'
 import { A, B, claimBy, freshVm } from '../contracts/witness-port'
 import { Dice } from '../world/prng'
+import { Holder } from './witness-holder'
 import { WitnessBench } from './witness-process'
 
 jest.setTimeout(120_000)
@@ -13,43 +13,6 @@ jest.setTimeout(120_000)
 let bench: WitnessBench
 beforeEach(() => (bench = new WitnessBench()))
 afterEach(() => bench.close())
-
-/** One VM's holder: changes its claim again and again, and remembers what the witness promised. */
-class Holder {
-  promised: StoredClaim | null = null
-  /** Asked for and not answered: it may have been stored, or not. */
-  asked: Claim | null = null
-  promises = 0
-  private readonly first = claimBy(A)
-
-  async change(client: WitnessClient): Promise<void> {
-    const before = this.promised?.claim ?? this.first
-    const epoch = (before.lockstep?.epoch ?? 0) + 1
-    const next = { ...before, lockstep: { secondary: B, epoch } }
-    this.asked = next
-    const answer = await client.compareAndSwap(this.promised?.revision ?? 0, next)
-    if (!answer.stored) throw new Error(`refused by ${answer.why}`)
-    this.promised = { revision: answer.revision, claim: next }
-    this.asked = null
-    this.promises += 1
-  }
-
-  async changeUntilGone(client: WitnessClient): Promise<void> {
-    try {
-      for (;;) await this.change(client)
-    } catch (error) {
-      if (!(error instanceof WitnessUnreachable)) throw error
-    }
-  }
-
-  /** What is stored must be what was promised, or the one change whose answer never came. */
-  async check(client: WitnessClient): Promise<void> {
-    const found = await client.read(this.first.vm)
-    const kept = found?.revision === this.promised?.revision
-    expect(found?.claim ?? null).toEqual(kept ? (this.promised?.claim ?? null) : this.asked)
-    this.promised = found
-  }
-}
 
 test('seed 1: killed in the middle of writing, ten times, nothing that was answered is lost', async () => {
   const dice = new Dice(1)

@@ -1,0 +1,26 @@
+import { ClaimLogUnusable } from '../../lib/dom0/claim-log'
+import { PoolKeyUnusable } from '../../lib/dom0/pool-keys'
+import type { Log } from '../../lib/ports/log'
+
+/** What the process ends with, after one line that says why. */
+export const WITNESS_EXITS = {
+  stopped: 0,
+  badArguments: 64,
+  damagedLog: 65,
+  portTaken: 69,
+  unusableDirectory: 73,
+  logBroke: 74,
+} as const
+type Exit = (typeof WITNESS_EXITS)[keyof typeof WITNESS_EXITS]
+
+/** Null: nothing that an operator can mend. */
+export function exitFor(error: unknown): Exit | null {
+  if (error instanceof PoolKeyUnusable || error instanceof TypeError) return WITNESS_EXITS.badArguments
+  if (!(error instanceof ClaimLogUnusable)) return null
+  return error.why === 'damaged' ? WITNESS_EXITS.damagedLog : WITNESS_EXITS.unusableDirectory
+}
+
+export function endWith(log: Log, code: Exit, text: string): never {
+  log.error(text)
+  process.exit(code)
+}
