@@ -213,6 +213,8 @@ export class Secondary {
     if (this.rules.judge(term).verdict !== 'do') return
     this.guestActive = guestActive
     this.lastHeardMs = this.parts.clock.nowMs()
+    // The claim may be this host's already. A process that starts with it knows nothing of promises that this one makes meanwhile.
+    if (this.mayHold) return
     this.rules.promised(this.parts.clock.nowMs())
     link.send({ type: 'pong', id })
   }

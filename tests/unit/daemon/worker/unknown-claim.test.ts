@@ -3,7 +3,7 @@ import { Worker } from '../../../../lib/daemon/worker/worker'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import type { PeerEndpoint } from '../../../../lib/ports/peer-connect'
 import { A } from '../../../contracts/witness-port'
-import { SecondaryScene } from './secondary-scene'
+import { SecondaryScene, type TestLink } from './secondary-scene'
 
 let scene: SecondaryScene
 let worker: Worker
@@ -61,4 +61,29 @@ test('one that the old holder still has leaves it secondary, and is asked about 
   scene.secondary.mayHold = true
   expect(await turnsOutToHold(scene.secondary, scene.spec.host, scene.parts, () => false)).toBe(false)
   expect(scene.secondary.mayHold).toBe(false)
+})
+
+test('nobody is promised anything while the claim may be here: the next process would not know of it', async () => {
+  await scene.again()
+  await scene.secondary.open()
+  const link = scene.link('a')
+  const pongs = (of: TestLink): number => of.sent.filter(({ type }) => type === 'pong').length
+  const ping = (id: number): void => scene.frame(link, { type: 'ping', id, term: 1, guestActive: true })
+  await scene.until('it serves', () => link.present.length === 2)
+  ping(1)
+  await scene.until('it promises', () => pongs(link) === 1)
+  const promisedAtMs = scene.secondary.rules.lastPromiseMs
+
+  scene.secondary.mayHold = true
+  scene.nowMs += 100
+  ping(2)
+  expect({ pongs: pongs(link), promisedAtMs: scene.secondary.rules.lastPromiseMs }).toEqual({ pongs: 1, promisedAtMs })
+  expect(scene.secondary.lastHeardMs).toBe(scene.nowMs)
+
+  scene.secondary.mayHold = false
+  ping(3)
+  expect({ pongs: pongs(link), promisedAtMs: scene.secondary.rules.lastPromiseMs }).toEqual({
+    pongs: 2,
+    promisedAtMs: scene.nowMs,
+  })
 })
