@@ -1,7 +1,9 @@
 import { CommanderError } from 'commander'
 import { witnessProgram } from './witness'
 import { WITNESS_EXITS } from './witness/exits'
+import { staySmall } from './witness/small'
 
+staySmall()
 witnessProgram()
   .parseAsync()
   .catch((error: unknown) => {

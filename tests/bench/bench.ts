@@ -3,12 +3,14 @@ import { Command } from 'commander'
 import { CannotMeasure } from './cannot-measure'
 import { registerMirror } from './mirror/command'
 import { registerShow } from './mirror/show'
+import { registerWitness } from './witness/command'
 
 const USAGE = 2
 
 const program = new Command('npm run bench --').description('measures what dist holds, beside other programs').helpCommand(false)
 registerMirror(program)
 registerShow(program)
+registerWitness(program)
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof CannotMeasure)) throw error
   process.stderr.write(`bench: ${error.message}\n`)
