@@ -15,6 +15,7 @@ export interface LostVm {
 }
 
 export type FailoverEvent =
+  /** Again and again while it lasts: more of the VMs that were lost with the host may be known by then. */
   | { readonly type: 'host-suspected'; readonly host: HostUuid; readonly evidence: Evidence; readonly vms: readonly LostVm[] }
   | (Exclude<RestartEvent, { type: 'tick' | 'turn' | 'host-back' }> & { readonly vm: VmUuid })
   | Exclude<PromotionEvent, { type: 'host-suspected' | 'proof' }>
@@ -38,6 +39,8 @@ const PATIENCE_MS = 30_000
 export class Failover {
   private readonly underway = new Map<VmUuid, Underway>()
   private readonly promotion: Promotion
+  /** By suspected host: the VMs whose failover was begun since. */
+  private readonly begun = new Map<HostUuid, Set<VmUuid>>()
 
   constructor(
     private readonly here: HostUuid,
@@ -70,6 +73,7 @@ export class Failover {
   private dispatch(event: FailoverEvent, atMs: number): FailoverEffect[] {
     if (event.type === 'host-suspected') return this.suspect(event, atMs)
     if ('vm' in event) return this.toVm(event, atMs)
+    if (event.type === 'host-back') this.begun.delete(event.host)
     const effects: FailoverEffect[] = this.promotion.apply(event, atMs)
     for (const { restart } of this.underway.values()) {
       const mayAct = this.promotion.usable || restart.phase === 'taking'
@@ -81,17 +85,18 @@ export class Failover {
   }
 
   private suspect(event: Extract<FailoverEvent, { type: 'host-suspected' }>, atMs: number): FailoverEffect[] {
-    const { host, evidence, vms } = event
+    const { host, evidence } = event
+    const begun = this.begun.get(host)
+    const vms = event.vms.filter(({ vm }) => begun?.has(vm) !== true && (this.phaseOf(vm) ?? 'ended') === 'ended')
+    if (begun !== undefined && vms.length === 0) return []
+    this.begun.set(host, new Set([...(begun ?? []), ...vms.map(({ vm }) => vm)]))
     const names = vms.map(({ name }) => name).join(', ')
-    const text = `host ${host} is suspected dead; ${names === '' ? 'no VM of it has its other copy here' : `to be taken over here: ${names}`}`
+    const which = names === '' ? 'no VM of it is known to have its other copy here' : `to be taken over here: ${names}`
+    const text = `host ${host} is suspected dead; ${which}`
     const entry = { vm: null, act: 'host-suspected', rule: 'silent-on-every-link', text, evidence }
-    const effects: FailoverEffect[] = [
-      { effect: 'record', entry },
-      ...this.promotion.apply({ type: 'host-suspected', host }, atMs),
-    ]
+    const effects: FailoverEffect[] = [{ effect: 'record', entry }]
+    if (begun === undefined) effects.push(...this.promotion.apply({ type: 'host-suspected', host }, atMs))
     for (const lost of vms) {
-      if (this.underway.get(lost.vm)?.restart.phase !== undefined && this.underway.get(lost.vm)?.restart.phase !== 'ended')
-        continue
       const { vm, name, wasRunning } = lost
       const restart = new Restart({ vm, name, lost: host, here: this.here, wasRunning }, atMs)
       this.underway.set(vm, { restart, lost, patienceEndsMs: atMs + PATIENCE_MS, settledAtMs: null })

@@ -20,6 +20,8 @@ export interface FailoverNeeds {
 /** Carries the failover machine's effects to XAPI, the workers and the witness, and the answers back. */
 export class FailoverDriver {
   #machine: Failover | null = null
+  readonly #suspects = new Map<HostUuid, Readonly<Record<string, number>>>()
+  #looking = false
 
   constructor(private readonly needs: FailoverNeeds) {}
 
@@ -41,11 +43,28 @@ export class FailoverDriver {
   }
 
   async suspected(host: HostUuid, evidence: Readonly<Record<string, number>>): Promise<void> {
+    this.#suspects.set(host, evidence)
+    await this.#suspect(host, evidence)
+  }
+
+  /**
+   * Called once a second: what a suspected host has lost may not have been known at once. After a boot of this host its workers,
+   * and XAPI, come later than the silence of the others.
+   */
+  async lookAgain(): Promise<void> {
+    if (this.#looking) return
+    this.#looking = true
+    for (const [host, evidence] of this.#suspects) await this.#suspect(host, evidence)
+    this.#looking = false
+  }
+
+  async #suspect(host: HostUuid, evidence: Readonly<Record<string, number>>): Promise<void> {
     const vms = await this.#lostWith(host)
-    this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms })
+    if (this.#suspects.has(host)) this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms })
   }
 
   back(host: HostUuid): void {
+    this.#suspects.delete(host)
     this.#apply({ type: 'host-back', host })
   }
 

@@ -93,6 +93,7 @@ export class HostDaemon {
     })
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()
+      void this.#failover.lookAgain()
       void this.#database.turn()
       void this.#tasks.turn()
     })
