@@ -10,7 +10,10 @@ import { within } from './within'
 const LOOK_LIMIT_MS = 300
 
 /** The claim as it is now; null where there is none, or the witness is silent. */
-export async function claimNow({ witness, timers }: Pick<WorkerParts, 'witness' | 'timers'>, vm: VmUuid): Promise<StoredClaim | null> {
+export async function claimNow(
+  { witness, timers }: Pick<WorkerParts, 'witness' | 'timers'>,
+  vm: VmUuid,
+): Promise<StoredClaim | null> {
   let found: StoredClaim | null = null
   const looking = unlessUnreachable(witness.read(vm)).then((stored) => (found = stored ?? null))
   await within(timers, LOOK_LIMIT_MS, looking)
