@@ -1,6 +1,7 @@
 /** The demonstration's client: writes numbered records to a guest's redis and reads them back. */
 import { Command, InvalidArgumentError } from 'commander'
 import { verifyRecords } from '../../lib/lab/client/verify'
+import { servedTwice, watchServers } from '../../lib/lab/client/watcher'
 import { writeRecords } from '../../lib/lab/client/writer'
 
 interface Options {
@@ -16,6 +17,12 @@ const whole = (text: string): number => {
   return Number(text)
 }
 
+function untilStopped(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
+}
+
 const program = new Command('client').description('writes numbered records to redis, notes each acknowledgement, reads back')
 const verb = (name: string, text: string): Command =>
   program
@@ -29,9 +36,16 @@ verb('write', 'write until SIGTERM')
   .option('--bytes <n>', 'length of a record', whole, 200)
   .option('--pace <ms>', 'pause between records', whole, 5)
   .action(async ({ host, port, journal, bytes, pace }: Options) => {
-    const stop = new AbortController()
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-    await writeRecords({ address: { host, port }, journal, recordBytes: bytes, paceMs: pace }, stop.signal)
+    await writeRecords({ address: { host, port }, journal, recordBytes: bytes, paceMs: pace }, untilStopped())
+  })
+
+verb('watch', 'keep every connection and note who answers, until SIGTERM; exit 1 if one answered after a later one')
+  .option('--pace <ms>', 'pause between questions', whole, 20)
+  .action(async ({ host, port, journal, pace }: Options) => {
+    await watchServers({ address: { host, port }, journal, paceMs: pace }, untilStopped())
+    const twice = servedTwice(journal)
+    process.stdout.write(`${JSON.stringify({ servedTwice: twice })}\n`)
+    process.exitCode = twice.length > 0 ? 1 : 0
   })
 
 verb('verify', 'compare what redis holds with the journal; exit 1 if anything acknowledged is not there').action(

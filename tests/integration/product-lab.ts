@@ -12,7 +12,7 @@ import type { DaemonApi, VmStatus } from '../../lib/wire/daemon-api'
 import { ROOT } from '../house/sources'
 import { processesAbout } from './rack-eyes'
 
-const CLIENT = join(ROOT, 'dist/lab/client.js')
+export const CLIENT = join(ROOT, 'dist/lab/client.js')
 const HOLDFAST = '/usr/local/sbin/holdfast'
 /** A guest boots in ten seconds under emulation; on a machine with ten times more to do it takes a hundred. */
 const GUEST_LIMIT_MS = 120_000

@@ -46,3 +46,35 @@ export async function reach(lab: Lab, from: string, address: string): Promise<'a
   if (said === 'silence' || said === 'EHOSTUNREACH') return 'silence'
   throw new Error(`${from} to ${address}: ${said} ${stderr}`)
 }
+
+const LISTEN = `
+const [address] = process.argv.slice(1)
+const socket = require('dgram').createSocket('udp4')
+socket.bind(9, address, () => console.log('listens'))
+socket.on('message', () => { console.log('heard'); process.exit() })
+process.stdin.resume().on('end', () => process.exit())
+`
+const SEND = `
+const [address] = process.argv.slice(1)
+const socket = require('dgram').createSocket('udp4')
+let sent = 0
+const timer = setInterval(() => socket.send('x', 9, address, (error) => {
+  if (error) throw error
+  if (++sent === 20) { console.log('sent'); clearInterval(timer); socket.close() }
+}), 25)
+`
+
+/** Twenty datagrams within half a second. */
+export async function datagram(lab: Lab, from: string, to: string, address: string): Promise<'heard' | 'sent, not heard'> {
+  const node = '/opt/lab/bin/node'
+  const listener = await lab.spawnIn(to, [node, '-e', LISTEN, address], 'pipe')
+  let said = ''
+  listener.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const ended = new Promise((resolve) => listener.once('exit', resolve))
+  await until('somebody listens', () => said.includes('listens'))
+  const { stdout, stderr } = await lab.exec(from, [node, '-e', SEND, address])
+  if (stdout.trim() !== 'sent') throw new Error(`${from} to ${address}: ${stdout} ${stderr}`)
+  listener.stdin?.end()
+  await ended
+  return said.includes('heard') ? 'heard' : 'sent, not heard'
+}

@@ -6,7 +6,7 @@ import { initOf } from '../../lib/lab/rack/down'
 import { type Lab, openLab } from '../../lib/lab/rack/lab'
 import { startLab } from '../../lib/lab/rack/up'
 import { buildRack, type LabBuild } from './rack-build'
-import { processesAbout, reach, until } from './rack-eyes'
+import { datagram, processesAbout, reach, until } from './rack-eyes'
 
 jest.setTimeout(60_000)
 
@@ -47,7 +47,62 @@ describe('wires', () => {
   })
 })
 
+describe('a cut', () => {
+  const cut: Fault = { kind: 'cut', host: 'h1', other: 'h2', link: 'management', direction: 'both' }
+  const unreached = async (): Promise<(readonly string[])[]> => (await lab.status()).hosts.map(({ faults }) => faults.unreached)
+
+  test('parts two hosts on one network, and both reach the witness and each other elsewhere', async () => {
+    await lab.fault(cut)
+    expect(await reach(lab, 'h1', '10.77.0.2')).toBe('silence')
+    expect(await reach(lab, 'h2', '10.77.0.1')).toBe('silence')
+    for (const host of ['h1', 'h2']) expect(await reach(lab, host, '10.77.0.250')).toBe('answers')
+    expect(await reach(lab, 'h1', '10.77.1.2')).toBe('answers')
+    expect(await unreached()).toEqual([['10.77.0.2'], ['10.77.0.1']])
+    await lab.undo(cut)
+    expect(await reach(lab, 'h1', '10.77.0.2')).toBe('answers')
+    expect(await reach(lab, 'h2', '10.77.0.1')).toBe('answers')
+  })
+
+  test('may be of one direction: datagrams go one way, and the sender is told nothing', async () => {
+    const oneWay: Fault = { ...cut, link: 'alink0', direction: 'to' }
+    await lab.fault(oneWay)
+    expect(await datagram(lab, 'h1', 'h2', '10.77.1.2')).toBe('sent, not heard')
+    expect(await datagram(lab, 'h2', 'h1', '10.77.1.1')).toBe('heard')
+    await lab.undo({ ...oneWay, host: 'h2', other: 'h1', direction: 'from' })
+    expect(await datagram(lab, 'h1', 'h2', '10.77.1.2')).toBe('heard')
+  })
+
+  test('parts one host from the witness, and outlives a loss of power', async () => {
+    const fault: Fault = { ...cut, other: 'witness', link: 'all' }
+    await lab.fault(fault)
+    await lab.powerOff('h1')
+    await lab.boot('h1')
+    expect(await reach(lab, 'h1', '10.77.0.250')).toBe('silence')
+    expect(await reach(lab, 'h2', '10.77.0.250')).toBe('answers')
+    await lab.undo(fault)
+    expect(await reach(lab, 'h1', '10.77.0.250')).toBe('answers')
+    await expect(lab.undo(fault)).rejects.toThrow('nothing was cut')
+  })
+})
+
 describe('a host', () => {
+  test('stands still and goes on', async () => {
+    const fault: Fault = { kind: 'host', host: 'h2', how: 'stop' }
+    const counts = '/run/counts'
+    const counting = await lab.spawnIn('h2', ['sh', '-c', `while :; do echo >> ${counts}; sleep 0.01; done`], 'ignore')
+    const count = async (): Promise<number> => Number(await sh('h2', `cat ${counts} 2>/dev/null | wc -l`))
+    await until('it counts', async () => (await count()) > 0)
+    await lab.fault(fault)
+    const stopped = await count()
+    expect((await lab.status()).hosts[1]?.faults.stopped).toEqual(['everything'])
+    expect(await sh('h2', 'grep -h State: /proc/[0-9]*/status | sort | uniq -c')).toContain('stopped')
+    expect(await count()).toBe(stopped)
+    await lab.undo(fault)
+    await until('it goes on', async () => (await count()) > stopped)
+    // What entered the host stands still, too.
+    counting.kill('SIGKILL')
+  })
+
   test('is another machine: its own name, processes, files, and the machine read-only', async () => {
     expect(await sh('h1', 'hostname; cat /etc/xensource/pool.conf')).toBe('h1\nmaster')
     expect(await sh('h2', 'cat /etc/xensource/pool.conf')).toBe('slave:10.77.0.1')
@@ -170,6 +225,8 @@ describe('what makes no sense is refused, naming the choices, and changes nothin
   test.each([
     [{ kind: 'flood' }, /choose one of: disk, link, host/],
     [{ kind: 'host', host: 'h9' }, /host "h9" is not known; choose one of: h1, h2/],
+    [{ kind: 'cut', host: 'h1', other: 'h1' }, /other "h1" is not known; choose one of: h2, witness/],
+    [{ kind: 'cut', host: 'h1', other: 'witness', link: 'alink0' }, /nothing is left to cut/],
     [{ kind: 'link', host: 'h1', link: 'wifi' }, /choose one of: alink0, alink1, alinks, management/],
     [{ kind: 'disk', host: 'h1', error: 'EFUN' }, /choose one of: EIO, ENOSPC, hang/],
     [{ kind: 'disk', host: 'h1', volume: '' }, /volume must be a short text/],

@@ -10,7 +10,13 @@ export const DISK_OPS = ['reads', 'writes', 'both'] as const
 export type DiskOps = (typeof DISK_OPS)[number]
 export const DISK_ERRORS = ['EIO', 'ENOSPC', 'hang'] as const
 export type DiskError = (typeof DISK_ERRORS)[number]
-export const FAULT_KINDS = ['disk', 'link', 'host', 'process', 'witness'] as const
+export const CUT_CHOICES = ['alink0', 'alink1', 'alinks', 'management', 'all'] as const
+export type CutChoice = (typeof CUT_CHOICES)[number]
+/** Seen from the fault's host: `to`, what it sends is lost; `from`, what it is sent. */
+export const DIRECTIONS = ['both', 'to', 'from'] as const
+export type Direction = (typeof DIRECTIONS)[number]
+export const HOST_ENDS = ['off', 'stop'] as const
+export const FAULT_KINDS = ['disk', 'link', 'cut', 'host', 'process', 'witness'] as const
 
 export interface DiskFault {
   readonly kind: 'disk'
@@ -25,10 +31,22 @@ export interface LinkFault {
   readonly host: string
   readonly link: LinkChoice
 }
-/** Power off: every process killed at once, disk contents kept. The undo boots it. */
+/** Packets between two places vanish without a word; both reach everybody else. `other`: a host, or `witness`. */
+export interface CutFault {
+  readonly kind: 'cut'
+  readonly host: string
+  readonly other: string
+  readonly link: CutChoice
+  readonly direction: Direction
+}
+/**
+ * Power off: every process killed at once, disk contents kept; the undo boots it. `stop`: SIGSTOP to every process, as a machine
+ * that stands still; the undo lets them go on.
+ */
 export interface HostFault {
   readonly kind: 'host'
   readonly host: string
+  readonly how?: (typeof HOST_ENDS)[number]
 }
 /** kill -9 or SIGSTOP of every process of that name, or of one pid (as the host numbers it). The undo continues or starts it. */
 export interface ProcessFault {
@@ -40,7 +58,7 @@ export interface ProcessFault {
 export interface WitnessFault {
   readonly kind: 'witness'
 }
-export type Fault = DiskFault | LinkFault | HostFault | ProcessFault | WitnessFault
+export type Fault = DiskFault | LinkFault | CutFault | HostFault | ProcessFault | WitnessFault
 
 /** A request to the lab that makes no sense; nothing was changed. The text names the choices. */
 export class BadRequest extends Error {
@@ -59,9 +77,15 @@ export function parseFault(input: Readonly<Record<string, unknown>>, hosts: read
   const host = oneOf('host', input['host'], hosts)
   switch (kind) {
     case 'host':
-      return { kind, host }
+      return { kind, host, how: oneOf('how', input['how'] ?? 'off', HOST_ENDS) }
     case 'link':
       return { kind, host, link: oneOf('link', input['link'], LINK_CHOICES) }
+    case 'cut': {
+      const others = [...hosts.filter((each) => each !== host), 'witness']
+      const other = oneOf('other', input['other'], others)
+      const link = oneOf('link', input['link'] ?? 'all', CUT_CHOICES)
+      return { kind, host, other, link, direction: oneOf('direction', input['direction'] ?? 'both', DIRECTIONS) }
+    }
     case 'disk':
       return {
         kind,

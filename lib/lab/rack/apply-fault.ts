@@ -1,6 +1,8 @@
 /** What each fault and each undo does to the rack. @returns a sentence for people */
-import { BadRequest, type DiskFault, type Fault, type ProcessFault } from '../faults/fault'
+import { BadRequest, type CutFault, type DiskFault, type Fault, linksOf, type ProcessFault } from '../faults/fault'
+import { gapsBetween } from '../net/cut'
 import type { Host } from './host'
+import type { Place } from './place'
 import type { Rack } from './rack'
 
 export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
@@ -11,18 +13,24 @@ export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
       return 'the witness is killed'
     }
     case 'host': {
-      const host = poweredHost(rack, fault.host)
+      const { place, host } = powered(rack, fault.host)
+      if (fault.how === 'stop') {
+        await host.processes.stopAll(place)
+        return `${fault.host} stands still`
+      }
       await host.powerOff()
       return `${fault.host} has lost power`
     }
     case 'link':
       await hostOf(rack, fault.host).setLinks(fault.link, 'down')
       return `${fault.host}: ${fault.link} down`
+    case 'cut':
+      return cut(rack, fault, 'open')
     case 'disk':
       await hostOf(rack, fault.host).disk.add({ volume: fault.volume, ops: fault.ops, error: fault.error })
       return `${fault.host}: ${diskText(fault)} ${fault.error === 'hang' ? 'hangs' : `answers ${fault.error}`}`
     case 'process':
-      return signalProcess(poweredHost(rack, fault.host), fault)
+      return signalProcess(powered(rack, fault.host), fault)
   }
 }
 
@@ -33,31 +41,51 @@ export async function undoFault(rack: Rack, fault: Fault): Promise<string> {
       rack.witness.start()
       return 'the witness runs'
     }
-    case 'host':
-      await hostOf(rack, fault.host).boot()
+    case 'host': {
+      const host = hostOf(rack, fault.host)
+      if (host.place !== null && host.processes.standsStill) {
+        await host.processes.resumeAll(host.place)
+        for (const service of host.services) service.wake()
+        return `${fault.host} goes on`
+      }
+      await host.boot()
       return `${fault.host} has booted`
+    }
     case 'link':
       await hostOf(rack, fault.host).setLinks(fault.link, 'up')
       return `${fault.host}: ${fault.link} up`
+    case 'cut':
+      return cut(rack, fault, 'closed')
     case 'disk': {
       const repaired = await hostOf(rack, fault.host).disk.repair(fault.volume)
       if (repaired === 0) throw new BadRequest(`${fault.host} has no such fault of its disk`)
       return `${fault.host}: ${fault.volume ?? 'the whole disk'} repaired`
     }
     case 'process':
-      return reviveProcess(poweredHost(rack, fault.host), fault)
+      return reviveProcess(powered(rack, fault.host), fault)
   }
 }
 
-async function signalProcess(host: Host, fault: ProcessFault): Promise<string> {
-  if (host.place === null) throw new BadRequest(`${fault.host} is off`)
-  const pids = await host.processes.signal(host.place, fault.process, fault.how)
+async function cut(rack: Rack, { host, other, link, direction }: CutFault, state: 'open' | 'closed'): Promise<string> {
+  const ends = [rack.end(host), rack.end(other)] as const
+  const ways = [...(direction === 'from' ? [] : [ends]), ...(direction === 'to' ? [] : [[ends[1], ends[0]] as const])]
+  let changed = 0
+  for (const [sender, receiver] of ways)
+    changed += await sender.gaps.set(sender.place, gapsBetween(sender.wires, receiver.wires, linksOf(link)), state)
+  const between = `${link} between ${host} and ${other}${direction === 'both' ? '' : ` (what ${host} ${direction === 'to' ? 'sends' : 'is sent'})`}`
+  if (changed === 0) throw new BadRequest(state === 'open' ? `${between}: nothing is left to cut` : `${between}: nothing was cut`)
+  return `${between} ${state === 'open' ? 'cut' : 'mended'}`
+}
+
+type Powered = ReturnType<typeof powered>
+
+async function signalProcess({ host, place }: Powered, fault: ProcessFault): Promise<string> {
+  const pids = await host.processes.signal(place, fault.process, fault.how)
   return `${fault.host}: ${fault.how === 'kill' ? 'killed' : 'stopped'} ${fault.process} (pid ${pids.join(', ')})`
 }
 
-async function reviveProcess(host: Host, fault: ProcessFault): Promise<string> {
-  if (host.place === null) throw new BadRequest(`${fault.host} is off`)
-  const resumed = await host.processes.resume(host.place, fault.process)
+async function reviveProcess({ host, place }: Powered, fault: ProcessFault): Promise<string> {
+  const resumed = await host.processes.resume(place, fault.process)
   const services = host.services.filter((service) => service.spec.name === fault.process)
   if (resumed) for (const service of host.services) service.wake()
   for (const service of services) service.start()
@@ -77,10 +105,11 @@ function hostOf(rack: Rack, name: string): Host {
   return host
 }
 
-function poweredHost(rack: Rack, name: string): Host {
+function powered(rack: Rack, name: string): { readonly host: Host; readonly place: Place } {
   const host = hostOf(rack, name)
-  if (host.place === null) throw new BadRequest(`${name} is off; boot it first: holdfast lab fault host --host ${name} --undo`)
-  return host
+  const { place } = host
+  if (place === null) throw new BadRequest(`${name} is off; boot it first: holdfast lab fault host --host ${name} --undo`)
+  return { host, place }
 }
 
 const diskText = ({ volume, ops }: DiskFault): string =>

@@ -18,6 +18,8 @@ export interface HostStatus extends PlaceStatus {
     readonly links: readonly string[]
     readonly disk: readonly DiskRule[]
     readonly stopped: readonly (string | number)[]
+    /** Addresses to which nothing that it sends arrives. */
+    readonly unreached: readonly string[]
   }
 }
 

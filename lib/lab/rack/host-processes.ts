@@ -15,8 +15,14 @@ export class HostProcesses {
   /** Stopped by a fault, by the name or pid that was asked for. */
   readonly #stopped = new Map<string | number, readonly number[]>()
 
+  #standsStill = false
+
+  get standsStill(): boolean {
+    return this.#standsStill
+  }
+
   get stopped(): readonly (string | number)[] {
-    return [...this.#stopped.keys()]
+    return this.#standsStill ? ['everything'] : [...this.#stopped.keys()]
   }
 
   async signal(place: Place, target: string | number, how: 'kill' | 'stop'): Promise<readonly number[]> {
@@ -31,6 +37,18 @@ export class HostProcesses {
     return pids
   }
 
+  /** The machine stands still: every process but the init. */
+  async stopAll(place: Place): Promise<void> {
+    this.#standsStill = true
+    await place.run('kill -STOP -1')
+  }
+
+  async resumeAll(place: Place): Promise<void> {
+    this.#standsStill = false
+    this.#stopped.clear()
+    await place.run('kill -CONT -1')
+  }
+
   /** @returns false if no fault of that name had stopped anything */
   async resume(place: Place, target: string | number): Promise<boolean> {
     const pids = this.#stopped.get(target)
@@ -43,6 +61,7 @@ export class HostProcesses {
 
   forget(): void {
     this.#stopped.clear()
+    this.#standsStill = false
   }
 }
 

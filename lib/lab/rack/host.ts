@@ -5,6 +5,7 @@ import { linksOf, type Link, type LinkChoice } from '../faults/fault'
 import { hostWires, type Wire } from '../net/plan'
 import { carrierBatch } from '../net/script'
 import { existsSync } from 'node:fs'
+import { Gaps } from './gaps'
 import { HostDisk } from './host-disk'
 import { mountLines } from './host-mounts'
 import { refreshRoot } from './host-root'
@@ -28,7 +29,8 @@ export class Host {
   readonly disk: HostDisk
   readonly processes = new HostProcesses()
   readonly downLinks = new Set<Link>()
-  readonly #wires: readonly Wire[]
+  readonly wires: readonly Wire[]
+  readonly gaps = new Gaps()
   #place: Place | null = null
   #services: Service[] = []
   /** Settles when the last power off is complete. */
@@ -39,7 +41,7 @@ export class Host {
     readonly paths: HostPaths,
     readonly settings: LabSettings,
   ) {
-    this.#wires = hostWires(description.name, description.nics)
+    this.wires = hostWires(description.name, description.nics)
     this.disk = new HostDisk(paths, settings.labBin)
   }
 
@@ -59,13 +61,14 @@ export class Host {
     refreshRoot(this.paths, labBin)
     const place = await Place.start({
       name: this.description.name,
-      wires: this.#wires,
+      wires: this.wires,
       isDown: (wire) => this.downLinks.has(wire.link),
       mounts: mountLines({ root: this.paths.root, node: process.execPath, guest, readOnlyBinds: !userNamespace }),
       script: join(this.paths.dir, 'init.sh'),
       log: join(this.paths.log, 'boot.log'),
     })
     this.#place = place
+    await this.gaps.restore(place)
     // Somebody may kill a host's init from inside; that is a power failure like any other.
     void place.ended.then(() => (this.#place === place ? this.powerOff() : undefined))
     try {
@@ -107,7 +110,7 @@ export class Host {
       else this.downLinks.delete(link)
     }
     if (this.#place === null) return
-    const wires = this.#wires.filter((wire) => links.includes(wire.link))
+    const wires = this.wires.filter((wire) => links.includes(wire.link))
     await ipBatch(carrierBatch(wires, state))
     await this.#place.run(wires.map((wire) => `ip link set ${wire.device} ${state}`).join(' && '))
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { CLIENT_WIRES, WITNESS_WIRES, type Wire } from '../net/plan'
 import { switchBatch } from '../net/script'
 import type { LabStatus } from './control'
+import { Gaps } from './gaps'
 import { Host } from './host'
 import { makeRoot } from './host-root'
 import { ipBatch } from './ip'
@@ -17,6 +18,12 @@ import type { Service } from './service'
 import type { LabSettings } from './settings'
 import { witnessService } from './witness'
 
+export interface CutEnd {
+  readonly wires: readonly Wire[]
+  readonly gaps: Gaps
+  readonly place: Place | null
+}
+
 export class Rack {
   readonly hosts: readonly Host[]
   #doing = 'starting'
@@ -24,6 +31,7 @@ export class Rack {
   #client: Place | null = null
   #witnessPlace: Place | null = null
   #witness: Service | null = null
+  readonly #witnessGaps = new Gaps()
 
   constructor(
     readonly paths: LabPaths,
@@ -34,6 +42,12 @@ export class Rack {
 
   get witness(): Service | null {
     return this.#witness
+  }
+
+  /** Where a cut ends: a host, or the witness. */
+  end(name: string): CutEnd {
+    const host = this.hosts.find(({ description }) => description.name === name)
+    return host ?? { wires: WITNESS_WIRES, gaps: this.#witnessGaps, place: this.#witnessPlace }
   }
 
   async start(): Promise<void> {
@@ -74,7 +88,10 @@ export class Rack {
         initPid: host.place?.init.machine ?? null,
         xapiSocket: host.paths.xapiSocket,
         processes: host.place === null ? [] : processesOf(host.place),
-        faults: { links: [...host.downLinks], disk: host.disk.rules, stopped: host.processes.stopped },
+        faults: {
+          ...{ links: [...host.downLinks], disk: host.disk.rules, stopped: host.processes.stopped },
+          unreached: host.gaps.addresses,
+        },
       })),
       witness: { name: 'witness', initPid: this.#witnessPlace?.init.machine ?? null, state: running },
       client: { name: 'client', initPid: this.#client?.init.machine ?? null },

@@ -1,5 +1,14 @@
 import { type Command, Argument } from 'commander'
-import { BadRequest, DISK_ERRORS, DISK_OPS, FAULT_KINDS, LINK_CHOICES, parseFault } from '../../../lib/lab/faults/fault'
+import {
+  BadRequest,
+  CUT_CHOICES,
+  DIRECTIONS,
+  DISK_ERRORS,
+  DISK_OPS,
+  FAULT_KINDS,
+  LINK_CHOICES,
+  parseFault,
+} from '../../../lib/lab/faults/fault'
 import { openLab } from '../../../lib/lab/rack/lab'
 import { acting, dirOf, withDir } from './acting'
 
@@ -10,6 +19,8 @@ interface FaultOptions {
   readonly ops?: string
   readonly error?: string
   readonly link?: string
+  readonly other?: string
+  readonly direction?: string
   readonly name?: string
   readonly pid?: string
   readonly stop?: boolean
@@ -19,7 +30,8 @@ interface FaultOptions {
 const FITTING: Readonly<Record<string, readonly string[]>> = {
   disk: ['host', 'volume', 'ops', 'error'],
   link: ['host', 'link'],
-  host: ['host'],
+  cut: ['host', 'other', 'link', 'direction'],
+  host: ['host', 'stop'],
   process: ['host', 'name', 'pid', 'stop'],
   witness: [],
 }
@@ -33,10 +45,12 @@ export function registerFault(lab: Command): void {
     .option('--volume <key>', 'disk: only this volume (its key, or a pattern such as "*.raw")')
     .option('--ops <ops>', `disk: ${DISK_OPS.join(', ')}`)
     .option('--error <error>', `disk: ${DISK_ERRORS.join(', ')}`)
-    .option('--link <link>', `link: ${LINK_CHOICES.join(', ')}`)
+    .option('--link <link>', `link: ${LINK_CHOICES.join(', ')}; cut: ${CUT_CHOICES.join(', ')}`)
+    .option('--other <name>', 'cut: from this host, or from the witness')
+    .option('--direction <way>', `cut: ${DIRECTIONS.join(', ')} (what the host sends, what it is sent)`)
     .option('--name <process>', 'process: holdfastd, holdfast-worker, xapi ...')
     .option('--pid <pid>', "process: by the host's own number")
-    .option('--stop', 'process: SIGSTOP instead of kill -9')
+    .option('--stop', 'process, host: SIGSTOP instead of kill -9 or power off')
     .action((kind: string, options: FaultOptions, verb: Command) =>
       acting(async () => {
         const opened = await openLab(dirOf(verb))
@@ -58,7 +72,7 @@ function given(kind: string, options: FaultOptions): Record<string, unknown> {
     const choices = fitting.length === 0 ? 'none' : fitting.map((name) => `--${name}`).join(', ')
     throw new BadRequest(`--${strange.join(', --')} does not go with ${kind}; its options are: ${choices}`)
   }
-  const { host, volume, ops, error, link, name, pid, stop } = options
+  const { host, volume, ops, error, link, other, direction, name, pid, stop } = options
   if (kind === 'process' && (name === undefined) === (pid === undefined))
     throw new BadRequest('give the process by --name or by --pid')
   return {
@@ -68,7 +82,9 @@ function given(kind: string, options: FaultOptions): Record<string, unknown> {
     ops,
     error,
     link,
+    other,
+    direction,
     process: pid === undefined ? name : Number(pid),
-    how: stop === true ? 'stop' : 'kill',
+    how: stop === true ? 'stop' : kind === 'host' ? 'off' : 'kill',
   }
 }

@@ -39,5 +39,6 @@ function faultsOf({ faults }: HostStatus): string[] {
     ...faults.links.map((link) => `${link} down`),
     ...faults.disk.map(({ volume, ops, error }) => `${volume ?? 'disk'}: ${ops === 'both' ? 'reads and writes' : ops} ${error}`),
     ...faults.stopped.map((name) => `${name} stopped`),
+    ...faults.unreached.map((address) => `cut off from ${address}`),
   ]
 }
