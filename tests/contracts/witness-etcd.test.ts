@@ -125,6 +125,26 @@ describe('a change that arrives after its sender gave up', () => {
   })
 })
 
+test('a take-over that arrives after a renewal is not made', async () => {
+  const road = await PickyRoad.to(etcd.members[0]?.http ?? '')
+  try {
+    const [mine, theirs] = [etcd.connect(), etcd.connect({ endpoints: [`http://127.0.0.1:${road.port}`], tls: null })]
+    const first = await stored(mine, 0, claimBy(A, { leaseMs: 100 }))
+    const take = () => theirs.compareAndSwap(first.revision, { ...first.claim, term: 2, holder: B }, { requireLeaseOver: true })
+    const early = await take()
+    if (early.stored) throw new Error('taken under a running lease')
+    await pause(early.leaseLeftMs)
+    road.holdNext('request_put')
+    const late = take()
+    await until(() => road.isHolding, 'the take-over to be on its way')
+    expect(await mine.renew(first.claim.vm, 1, A)).toEqual({ renewed: true })
+    road.release()
+    expect(await late).toMatchObject({ stored: false, why: 'lease', current: first })
+  } finally {
+    await road.close()
+  }
+})
+
 test('of two processes with one name the newer counts, and the older is not lied to', async () => {
   const older = etcd.connect({ client: 'twin' })
   const first = await stored(older, 0, claimBy(A))
