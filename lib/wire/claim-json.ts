@@ -1,8 +1,8 @@
-import type { Claim, StoredClaim } from '../core/domain/claim'
+import type { Claim, Decision, StoredClaim } from '../core/domain/claim'
 import type { ClaimRecord } from '../core/domain/claim-record'
 import { CLAIM_LIMITS } from '../core/domain/claim-request'
 import { type HostUuid, hostUuid, isUuid, vmUuid, type VolumeKey, volumeKey } from '../core/domain/ids'
-import { fields, id, list, Malformed, wholeNumber } from './shape'
+import { fields, id, list, Malformed, text, wholeNumber } from './shape'
 
 /** A claim out of JSON. Unknown fields are dropped, so a newer host can talk to an older witness. Throws Malformed. */
 export function claimOf(value: unknown): Claim {
@@ -14,6 +14,15 @@ export function claimOf(value: unknown): Claim {
     leaseMs: wholeNumber(claim['leaseMs'], 'claim.leaseMs'),
     upToDate: upToDateOf(claim['upToDate']),
     lockstep: lockstepOf(claim['lockstep']),
+    ...(claim['decided'] === undefined ? {} : { decided: decisionOf(claim['decided']) }),
+  }
+}
+
+function decisionOf(value: unknown): Decision {
+  const decided = fields(value, 'claim.decided')
+  return {
+    generation: wholeNumber(decided['generation'], 'claim.decided.generation'),
+    by: text(decided['by'], 'claim.decided.by'),
   }
 }
 

@@ -73,7 +73,7 @@ export const decodeFromWitness = (line: string): FromWitness | Garbled =>
 
 function requestOf(value: unknown): ClaimRequest {
   const ask = fields(value, 'ask')
-  const op = oneOf(['ping', 'read', 'cas', 'renew', 'remove', 'list'], ask['op'], 'ask.op')
+  const op = oneOf(['ping', 'read', 'cas', 'carry', 'renew', 'remove', 'list'], ask['op'], 'ask.op')
   const vm = () => id(vmUuid, ask['vm'], 'ask.vm')
   const expected = () => wholeNumber(ask['expected'], 'ask.expected')
   switch (op) {
@@ -85,6 +85,8 @@ function requestOf(value: unknown): ClaimRequest {
       const requireLeaseOver = flag(ask['requireLeaseOver'], 'ask.requireLeaseOver')
       return { op, expected: expected(), next: claimOf(ask['next']), requireLeaseOver }
     }
+    case 'carry':
+      return { op, next: claimOf(ask['next']) }
     case 'renew':
       return { op, vm: vm(), term: wholeNumber(ask['term'], 'ask.term'), holder: id(hostUuid, ask['holder'], 'ask.holder') }
     case 'remove':
@@ -94,13 +96,14 @@ function requestOf(value: unknown): ClaimRequest {
   }
 }
 
-const ANSWERS = ['ping', 'read', 'stored', 'refused', 'renewed', 'not-renewed', 'listed', 'invalid'] as const
+const ANSWERS = ['ping', 'read', 'stored', 'refused', 'carried', 'renewed', 'not-renewed', 'listed', 'invalid'] as const
 const RULES = [
   'term-stays-with-holder',
   'term-grows-by-one',
   'first-term',
   'up-to-date-never-empty',
   'taker-up-to-date',
+  'generation-by-carry',
   'size',
 ] as const
 
@@ -112,6 +115,7 @@ function answerOf(value: unknown): ClaimAnswer {
     case 'renewed':
       return { op }
     case 'read':
+    case 'carried':
       return { op, found: storedClaimOf(answer['found']) }
     case 'stored':
       return { op, revision: wholeNumber(answer['revision'], 'answer.revision') }

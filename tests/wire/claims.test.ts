@@ -34,6 +34,7 @@ const asks: ClaimRequest[] = [
   { op: 'read', vm: VM },
   { op: 'cas', expected: 0, next: claim, requireLeaseOver: false },
   { op: 'cas', expected: 12, next: inLockstep, requireLeaseOver: true },
+  { op: 'carry', next: { ...claim, decided: { generation: 4, by: 'q' } } },
   { op: 'renew', vm: VM, term: 3, holder: A },
   { op: 'remove', vm: VM, expected: 12 },
   { op: 'list', after: null },
@@ -47,11 +48,21 @@ const answers: ClaimAnswer[] = [
   { op: 'refused', by: 'revision', current: null, leaseLeftMs: 0 },
   { op: 'refused', by: 'lease', current: stored, leaseLeftMs: 90 },
   { op: 'refused', by: 'full', current: null, leaseLeftMs: 0 },
+  { op: 'carried', found: null },
+  { op: 'carried', found: { revision: 3, claim: { ...claim, decided: { generation: 1, by: '' } } } },
   { op: 'renewed' },
   { op: 'not-renewed', current: stored },
   { op: 'listed', claims: [{ vm: VM, revision: 12, term: 3, holder: A, leaseLeftMs: 4 }], more: true },
   ...(
-    ['term-stays-with-holder', 'term-grows-by-one', 'first-term', 'up-to-date-never-empty', 'taker-up-to-date', 'size'] as const
+    [
+      'term-stays-with-holder',
+      'term-grows-by-one',
+      'first-term',
+      'up-to-date-never-empty',
+      'taker-up-to-date',
+      'generation-by-carry',
+      'size',
+    ] as const
   ).map((rule): ClaimAnswer => ({ op: 'invalid', rule })),
 ]
 const fromHost: FromHost[] = [
@@ -159,7 +170,7 @@ describe('what is not understood is named, never thrown', () => {
     ['{"id":-1,"ask":{"op":"ping"}}', 'id is not a whole number'],
     ['{"id":1.5,"ask":{"op":"ping"}}', 'id is not a whole number'],
     ['{"id":1e300,"ask":{"op":"ping"}}', 'id is not a whole number'],
-    ['{"id":1,"ask":{"op":"drop"}}', 'ask.op is none of ping, read, cas, renew, remove, list'],
+    ['{"id":1,"ask":{"op":"drop"}}', 'ask.op is none of ping, read, cas, carry, renew, remove, list'],
     ['{"id":1,"ask":{"op":"read","vm":"x"}}', 'ask.vm is not a uuid'],
     ['{"id":1,"ask":{"op":"list"}}', 'ask.after is not a text of 200 or less'],
     ['{"hello":{"protocol":1,"pool":"x","client":"c"}}', 'pool is not a uuid'],
@@ -183,6 +194,9 @@ describe('what is not understood is named, never thrown', () => {
       { upToDate: { ...crowded(CLAIM_LIMITS.hostsInAll / 20 + 1) } },
       { upToDate: [] },
       { lockstep: {} },
+      { decided: null },
+      { decided: { generation: -1, by: 'q' } },
+      { decided: { generation: 1, by: 'q'.repeat(201) } },
       { lockstep: undefined },
       { term: '3' },
     ]

@@ -7,6 +7,8 @@ export type ClaimRequest =
   | { readonly op: 'ping' }
   | { readonly op: 'read'; readonly vm: VmUuid }
   | { readonly op: 'cas'; readonly expected: number; readonly next: Claim; readonly requireLeaseOver: boolean }
+  /** Makes this witness the one that decides: stores `next` where its generation is higher than what is stored, whatever that is. */
+  | { readonly op: 'carry'; readonly next: Claim }
   | { readonly op: 'renew'; readonly vm: VmUuid; readonly term: number; readonly holder: HostUuid }
   | { readonly op: 'remove'; readonly vm: VmUuid; readonly expected: number }
   /** One page of at most CLAIM_LIMITS.listPage claims, in order of `vm`, beginning behind `after`. */
@@ -22,6 +24,8 @@ export type ClaimAnswer =
       readonly current: StoredClaim | null
       readonly leaseLeftMs: number
     }
+  /** What is stored now, be it by this request or not; null where nothing is, and there is no room. */
+  | { readonly op: 'carried'; readonly found: StoredClaim | null }
   | { readonly op: 'renewed' }
   | { readonly op: 'not-renewed'; readonly current: StoredClaim | null }
   | { readonly op: 'listed'; readonly claims: readonly ClaimSummary[]; readonly more: boolean }
@@ -49,6 +53,8 @@ export type ClaimRule =
   | 'up-to-date-never-empty'
   /** Only a host that has every acknowledged write may become the holder. */
   | 'taker-up-to-date'
+  /** Only `carry` changes who decides; and what it carries has a generation. */
+  | 'generation-by-carry'
   /** CLAIM_LIMITS. */
   | 'size'
 

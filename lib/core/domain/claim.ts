@@ -15,7 +15,19 @@ export interface Claim {
   readonly upToDate: Readonly<Record<VolumeKey, readonly HostUuid[]>>
   /** Set by the lockstep level only. */
   readonly lockstep: { readonly secondary: HostUuid; readonly epoch: number } | null
+  /** Absent where there has only ever been one witness: generation 0. */
+  readonly decided?: Decision
 }
+
+/** Which of several witnesses decides about a claim. Decisions are numbered, and each number belongs to one witness. */
+export interface Decision {
+  /** Grows with each switch; the first one that is stored is 1. */
+  readonly generation: number
+  /** Name of the witness. */
+  readonly by: string
+}
+
+export const generationOf = ({ decided }: Claim): number => decided?.generation ?? 0
 
 /** A claim as the witness stores it. */
 export interface StoredClaim {

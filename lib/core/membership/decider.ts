@@ -12,15 +12,8 @@
  * noted; take a pending note back but at the word of a holder of a higher term. The model of it for spin is docs/model/switch.pml.
  */
 import { assert } from '../domain/assert'
-import type { Claim } from '../domain/claim'
+import type { Claim, Decision } from '../domain/claim'
 import type { HostUuid } from '../domain/ids'
-
-export interface Decision {
-  /** Grows by one with each switch; 1 for the first witness. */
-  readonly generation: number
-  /** Name of the witness. */
-  readonly by: string
-}
 
 /** What a host keeps on stable storage. */
 export interface DeciderNote extends Decision {

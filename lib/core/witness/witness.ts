@@ -1,9 +1,10 @@
 import { must } from '../domain/assert'
+import { type Claim, generationOf } from '../domain/claim'
 import type { ClaimRecord } from '../domain/claim-record'
 import { CLAIM_LIMITS, type ClaimAnswer, type ClaimRequest } from '../domain/claim-request'
 import type { VmUuid } from '../domain/ids'
 import { Book } from './book'
-import { brokenRule } from './rules'
+import { brokenCarry, brokenRule } from './rules'
 
 export type WitnessEvent =
   /** First event. `revision`: the highest ever given, also to claims that are gone. */
@@ -36,7 +37,7 @@ type Change = Extract<ClaimRequest, { op: 'cas' | 'remove' }>
 export class Witness {
   private readonly books = new Map<string, Book>()
   private readonly busy = new Map<string, RequestEvent[]>()
-  private readonly writing = new Map<number, { record: ClaimRecord; from: number; busyKey: string }>()
+  private readonly writing = new Map<number, { record: ClaimRecord; event: RequestEvent; busyKey: string }>()
   private revision = 0
 
   constructor(private readonly limits: { readonly claims: number; readonly claimsPerPool: number } = CLAIM_LIMITS) {}
@@ -55,12 +56,14 @@ export class Witness {
       case 'request':
         return this.request(event)
       case 'persisted':
-        return this.finish(event.revision, (record) => {
+        return this.finish(event.revision, (record, op) => {
           this.enter(record, event.nowMs)
-          return { op: 'stored', revision: record.revision }
+          return op === 'carry' ? this.carried(record) : { op: 'stored', revision: record.revision }
         })
       case 'not-persisted':
-        return this.finish(event.revision, (record) => this.refuse(record.pool, vmOf(record), 'full', event.nowMs))
+        return this.finish(event.revision, (record, op) =>
+          op === 'carry' ? this.carried(record) : this.refuse(record.pool, vmOf(record), 'full', event.nowMs),
+        )
     }
   }
 
@@ -76,7 +79,7 @@ export class Witness {
     if ('op' in outcome) return [{ type: 'answer', to: event.from, answer: outcome }]
     const busyKey = must(key, 'only a request about one claim changes it')
     this.busy.set(busyKey, [])
-    this.writing.set(outcome.revision, { record: outcome, from: event.from, busyKey })
+    this.writing.set(outcome.revision, { record: outcome, event, busyKey })
     return [{ type: 'persist', record: outcome }]
   }
 
@@ -92,6 +95,8 @@ export class Witness {
       case 'renew':
         if (book?.renew(request.vm, request.term, request.holder, nowMs) === true) return { op: 'renewed' }
         return { op: 'not-renewed', current: book?.find(request.vm) ?? null }
+      case 'carry':
+        return this.carry(pool, request.next)
       case 'cas':
       case 'remove':
         return this.change(pool, request, nowMs)
@@ -112,6 +117,19 @@ export class Witness {
     if (request.requireLeaseOver && leaseLeftMs > 0) return this.refuse(pool, vm, 'lease', nowMs)
     if (current === null && !this.hasRoom(pool)) return this.refuse(pool, vm, 'full', nowMs)
     return { kind: 'stored', pool, revision: this.nextRevision(), claim: request.next }
+  }
+
+  /** An asker whose claim is stored already is told so, however often it asks. */
+  private carry(pool: string, next: Claim): ClaimAnswer | ClaimRecord {
+    const rule = brokenCarry(next)
+    if (rule !== null) return { op: 'invalid', rule }
+    const found = this.books.get(pool)?.find(next.vm) ?? null
+    const isNewer = found === null ? this.hasRoom(pool) : generationOf(next) > generationOf(found.claim)
+    return isNewer ? { kind: 'stored', pool, revision: this.nextRevision(), claim: next } : { op: 'carried', found }
+  }
+
+  private carried(record: ClaimRecord): ClaimAnswer {
+    return { op: 'carried', found: this.books.get(record.pool)?.find(vmOf(record)) ?? null }
   }
 
   private refuse(pool: string, vm: VmUuid, by: 'revision' | 'lease' | 'full', nowMs: number): ClaimAnswer {
@@ -139,12 +157,12 @@ export class Witness {
     this.revision = Math.max(this.revision, record.revision)
   }
 
-  private finish(revision: number, answerOf: (record: ClaimRecord) => ClaimAnswer): WitnessEffect[] {
-    const { record, from, busyKey } = must(this.writing.get(revision), 'every written record was asked for')
+  private finish(revision: number, answerOf: (record: ClaimRecord, op: ClaimRequest['op']) => ClaimAnswer): WitnessEffect[] {
+    const { record, event: asked, busyKey } = must(this.writing.get(revision), 'every written record was asked for')
     this.writing.delete(revision)
     const waiting = must(this.busy.get(busyKey), 'a claim being written is busy')
     this.busy.delete(busyKey)
-    const effects: WitnessEffect[] = [{ type: 'answer', to: from, answer: answerOf(record) }]
+    const effects: WitnessEffect[] = [{ type: 'answer', to: asked.from, answer: answerOf(record, asked.request.op) }]
     for (const event of waiting) effects.push(...this.request(event))
     return effects
   }
@@ -153,6 +171,6 @@ export class Witness {
 const vmOf = (record: ClaimRecord): VmUuid => (record.kind === 'stored' ? record.claim.vm : record.vm)
 
 function claimOf(request: ClaimRequest): VmUuid | null {
-  if (request.op === 'cas') return request.next.vm
+  if (request.op === 'cas' || request.op === 'carry') return request.next.vm
   return request.op === 'ping' || request.op === 'list' ? null : request.vm
 }

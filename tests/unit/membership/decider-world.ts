@@ -1,12 +1,6 @@
-import { type Claim, isUpToDateEverywhere } from '../../../lib/core/domain/claim'
+import { type Claim, type Decision, isUpToDateEverywhere } from '../../../lib/core/domain/claim'
 import { hostUuid, type HostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import {
-  Decider,
-  type DeciderEffect,
-  type DeciderEvent,
-  type DeciderNote,
-  type Decision,
-} from '../../../lib/core/membership/decider'
+import { Decider, type DeciderEffect, type DeciderEvent, type DeciderNote } from '../../../lib/core/membership/decider'
 import type { Dice } from '../../world/prng'
 
 const DISK = volumeKey('dddddddd-0000-4000-8000-000000000004')

@@ -28,8 +28,15 @@ export class DumbWitness {
   /** `storedAs`: the revision of the change, should it be lawful; `storedAtMs`: when it was durable. */
   answer(request: ClaimRequest, nowMs: number, storedAs: number, storedAtMs: number): ClaimAnswer {
     if (request.op === 'ping' || request.op === 'list') throw new Error('not part of this model')
-    const vm = request.op === 'cas' ? request.next.vm : request.vm
+    const vm = 'next' in request ? request.next.vm : request.vm
     const found = this.present(vm)
+    if (request.op === 'carry') {
+      const [old, now] = [found?.claim.decided?.generation ?? 0, request.next.decided?.generation ?? 0]
+      if (found !== null && now <= old) return { op: 'carried', found }
+      this.store(vm, storedAs, request.next)
+      this.hear(vm, storedAtMs)
+      return { op: 'carried', found: this.present(vm) }
+    }
     if (request.op === 'read') return { op: 'read', found }
     if (request.op === 'renew') {
       if (found?.claim.term !== request.term || found.claim.holder !== request.holder)
@@ -63,9 +70,12 @@ export class DumbWitness {
     const found = this.present(vm)
     if (found === null) return 0
     const since = this.changes.filter((change) => change.vm === vm && change.claim === null).at(-1)?.revision ?? 0
-    const ends = this.heard
-      .filter((life) => life.claim.vm === vm && life.revision > since)
-      .filter(({ claim }) => claim.holder === found.claim.holder && claim.term === found.claim.term)
+    const lives = this.heard.filter((life) => life.claim.vm === vm && life.revision > since)
+    const isOther = ({ claim }: { claim: Claim }): boolean =>
+      claim.holder !== found.claim.holder || claim.term !== found.claim.term
+    // After a carry the same holder may come again in the same term; what was heard of it before is another life.
+    const ends = lives
+      .slice(lives.findLastIndex(isOther) + 1)
       .map(({ atMs, claim }) => atMs + claim.leaseMs + Math.ceil(claim.leaseMs / 100) + 50)
     return Math.max(0, ...ends.map((end) => end - nowMs))
   }

@@ -46,7 +46,7 @@ class Run {
   private request(): ClaimRequest {
     const vm = this.dice.of(VMS)
     const known = this.seen.get(vm)
-    const op = this.dice.of(['read', 'read', 'renew', 'renew', 'cas', 'cas', 'cas', 'remove'] as const)
+    const op = this.dice.of(['read', 'read', 'renew', 'renew', 'cas', 'cas', 'cas', 'carry', 'remove'] as const)
     if (op === 'read') return { op, vm }
     const { term, holder } = known?.claim ?? { term: 1, holder: this.dice.of(HOSTS) }
     if (op === 'renew') return { op, vm, term: this.dice.chance(0.9) ? term : term + 1, holder }
@@ -55,7 +55,14 @@ class Run {
     const leaseMs = this.dice.of([100, 333, 700])
     const next = { vm, holder: this.dice.of(HOSTS), leaseMs, upToDate: { [DISK]: HOSTS }, lockstep: null }
     const nextTerm = known === undefined ? 1 : next.holder === holder ? term : term + 1
-    return { op, expected, next: { ...next, term: nextTerm }, requireLeaseOver: this.dice.chance(0.7) }
+    const old = known?.claim.decided ?? null
+    if (op === 'carry') {
+      const generation = Math.max(1, (old?.generation ?? 0) + this.dice.below(3) - 1)
+      // No shorter than any lease before it: a holder that carries its own claim has not shortened it.
+      return { op, next: { ...next, leaseMs: 700, term: nextTerm, decided: { generation, by: 'here' } } }
+    }
+    const decided = old === null ? {} : { decided: old }
+    return { op, expected, next: { ...next, ...decided, term: nextTerm }, requireLeaseOver: this.dice.chance(0.7) }
   }
 
   private writeOne(): void {
@@ -88,6 +95,7 @@ class Run {
   private learn(request: ClaimRequest, { answer }: Extract<WitnessEffect, { type: 'answer' }>): void {
     const name = answer.op === 'refused' ? `refused by ${answer.by}` : answer.op
     this.met.set(name, (this.met.get(name) ?? 0) + 1)
+    if (answer.op === 'carried' && answer.found !== null) this.seen.set(answer.found.claim.vm, answer.found)
     if (answer.op === 'stored' && request.op === 'cas')
       this.seen.set(request.next.vm, { revision: answer.revision, claim: request.next })
     if (request.op !== 'read' || answer.op !== 'read') return
@@ -124,7 +132,7 @@ class Run {
 test.each(Array.from({ length: 20 }, (_, index) => index + 1))('seed %i: the witness answers as the dumb one', (seed) => {
   const run = new Run(seed)
   for (let turn = 0; turn < 1500; turn += 1) run.turn()
-  for (const kind of ['read', 'stored', 'renewed', 'not-renewed', 'refused by revision', 'refused by lease']) {
+  for (const kind of ['read', 'stored', 'renewed', 'not-renewed', 'refused by revision', 'refused by lease', 'carried']) {
     expect({ kind, met: (run.met.get(kind) ?? 0) > 3 }).toEqual({ kind, met: true })
   }
 })

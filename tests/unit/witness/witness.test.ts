@@ -176,6 +176,52 @@ describe('a claim that its holder hands over', () => {
   })
 })
 
+describe('a claim that is carried here from another witness', () => {
+  const carried = (generation: number, changes: Partial<Claim> = {}): Claim =>
+    claim({ ...changes, decided: { generation, by: 'here' } })
+  const carry = (next: Claim): ClaimRequest => ({ op: 'carry', next })
+
+  test('is stored where nothing is, with a whole lease, and found by whoever carries it again', () => {
+    const revision = written(request(carry(carried(1)), 0))
+    const found = { revision, claim: carried(1) }
+    expect(answers(persisted(revision, 10))).toEqual([{ op: 'carried', found }])
+    expect(answers(request(carry(carried(1)), 20))).toEqual([{ op: 'carried', found }])
+    const taking = cas(revision, carried(1, { holder: B, term: 2 }), true)
+    expect(answers(request(taking, 20))).toEqual([{ op: 'refused', by: 'lease', current: found, leaseLeftMs: LEASE - 10 }])
+  })
+  test('takes the place of whatever an earlier generation left, of a higher term as well', () => {
+    const old = store(claim({ term: 9, holder: B }))
+    const revision = written(request(carry(carried(2))))
+    expect(revision).toBeGreaterThan(old)
+    expect(answers(persisted(revision))).toEqual([{ op: 'carried', found: { revision, claim: carried(2) } }])
+    expect(answers(request(carry(carried(1, { term: 12 }))))).toEqual([{ op: 'carried', found: { revision, claim: carried(2) } }])
+  })
+  test('waits for a change under way, and is judged by what that left', () => {
+    const first = written(request(carry(carried(2))))
+    expect(request(carry(carried(1)))).toEqual([])
+    const found = { revision: first, claim: carried(2) }
+    expect(answers(persisted(first))).toEqual([
+      { op: 'carried', found },
+      { op: 'carried', found },
+    ])
+  })
+  test('leaves things as they are when there is no room', () => {
+    const small = new Witness({ claims: 0, claimsPerPool: 0 })
+    const refused = small.apply({ type: 'request', from: 1, pool: POOL, request: carry(carried(1)), nowMs: 0 })
+    expect(answers(refused)).toEqual([{ op: 'carried', found: null }])
+    const old = store(claim())
+    const revision = written(request(carry(carried(1))))
+    expect(answers(witness.apply({ type: 'not-persisted', revision, nowMs: 0 }))).toEqual([
+      { op: 'carried', found: { revision: old, claim: claim() } },
+    ])
+  })
+  test('has a generation, and only so changes who decides', () => {
+    expect(answers(request(carry(claim())))).toEqual([{ op: 'invalid', rule: 'generation-by-carry' }])
+    const first = store(claim())
+    expect(answers(request(cas(first, carried(1))))).toEqual([{ op: 'invalid', rule: 'generation-by-carry' }])
+  })
+})
+
 test('lists are paged in order and never show another pool', () => {
   witness = new Witness()
   const order = Array.from({ length: 450 }, (_, index) => (index * 7) % 450)
