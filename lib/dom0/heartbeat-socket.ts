@@ -1,12 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { HEARTBEAT_EVERY_MS, type Heartbeat, type HostRole } from '../core/domain/heartbeat'
+import { HEARTBEAT_EVERY_MS, type Heartbeat, type HostRole, type SenderHealth } from '../core/domain/heartbeat'
 import type { HostUuid } from '../core/domain/ids'
 import { PORTS } from '../core/domain/layout'
 import type { Log } from '../ports/log'
 import { decodeHeartbeat, encodeHeartbeat } from '../wire/heartbeat'
+import { Hearing } from './heartbeat-hearing'
 import { RareWarning } from './rare-log'
+import { systemClock } from './system-clock'
 
 export interface HeartbeatLink {
   readonly name: string
@@ -39,14 +41,18 @@ export interface Heartbeats {
 
 /** How soon an address that could not be bound (its network is not up yet) is tried again. */
 const BIND_AGAIN_MS = 1000
+/** A host of an earlier version understands version 1 alone: that is sent, too, unless the host has spoken version 2 lately. */
+const SPEAKS_MS = 5000
 
 /** Sends and hears heartbeats on every link until close(). A link that is down is tried again; the others go on. */
 export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
-  const links = options.links.map((link) => new LinkSocket(link, options))
+  const hearing = new Hearing(options.everyMs)
+  const links = options.links.map((link) => new LinkSocket(link, options, hearing))
   let counter = 0
   const send = (): void => {
     counter += 1
-    for (const link of links) link.send(counter)
+    const sender = hearing.tell(systemClock.nowMs())
+    for (const link of links) link.send(counter, sender)
   }
   const timer = setInterval(send, options.everyMs ?? HEARTBEAT_EVERY_MS)
   return {
@@ -65,21 +71,33 @@ class LinkSocket {
   /** By address: ours for binding, a peer's for sending. Empty or absent: none. */
   private readonly troubles = new Map<string, string>()
   private readonly strangers: RareWarning
+  /** By address: when version 2 was last heard from there. */
+  private readonly spoke = new Map<string, number>()
 
   constructor(
     private readonly link: HeartbeatLink,
     private readonly options: HeartbeatOptions,
+    private readonly hearing: Hearing,
   ) {
     this.strangers = new RareWarning(options.log, 'ignored datagrams that are no heartbeats of this pool')
     this.bind()
   }
 
-  send(counter: number): void {
+  send(counter: number, sender: SenderHealth): void {
     if (this.socket === null || !this.bound) return
     const { pool, host, incarnation, role } = this.options
     const heartbeat = { pool, host, incarnation, counter, link: this.link.name, role: role() }
-    const datagram = encodeHeartbeat(heartbeat, (signed) => this.tagOf(signed))
-    for (const peer of this.link.peers) this.socket.send(datagram, this.port, peer, (error) => this.outcome(peer, error))
+    const [now, before] = [sender, null].map((each) =>
+      encodeHeartbeat({ ...heartbeat, sender: each }, (signed) => this.tagOf(signed)),
+    ) as [Buffer, Buffer]
+    for (const peer of this.link.peers) {
+      this.socket.send(now, this.port, peer, (error) => this.outcome(peer, error))
+      if (!this.speaks(peer)) this.socket.send(before, this.port, peer, (error) => this.outcome(peer, error))
+    }
+  }
+
+  private speaks(peer: string): boolean {
+    return systemClock.nowMs() - (this.spoke.get(peer) ?? Number.NEGATIVE_INFINITY) < SPEAKS_MS
   }
 
   close(): void {
@@ -129,7 +147,11 @@ class LinkSocket {
       this.strangers.happened({ link: this.link.name, from })
       return
     }
-    if (heartbeat.host !== host) received(heartbeat)
+    if (heartbeat.host === host) return
+    const nowMs = systemClock.nowMs()
+    if (heartbeat.sender !== null) this.spoke.set(from, nowMs)
+    this.hearing.heard(heartbeat.host, this.link.name, heartbeat.counter, nowMs)
+    received(heartbeat)
   }
 
   private tagOf(signed: Buffer): Buffer {

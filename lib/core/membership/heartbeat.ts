@@ -1,4 +1,5 @@
-import { type HostRole, SUSPECT_AFTER_MS } from '../domain/heartbeat'
+import { assert } from '../domain/assert'
+import { type HostRole, SUSPECT_AFTER_LEAST_MS, SUSPECT_AFTER_MOST_MS, SUSPECT_AFTER_MS } from '../domain/heartbeat'
 import type { HostUuid } from '../domain/ids'
 import { type LinkSilence, PeerWatch } from './peer-watch'
 
@@ -39,7 +40,7 @@ export type HeartbeatEffect =
   | { readonly type: 'own-pause'; readonly gapMs: number }
 
 /** A longer gap between two events means that this process did not run: nobody could be heard. */
-export const OWN_PAUSE_MS = 300
+export const OWN_PAUSE_MS = SUSPECT_AFTER_LEAST_MS
 
 export interface PeerReport {
   readonly host: HostUuid
@@ -54,7 +55,9 @@ export class HeartbeatWatch {
   private readonly watches = new Map<HostUuid, PeerWatch>()
   private lastMs: number | null = null
 
-  constructor(private readonly suspectAfterMs: number = SUSPECT_AFTER_MS) {}
+  constructor(private readonly suspectAfterMs: number = SUSPECT_AFTER_MS) {
+    assert(suspectAfterMs >= SUSPECT_AFTER_LEAST_MS && suspectAfterMs <= SUSPECT_AFTER_MOST_MS, 'a suspicion takes 0.3 to 60 s')
+  }
 
   apply(event: HeartbeatEvent): HeartbeatEffect[] {
     const effects = this.pass(event.atMs)

@@ -1,7 +1,10 @@
+import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import type { Heartbeat } from '../../../lib/core/domain/heartbeat'
 import { hostUuid } from '../../../lib/core/domain/ids'
 import { type Heartbeats, startHeartbeats } from '../../../lib/dom0/heartbeat-socket'
+import { systemClock } from '../../../lib/dom0/system-clock'
+import { encodeHeartbeat } from '../../../lib/wire/heartbeat'
 import { until } from '../../contracts/raw-claims'
 import { KEY, KeptLog, POOL } from '../../contracts/running-witness'
 
@@ -53,6 +56,43 @@ test('two hosts hear each other on both links, each datagram on the link it name
   expect(one.heard[0]).toMatchObject({ pool: POOL, host: B, incarnation: 7, role: ROLE })
   const counters = one.heard.filter(({ link }) => link === 'alink0').map(({ counter }) => counter)
   expect(counters).toEqual([...counters].sort((first, second) => first - second))
+})
+
+test('each tells the other whom it hears, on which links, and how it is', async () => {
+  const port = await freePort()
+  const [one] = [start(A, port), start(B, port)]
+  await until(() => one.heard.some(({ sender }) => sender?.hears[0]?.links === 6), 'both links in the word of the other host')
+  const told = one.heard.at(-1)?.sender
+  expect(told?.hears.map(({ host }) => host)).toEqual([A])
+  expect(told?.hears[0]?.counter).toBeGreaterThan(0)
+  const clocks = one.heard.flatMap(({ link, sender }) => (link === 'alink0' && sender !== null ? [sender.clockMs] : []))
+  expect(clocks).toEqual([...clocks].sort((first, second) => first - second))
+  expect(Math.abs((clocks.at(-1) ?? 0) - systemClock.nowMs())).toBeLessThan(60_000)
+})
+
+test('a host of an earlier version is spoken to in its own, and one of this version no more once it is known', async () => {
+  const port = await freePort()
+  const versions: number[] = []
+  const old = createSocket('udp4')
+  old.on('message', (datagram) => versions.push(datagram.readUInt8(4)))
+  await new Promise<void>((resolve) => old.bind(port, address(2, 1), resolve))
+  const one = start(A, port, { links: ['alink0'] })
+  await until(() => versions.filter((version) => version === 1).length > 5, 'heartbeats of version 1')
+  expect(versions).toContain(2)
+  const heartbeat = { pool: POOL, host: B, incarnation: 3, counter: 1, link: 'alink0', role: ROLE }
+  const tagOf = (signed: Buffer): Buffer => createHmac('sha256', KEY).update(signed).digest()
+  const send = (sender: Heartbeat['sender']): void =>
+    old.send(encodeHeartbeat({ ...heartbeat, sender }, tagOf), port, address(1, 1))
+  send(null)
+  await until(() => one.heard.length === 1, 'the old host')
+  expect(one.heard[0]).toEqual({ ...heartbeat, sender: null })
+  send({ clockMs: 1, worstLagMs: 2, hears: [] })
+  await until(() => one.heard.length === 2, 'the new one')
+  versions.length = 0
+  await until(() => versions.length > 10, 'more heartbeats')
+  old.close()
+  // The first may have been on its way.
+  expect(versions.slice(2).every((version) => version === 2)).toBe(true)
 })
 
 test.each<[string, Parameters<typeof start>[2]]>([
