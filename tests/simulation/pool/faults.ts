@@ -6,6 +6,8 @@ import type { PoolWorld } from './world'
 
 /** A disk is replaced only when nothing else went wrong for so long: whoever lost anything is known by then. */
 const CALM_MS = 2500
+/** The VMs run by then. */
+const FIRST_MS = 1500
 
 /** Draws trouble, and ends it after a while. */
 export class Faults {
@@ -23,7 +25,7 @@ export class Faults {
   }
 
   start(): void {
-    if (this.#total > 0) this.#next()
+    if (this.#total > 0) this.world.schedule.after(FIRST_MS, () => this.#next())
   }
 
   /** All is well from now on. */

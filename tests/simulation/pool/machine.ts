@@ -116,7 +116,7 @@ export class Machine implements Ticking {
     world.say(() => `${this.name} is switched on`)
     this.#toolstack = new Toolstack(this)
     this.xapi.start()
-    this.startDaemon(BOOT_MS * (0.3 + world.dice.fraction()))
+    this.startDaemon((world.isYoung ? 0.1 : 1) * BOOT_MS * (0.3 + world.dice.fraction()))
   }
 
   powerOff(): void {

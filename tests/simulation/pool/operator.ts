@@ -10,7 +10,7 @@ export class Operator {
   ) {}
 
   start(): void {
-    for (const vm of this.world.vms) this.#later(vm, this.world.dice.fraction() * 1000)
+    for (const vm of this.world.vms) this.#later(vm, 600 + this.world.dice.fraction() * 400)
   }
 
   #later(vm: Vm, ms: number): void {

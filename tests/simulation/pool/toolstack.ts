@@ -11,7 +11,7 @@ import type { Vm } from './vm'
 
 const DATAPATH_MS = 20_000
 /** A guest's devices and its firmware. */
-const BUILD_MS = 1500
+const BUILD_MS = 1000
 const PUT_AWAY_MS = 1000
 
 /** What builds domains on a host, by the contracts that XAPI has with hooks and storage; as long as the machine is on. */

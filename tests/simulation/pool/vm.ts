@@ -92,6 +92,17 @@ export class Vm {
     this.judge.stored({ ...claim, upToDate: { [VOLUME]: hosts } })
   }
 
+  /** Whoever held the claim can do nothing with it any more, as its worker itself would say. */
+  takenInTime({ holder, term }: Claim): void {
+    const former = this.world.machine(this.holder)
+    if (term === 1 || former.uuid === holder) return
+    const worker = former.worker(this.uuid)
+    if (worker === null || worker.process.life.stalledUntil > this.world.schedule.now) return
+    const { role, frozen, guestActive } = worker.status
+    if (role === 'primary' && guestActive && !frozen)
+      throw new Broken('taken in time', `${former.name} may still answer its guest when the claim is taken with term ${term}`)
+  }
+
   /** Its claim is forgotten: one replica is all there is. */
   removed(): void {
     this.#listedTwoAt = this.listsTwoUntilMs

@@ -1,6 +1,7 @@
 import type { Claim } from '../../../lib/core/domain/claim'
 import type { ClaimRecord } from '../../../lib/core/domain/claim-record'
 import type { SrUuid, VolumeKey } from '../../../lib/core/domain/ids'
+import { PORTS } from '../../../lib/core/domain/layout'
 import type { TimelineEntry } from '../../../lib/core/domain/timeline'
 import { Dice } from '../../world/prng'
 import { Schedule } from '../../world/schedule'
@@ -79,8 +80,14 @@ export class PoolWorld {
       machine.xapi.database = Database.of(this.vms, ({ homes }) => hostOf(homes[0]))
       machine.powerOn()
     }
+    for (const vm of this.vms) for (const name of vm.homes) this.#serves(this.machine(name), vm)
     new Operator(this, OPERATOR_LOOKS_MS).start()
     new Watcher(this, STATUS_EVERY_MS).start()
+  }
+
+  /** Nothing has happened yet: what starts has been there for long. */
+  get isYoung(): boolean {
+    return this.schedule.now === 0
   }
 
   machine(name: MachineName): Machine {
@@ -158,6 +165,7 @@ export class PoolWorld {
     const vm = this.vms.find(({ uuid }) => uuid === claim.vm)
     if (vm === undefined) return
     const before = vm.judge.listed.length
+    vm.takenInTime(claim)
     vm.stored(claim)
     if (claim.term > 1 && vm.term < claim.term) this.onMoment('taken', vm)
     else if (vm.judge.listed.length !== before) this.onMoment(vm.judge.listed.length < before ? 'listed-less' : 'listed-more', vm)
@@ -179,6 +187,20 @@ export class PoolWorld {
     const upToDate = { [vm.volume]: homes.slice(0, startsInStep ? 2 : 1).map(({ uuid }) => uuid) }
     const claim: Claim = { vm: vm.uuid, term: 1, holder: hostOf(vm.homes[0]), leaseMs, upToDate, lockstep: null }
     this.witness.keep({ kind: 'stored', pool: POOL, revision: vm.index + 1, claim })
+  }
+
+  /** The pool has run for long when its story begins. */
+  #serves(machine: Machine, vm: Vm): void {
+    const port = PORTS.peerFirst + vm.index
+    const other = hostOf(vm.otherHome(machine.name))
+    machine.storage.isAttached = true
+    machine.specs.set(vm.uuid, {
+      ...{ format: 1, id: vm.uuid, pool: POOL, host: machine.uuid, vm: vm.uuid, witness: 'w1', poolKeyFile: null },
+      ...{ timelineFile: '', volumes: [{ key: vm.volume, sizeBytes: this.plan.sizeBytes, path: '' }], attached: {} },
+      listen: { port, addresses: [machine.uuid] },
+      peer: { host: other, addresses: [other], port },
+    })
+    machine.startWorker(vm.uuid, this.dice.fraction() * 50)
   }
 
   /** As the daemons of all hosts have it written down. */

@@ -8,6 +8,8 @@ import type { Database, VmRow } from './xapi-database'
 const WORK_MS = 20
 /** How long a host that does not answer is waited for. */
 const PROBE_MS = 800
+/** A request to a host that is gone ends. */
+const LOST_AFTER_MS = 2000
 const NULL_REF = 'OpaqueRef:NULL'
 
 /** What a coordinator does when it is asked. */
@@ -100,12 +102,28 @@ export class XapiMethods {
     row.operations.set(operation, 'start_on')
     try {
       if (!world.air.reaches(this.machine, target) || !target.xapi.isUp) throw fail('CANNOT_CONTACT_HOST')
-      const domid = await this.process.heard<string | null>((done) => void target.toolstack.startVm(vm).then(done))
+      const domid = await this.#startedOn(target, vm)
       if (domid === null) throw fail('SR_BACKEND_FAILURE')
       Object.assign(row, { powerState: 'Running', residentOn: host, domid })
       return ''
     } finally {
       row.operations.delete(operation)
     }
+  }
+  /** Null also when the host is lost meanwhile: what becomes of it there is not known. */
+  #startedOn(target: Machine, vm: VmUuid): Promise<string | null> {
+    const { life } = target
+    const { air } = this.machine.world
+    return this.process.heard<string | null>((done) => {
+      void target.toolstack.startVm(vm).then((domid) => {
+        look.stop()
+        done(domid)
+      })
+      const look = this.process.timers.every(LOST_AFTER_MS, () => {
+        if (target.life === life && life.alive && air.reaches(this.machine, target)) return
+        look.stop()
+        done(null)
+      })
+    })
   }
 }
