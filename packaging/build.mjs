@@ -14,6 +14,7 @@ const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 const DOM0 = {
   holdfastd: 'plugin/daemon.ts',
+  'holdfast-watchdog': 'plugin/watchdog.ts',
   'holdfast-worker': 'plugin/vm-worker.ts',
   'holdfast-front': 'plugin/nbd-front.ts',
   'holdfast-witness': 'plugin/holdfast-witness.ts',
