@@ -1,3 +1,4 @@
+import { InvariantViolation } from '../../../lib/core/domain/assert'
 import { hostUuid } from '../../../lib/core/domain/ids'
 import { type HeartbeatEffect, HeartbeatWatch } from '../../../lib/core/membership/heartbeat'
 
@@ -155,4 +156,17 @@ test('a new list of peers keeps what is known of the old ones, and a peer withou
     { host: OTHER, state: 'unknown', role: null, links: [] },
   ])
   expect(ticks(200, 2000).filter(({ type }) => type === 'peer-suspected')).toHaveLength(1)
+})
+
+test.each([299, 60_001, NaN])('a suspicion after %d ms is none', (suspectAfterMs) => {
+  expect(() => new HeartbeatWatch(suspectAfterMs)).toThrow(InvariantViolation)
+})
+
+test.each([300, 60_000])('one after %d ms is', (suspectAfterMs) => {
+  watch = new HeartbeatWatch(suspectAfterMs)
+  watch.apply({ type: 'peers', peers: [{ host: PEER, links: ['m'] }], atMs: 0 })
+  ticks(100, suspectAfterMs)
+  expect(state()).toBe('unknown')
+  ticks(suspectAfterMs + 1, suspectAfterMs + 1)
+  expect(state()).toBe('suspected')
 })
