@@ -122,18 +122,20 @@ export class Catalogue {
     await Promise.all(this.#peers().map((host) => this.#exchange(host, list)))
   }
 
-  /** With a host that is heard again: each gives what it has. */
-  async reconcile(host: HostUuid): Promise<void> {
-    await this.#exchange(host, this.all())
+  /** With a host that is heard again: each gives what it has. Why that could not be; null when it was. */
+  reconcile(host: HostUuid): Promise<Refusal | null> {
+    return this.#exchange(host, this.all())
   }
 
-  async #exchange(host: HostUuid, list: readonly VolumeRecord[]): Promise<void> {
+  async #exchange(host: HostUuid, list: readonly VolumeRecord[]): Promise<Refusal | null> {
     try {
       const answer = await this.parts.askPeer(host, 'peer-catalogue', { records: { list } }, PUSH_LIMIT_MS)
       await this.receive(answer.list)
+      return null
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       this.parts.log.debug('catalogue not exchanged', { host, why: error.message })
+      return error
     }
   }
 

@@ -103,12 +103,14 @@ export class Protection {
 
   async #makeClaim({ vm }: ProtectionPlan): Promise<void> {
     const { parts, catalogue } = this.needs
+    await this.#agreeOnHomes(vm)
     const records = this.#recordsOf(vm)
     for (const record of records) {
-      if (record.homes.includes(parts.host)) continue
-      if (record.homes.length > 0) {
-        const home = hostNameOf(parts, must(record.homes[0], 'a home is listed'))
-        throw new Refusal('HOLDFAST_VOLUME_ELSEWHERE', { volume: record.key, host: hostNameOf(parts, parts.host), home })
+      const [home] = record.homes
+      if (home === parts.host) continue
+      if (home !== undefined) {
+        const names = { host: hostNameOf(parts, parts.host), home: hostNameOf(parts, home) }
+        throw new Refusal('HOLDFAST_VOLUME_ELSEWHERE', { volume: record.key, ...names })
       }
       await catalogue.storeOf(record).makeFirstReplica(record)
       await catalogue.change(record.key, { homes: [parts.host] })
@@ -123,6 +125,20 @@ export class Protection {
       holder: answer.current === null ? 'nobody' : hostNameOf(parts, answer.current.claim.holder),
       term: answer.current?.claim.term ?? 0,
     })
+  }
+
+  /**
+   * Several homes and no claim: an `unprotect` was cut short. It has written down first whose bytes count, and the home that did so
+   * may be the only one that knows.
+   */
+  async #agreeOnHomes(vm: VmUuid): Promise<void> {
+    const { parts, catalogue } = this.needs
+    const homes = new Set(this.#recordsOf(vm).flatMap((record) => (record.homes.length > 1 ? record.homes : [])))
+    homes.delete(parts.host)
+    for (const host of homes) {
+      const refusal = await catalogue.reconcile(host)
+      if (refusal !== null) throw refusal
+    }
   }
 
   /** The disks of a running VM must be served by one worker, or they could not be kept of one epoch. */
@@ -160,6 +176,9 @@ export class Protection {
     const peer = { host: secondary, addresses: addressesOf(parts, secondary), port }
     const spec = fleet.pairSpec(vm, list, peer)
     const known = fleet.specOf(vm)
+    // One that was the secondary of a claim that is gone, and does not look again by itself.
+    if (known?.vm === vm && (await fleet.status(vm))?.role === 'secondary')
+      await fleet.ask(vm, 'take-over', { reason: 'its claim was made here' }, SECONDARY_LIMIT_MS)
     if (known === undefined) await fleet.start(spec)
     else if (known.vm === null) await fleet.ask(vm, 'protect', { spec }, SECONDARY_LIMIT_MS)
     else await fleet.ask(vm, 'set-peer', { peer })
@@ -200,9 +219,9 @@ export class Protection {
     const plan = planUnprotect(await this.#situation(), vm)
     if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
     const stored = await witnessed(parts, parts.witness.read(vm))
-    const holder = stored?.claim.holder ?? parts.host
-    if (holder !== parts.host) return parts.askPeer(holder, 'unprotect', { vm }, FORWARD_LIMIT_MS)
     const records = catalogue.ofVm(vm)
+    const holder = stored?.claim.holder ?? records[0]?.homes[0] ?? parts.host
+    if (holder !== parts.host) return parts.askPeer(holder, 'unprotect', { vm }, FORWARD_LIMIT_MS)
     const others = [...new Set(records.flatMap(({ homes }) => homes))].filter((host) => host !== parts.host)
     if (stored !== null) {
       const lacking = Object.entries(stored.claim.upToDate).find(([, hosts]) => !hosts.includes(parts.host))
@@ -212,6 +231,8 @@ export class Protection {
           use: "served from the peer's replica, because the one on this host failed",
         })
       }
+      // Once the claim is gone, this alone says whose bytes count.
+      for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others] })
       await fleet.ask(vm, 'unprotect', {}, SECONDARY_LIMIT_MS)
     }
     for (const record of records) await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host] })
