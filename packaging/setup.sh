@@ -25,6 +25,10 @@ mkfs.ext4           e2fsprogs
 losetup             mount
 setpriv             util-linux
 strace              strace
+etcd                etcd-server
+ipmitool            ipmitool
+ipmi_sim            openipmi
+spin                spin
 "
 # Without a compiler and the C library's headers (gencat comes with them) the addons are not built, and everything is slower.
 ADDON_TOOLS="
