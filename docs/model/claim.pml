@@ -461,7 +461,7 @@ never {
   od;
 accept_calm:
   do
-  :: calm
+  :: calm && calmTicks <= CALM
   od
 }
 #endif

@@ -507,7 +507,7 @@ never {
   od;
 accept_calm:
   do
-  :: calm
+  :: calm && calmTicks <= CALM
   od
 }
 #endif
