@@ -223,7 +223,7 @@ describe('the disk', () => {
 
 describe('what makes no sense is refused, naming the choices, and changes nothing', () => {
   test.each([
-    [{ kind: 'flood' }, /choose one of: disk, link, host/],
+    [{ kind: 'flood' }, /choose one of: disk, link, cut, host/],
     [{ kind: 'host', host: 'h9' }, /host "h9" is not known; choose one of: h1, h2/],
     [{ kind: 'cut', host: 'h1', other: 'h1' }, /other "h1" is not known; choose one of: h2, witness/],
     [{ kind: 'cut', host: 'h1', other: 'witness', link: 'alink0' }, /nothing is left to cut/],
