@@ -1,5 +1,5 @@
 import type { Machine } from './machine'
-import { LONG_MS, Strikes } from './strikes'
+import { Strikes } from './strikes'
 import type { Ambush, Fault, Moment } from './trouble'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
@@ -125,7 +125,7 @@ export class Faults {
         for (const end of lanes.ends) if (dice.chance(0.5)) end.change()
         break
       case 'hosts-apart':
-        strikes.apart(holder, other, dice.of([world.plan.trouble.lastsMs, LONG_MS]))
+        strikes.apart(holder, other, dice.of([world.plan.trouble.lastsMs, world.plan.longMs]))
         break
       case 'holder-deaf':
         strikes.deaf(holder, ['out', 'in'])
@@ -228,7 +228,7 @@ export class Faults {
         break
       case 'unprotect':
         if (world.machines.length === 2) vm.typist.unprotect()
-        strikes.later(() => vm.typist.protect(), LONG_MS)
+        strikes.later(() => vm.typist.protect(), world.plan.longMs)
         break
       case 'protect':
         vm.typist.protect()

@@ -152,6 +152,7 @@ export class Machine implements Ticking {
           if (this.#workers.get(id) === worker) this.killWorker(id)
         })
         this.#workers.set(id, worker)
+        this.#away(id, this.world.schedule.now)
       },
       this.life,
     )
@@ -180,7 +181,7 @@ export class Machine implements Ticking {
     const { life } = worker.process
     // Never shortened: what waits for its end would be overtaken.
     life.stalledUntil = Math.max(life.stalledUntil, untilMs)
-    this.#awayUntil.set(id, life.stalledUntil)
+    this.#away(id, life.stalledUntil)
     this.world.roads.stalled(life, life.stalledUntil)
   }
 
@@ -204,10 +205,14 @@ export class Machine implements Ticking {
     void unlessRefused(worker.ask(new Process(this.world, this, this.life), fn, ask, OPERATOR_MS))
   }
 
+  #away(id: string, untilMs: number): void {
+    this.#awayUntil.set(id, Math.max(untilMs, this.#awayUntil.get(id) ?? 0))
+  }
+
   #end(id: string, silently: boolean): void {
     this.#workers.get(id)?.die(silently)
     this.#workers.delete(id)
-    this.#awayUntil.set(id, this.world.schedule.now + RESTART_MS)
+    this.#away(id, this.world.schedule.now + RESTART_MS)
   }
 
   /** The daemon is done with it. */

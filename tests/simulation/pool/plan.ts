@@ -14,6 +14,8 @@ export interface Plan extends Pick<
   readonly startsInStep: boolean
   readonly trouble: Trouble
   readonly leaseMs: number
+  /** Longer than any lease, so that the other one takes over; sometimes so long that its guest runs for a while. */
+  readonly longMs: number
   /** How long faults happen. */
   readonly safetyMs: number
 }
@@ -21,15 +23,17 @@ export interface Plan extends Pick<
 /** `trouble`: the only kinds there are; drawn, too, when left out. */
 export function drawPoolPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] | null): Plan {
   const { guest, ...shape } = drawPlan(dice, plots, [])
+  const slow = plots.chance(0.3) ? 3 : 1
   return {
     ...shape,
+    longMs: 4000 * slow,
     ...drawPool(dice),
     // Renewals come every 300 ms whatever the lease.
     leaseMs: dice.of([1000, 1500, 1500, 3000]),
     trouble: drawTrouble(dice, trouble),
     // Failovers take seconds: a guest that asks seldom lives through more of them.
     guest: { ...guest, thinkMs: 5 * 30 ** dice.fraction() },
-    safetyMs: 6000 + dice.below(9000),
+    safetyMs: slow * (6000 + dice.below(9000)),
   }
 }
 

@@ -3,8 +3,6 @@ import type { Direction } from './witness-wire'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
 
-/** Longer than any lease, so that the other one takes over. */
-export const LONG_MS = 4000
 /** Still within an asker's patience. */
 const SLOW_MS = 350
 const HANG_MS = 7000
@@ -52,8 +50,8 @@ export class Strikes {
 
   alone(machine: Machine, from: Machine): void {
     const { dice, plan } = this.world
-    this.apart(machine, from, dice.of([plan.trouble.lastsMs, LONG_MS]))
-    this.deaf(dice.chance(0.8) ? machine : from, ['out', 'in'], dice.of([plan.trouble.lastsMs, LONG_MS]))
+    this.apart(machine, from, dice.of([plan.trouble.lastsMs, this.world.plan.longMs]))
+    this.deaf(dice.chance(0.8) ? machine : from, ['out', 'in'], dice.of([plan.trouble.lastsMs, this.world.plan.longMs]))
   }
 
   /** The witness has not heard it for long when the other host is lost, too: only what that one promised keeps it going. */
@@ -61,10 +59,10 @@ export class Strikes {
     const { dice, plan, schedule } = this.world
     if (schedule.now < this.#apartUntil) return
     const apartAt = plan.leaseMs * (1 + dice.fraction())
-    this.#apartUntil = schedule.now + apartAt + LONG_MS
-    this.deaf(holder, ['out', 'in'], 4 * LONG_MS)
+    this.#apartUntil = schedule.now + apartAt + this.world.plan.longMs
+    this.deaf(holder, ['out', 'in'], 4 * this.world.plan.longMs)
     schedule.after(apartAt, () => {
-      if (!this.isOver) this.apart(holder, other, LONG_MS)
+      if (!this.isOver) this.apart(holder, other, this.world.plan.longMs)
     })
   }
 
@@ -74,7 +72,7 @@ export class Strikes {
     for (const way of ways) way.slowMs = SLOW_MS * dice.fraction()
     this.later(() => {
       for (const way of ways) way.slowMs = 0
-    }, LONG_MS)
+    }, this.world.plan.longMs)
   }
 
   stall(machine: Machine, vm: Vm): void {
@@ -118,7 +116,7 @@ export class Strikes {
 
   #until(): number {
     const { dice, plan, schedule } = this.world
-    return schedule.now + dice.fraction() * (dice.chance(0.4) ? 2 * LONG_MS : plan.trouble.lastsMs)
+    return schedule.now + dice.fraction() * (dice.chance(0.4) ? 2 * this.world.plan.longMs : plan.trouble.lastsMs)
   }
 
   power(machine: Machine): void {
@@ -129,7 +127,7 @@ export class Strikes {
       () => {
         if (!machine.powered) machine.powerOn()
       },
-      dice.chance(0.5) ? LONG_MS : plan.trouble.lastsMs,
+      dice.chance(0.5) ? this.world.plan.longMs : plan.trouble.lastsMs,
       machine,
     )
   }
