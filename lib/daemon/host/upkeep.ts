@@ -72,14 +72,16 @@ export class Upkeep {
   }
 
   async #pair(vm: VmUuid, status: WorkerStatus, peer: HostUuid): Promise<void> {
-    const { parts, protection, isAlive } = this.needs
+    const { parts, fleet, protection, isAlive } = this.needs
     if (status.peerConnected || !isAlive(peer)) {
       this.#unpaired.delete(vm)
       return
     }
     const looks = (this.#unpaired.get(vm) ?? 0) + 1
     this.#unpaired.set(vm, looks)
-    if (looks % LOOKS_BEFORE_PAIRING !== 0) return
+    // After a boot its own worker does not know where the peer is, and may have to wait for it.
+    const isUnnamed = fleet.specOf(vm)?.peer === null
+    if (looks % LOOKS_BEFORE_PAIRING !== 0 && !isUnnamed) return
     try {
       await protection.pair(vm, peer)
       parts.timeline.record({

@@ -45,7 +45,7 @@ export class Disk {
   #nextRequest = 1
   #busyAtMs: number
   #idle = true
-  readonly #patience = new StartPatience()
+  readonly patience = new StartPatience()
   #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
@@ -85,7 +85,7 @@ export class Disk {
 
   async openLocal(term: number): Promise<void> {
     await this.#local.open(term)
-    this.#patience.begin(this.parts.clock.nowMs())
+    this.patience.begin(this.parts.clock.nowMs())
   }
 
   /** The export, made when first asked for. */
@@ -129,11 +129,6 @@ export class Disk {
     this.#apply({ on: 'replica-down', side, error })
   }
 
-  /** The peer answers nobody because it is taking the claim over. */
-  peerIsSealed(): void {
-    this.#patience.sealed(this.parts.clock.nowMs())
-  }
-
   claimed(members: Members): void {
     this.#apply({ on: 'claimed', members })
   }
@@ -166,7 +161,7 @@ export class Disk {
 
   tick(nowMs: number): void {
     this.#local.tick(nowMs, this.#mirror.replicas.peer.state === 'member')
-    if (this.#patience.ends(nowMs)) this.#apply({ on: 'start-is-over' })
+    if (this.patience.ends(nowMs)) this.#apply({ on: 'start-is-over' })
     if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
     if (nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
     if (!this.#idle) this.#apply({ on: 'idle' })

@@ -78,7 +78,7 @@ export class PeerTalk {
       },
       onRefused: (refuse) => {
         this.#refused = refuse
-        if (refuse.code === 'SEALED') for (const disk of this.needs.disks()) disk.peerIsSealed()
+        if (refuse.code === 'SEALED') for (const disk of this.needs.disks()) disk.patience.sealed(this.parts.clock.nowMs())
         this.parts.log.warn('the peer refuses this primary', { ...refuse })
       },
       events: {

@@ -110,7 +110,9 @@ export class Primary {
   }
 
   setPeer(peer: PeerAddress | null): void {
-    if (this.claim !== null) this.#talk.dial(peer)
+    if (this.claim === null) return
+    if (peer !== null) for (const { patience } of this.disks) patience.named(this.parts.clock.nowMs())
+    this.#talk.dial(peer)
   }
 
   tick(nowMs: number): void {

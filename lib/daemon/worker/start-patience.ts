@@ -3,14 +3,25 @@ const START_MS = 500
 /** One that takes the claim over answers nobody meanwhile, and is asked again every second. */
 const SEALED_MS = 1500
 
+/** After a boot nobody knows where the peer is until the daemon has heard its host, and asked it. */
+const UNNAMED_MS = 10_000
+
 /** How long a primary that has just begun waits for its peer, before it goes on without it. Times are monotonic. */
 export class StartPatience {
   #overAtMs = Number.POSITIVE_INFINITY
   #isOver = false
+  #isNamed = false
 
-  /** The peer is looked for from now on. */
+  /** The local replica is there, or is not to be had. */
   begin(nowMs: number): void {
-    this.#overAtMs = nowMs + START_MS
+    this.#overAtMs = nowMs + (this.#isNamed ? START_MS : UNNAMED_MS)
+  }
+
+  /** The peer can be dialled from now on. */
+  named(nowMs: number): void {
+    if (this.#isNamed) return
+    this.#isNamed = true
+    if (this.#overAtMs < Number.POSITIVE_INFINITY) this.begin(nowMs)
   }
 
   /**

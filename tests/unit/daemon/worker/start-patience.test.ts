@@ -2,6 +2,7 @@ import { StartPatience } from '../../../../lib/daemon/worker/start-patience'
 
 test('is over once, half a second after the peer was looked for, and not before anybody did', () => {
   const patience = new StartPatience()
+  patience.named(0)
   expect(patience.ends(1e9)).toBe(false)
   patience.begin(1000)
   expect([1499, 1500, 9999].map((ms) => patience.ends(ms))).toEqual([false, true, false])
@@ -9,7 +10,19 @@ test('is over once, half a second after the peer was looked for, and not before 
 
 test('lasts as long as the peer, asked again and again, says that it is taking the claim over', () => {
   const patience = new StartPatience()
+  patience.named(0)
   patience.begin(0)
   for (let ms = 400; ms < 6000; ms += 1000) patience.sealed(ms)
   expect([5000, 6899, 6900].map((ms) => patience.ends(ms))).toEqual([false, false, true])
+})
+
+test('lasts until the peer is named, and half a second more; ten seconds where nobody names it', () => {
+  const alone = new StartPatience()
+  alone.begin(0)
+  expect([9999, 10_000].map((ms) => alone.ends(ms))).toEqual([false, true])
+  const named = new StartPatience()
+  named.begin(0)
+  named.named(3000)
+  named.named(3400)
+  expect([3499, 3500].map((ms) => named.ends(ms))).toEqual([false, true])
 })
