@@ -48,7 +48,11 @@ const degraded = (reason: string): Health => ({ health: 'degraded', reason })
 function seenByPrimary(worker: WorkerStatus): Health {
   if (worker.frozen) return { health: 'frozen', reason: worker.degraded || 'the guest waits for a replica' }
   if (worker.volumes.some(({ resync }) => resync !== null)) return { health: 'syncing', reason: worker.degraded }
-  return worker.degraded === '' ? { health: 'protected', reason: '' } : degraded(worker.degraded)
+  if (worker.degraded !== '') return degraded(worker.degraded)
+  // Whoever is not listed may not take the VM over, however whole its replica is.
+  const lists = Object.values(worker.claim?.claim.upToDate ?? {})
+  if (lists.some((hosts) => hosts.length < 2)) return degraded('both replicas are whole, and the witness has not stored it yet')
+  return { health: 'protected', reason: '' }
 }
 
 /** The secondary's worker knows its own copy and the link; whose copies are whole is the claim's word. */

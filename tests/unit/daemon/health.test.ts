@@ -55,6 +55,12 @@ test.each<[what: string, vm: ProtectedVm, health: string, reason: string]>([
   ['a third host, no claim', seenBy(C, { claim: null }), 'degraded', UNCLAIMED],
   ['a third host, secondary lost', seenBy(C, { suspected: (host) => host === B }), 'degraded', 'b is suspected dead'],
   ['a third host, holder lost', seenBy(C, { suspected: (host) => host === A }), 'degraded', 'a is suspected dead'],
+  [
+    'the holder, both whole, one listed',
+    seenBy(A, { worker: worker('primary', { claim: listing([A, B], [A]) }) }),
+    'degraded',
+    'both replicas are whole, and the witness has not stored it yet',
+  ],
   ['the holder, its worker away', seenBy(A, {}), 'degraded', WORKER_AWAY],
   ['the holder that is no home, its worker away', seenBy(A, { homes: [B, C] }), 'degraded', WORKER_AWAY],
   ['the secondary, its worker away', seenBy(B, {}), 'degraded', WORKER_AWAY],
