@@ -48,8 +48,10 @@ export class Mirror {
   readonly #gate = new LeaseGate()
   /** What the replicas noted up to this request may be forgotten once it is settled. */
   #clearAfter = Number.POSITIVE_INFINITY
-  /** A flush of our own failed on the last replica. */
+  /** A flush of our own failed on the last replica, or one that failed before serves alone now. */
   #owedError = ''
+  /** Of each replica: what its last flush failed with. Something that was answered may have been lost with it. */
+  readonly #unkept: Record<Side, string> = { local: '', peer: '' }
   /** Requests of the guest so far. */
   #arrivals = 0
   /** The guest has asked for nothing since it was last said to be idle. */
@@ -222,6 +224,7 @@ export class Mirror {
     const { job, request } = op
     if (this.replicas[side].state !== 'member' || isReplaceable(side, this.replicas) || job?.kind === 'mark') {
       this.#markLacking(op, side)
+      if (isFlushed(request)) this.#unkept[side] = error
       this.#fail(side, error)
       if (request.kind === 'read' && job === null) this.#reads.park(op)
       return
@@ -241,15 +244,13 @@ export class Mirror {
   }
 
   #fail(side: Side, error: string): void {
-    const isLast = !isReplaceable(side, this.replicas)
     const wasUsed = this.#standing.down(side, error)
     this.#standingChanged = true
     if (!wasUsed) return
     this.#clearAfter = Number.POSITIVE_INFINITY
     for (const op of this.#flights.lost(side)) {
       this.#markLacking(op, side)
-      // Asked again of a device that came back it would succeed, whatever was lost.
-      if (side === 'local' && isLast && isFlushed(op.request)) this.#owedError = error
+      if (side === 'local' && isFlushed(op.request)) this.#unkept.local = error
       if (op.request.kind === 'read' && op.job === null) this.#reads.park(op)
     }
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
@@ -267,6 +268,10 @@ export class Mirror {
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
   #catchUp(side: Side, anew: boolean): void {
+    // Asked again of a device that came back a flush would succeed, whatever was lost. The other one, if it serves, has all of it.
+    const servesAlone = this.replicas[side].state === 'member' && this.replicas[otherSide(side)].state !== 'member'
+    if (servesAlone && this.#unkept[side] !== '') this.#owedError = this.#unkept[side]
+    this.#unkept[side] = ''
     for (const op of this.#flights.running) {
       if (anew) op.done &= ~BIT[side]
       if (op.job === null && !isDone(op, side) && op.issue[side] === 0) this.#issue(op, side)

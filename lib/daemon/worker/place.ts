@@ -20,6 +20,8 @@ export class Place {
   #opening: Promise<void> | null = null
   #opened = 0
   #hasFailed = false
+  /** Why it cannot be opened, as the operator was last told. */
+  #told = ''
   /** Once closed, what was asked of the one before has ended. */
   #closing: Promise<void> = Promise.resolve()
   #closed = false
@@ -74,6 +76,7 @@ export class Place {
       return
     }
     this.#seat = seat
+    this.#told = ''
     this.#opened++
     this.needs.up(seat)
   }
@@ -88,9 +91,16 @@ export class Place {
       })
     } catch (error) {
       this.#failedAtMs = this.parts.clock.nowMs()
-      this.parts.log.warn('replica cannot be opened', { volume: this.volume.key, error: errorCode(error) })
+      this.#cannotBeOpened(errorCode(error))
       return null
     }
+  }
+
+  /** It is looked at every two seconds: the operator is told what is new. */
+  #cannotBeOpened(error: string): void {
+    const level = error === this.#told ? 'debug' : 'warn'
+    this.#told = error
+    this.parts.log[level]('replica cannot be opened', { volume: this.volume.key, error })
   }
 
   #failed(error: string): void {

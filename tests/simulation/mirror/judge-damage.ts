@@ -22,13 +22,28 @@ export class DamageJudge {
   readonly #otherUntil: Record<HostName, number> = { a: -Infinity, b: -Infinity }
   /** The guest's machine, and since when. */
   #lostPower: { readonly host: HostName; readonly at: number } | null = null
-  /** A device lost what it had answered, and the guest was told of no error since. */
-  owesError = false
+  /** Whose device lost what it had answered, where nobody else had it; the guest was told of no error since. */
+  #owes: HostName | null = null
 
   constructor(
     private readonly world: JudgedWorld,
     private readonly needs: DamageNeeds,
   ) {}
+
+  owesError(): boolean {
+    return this.#owes !== null
+  }
+
+  /** The guest was told, or is gone. */
+  owesNothing(): void {
+    this.#owes = null
+  }
+
+  /** Another one was about to be listed, and had it: where the one that lost it no longer counts, nothing is lost. */
+  listedNow(hosts: readonly HostName[]): void {
+    if (this.#owes !== null && !hosts.includes(this.#owes)) this.#owes = null
+    this.perhapsExcused()
+  }
 
   get lostPower(): boolean {
     return this.#lostPower !== null
@@ -51,7 +66,7 @@ export class DamageJudge {
     const listed = this.needs.listed()
     // The claim may still be about to list one that is back already.
     const alone = listed.length === 1 && listed[0] === host && !this.#members.has(otherHost(host))
-    if (by === 'device' && alone && this.needs.guestHost() === host && this.world.guestLives) this.owesError = true
+    if (by === 'device' && alone && this.needs.guestHost() === host && this.world.guestLives) this.#owes = host
     this.perhapsExcused()
   }
 
@@ -74,7 +89,7 @@ export class DamageJudge {
 
   /** Nobody but this process knew that its device had lost something. */
   killed(host: HostName): void {
-    this.owesError = false
+    this.#owes = null
     if (this.#impaired[host] === 'device' && this.needs.listed().includes(host)) this.needs.excuses()
   }
 

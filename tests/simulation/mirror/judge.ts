@@ -69,7 +69,7 @@ export class Judge {
     if (!this.#endedWell) this.#collapse('acknowledged')
     this.#endedWell = false
     this.#guest = { number, host }
-    this.damage.owesError = false
+    this.damage.owesNothing()
   }
 
   guestEndsWell(): void {
@@ -111,7 +111,7 @@ export class Judge {
       version,
       acknowledged: (error) => {
         if (error !== '') {
-          this.damage.owesError = false
+          this.damage.owesNothing()
           return
         }
         raise(this.#acknowledged, change, version)
@@ -127,14 +127,14 @@ export class Judge {
 
   flushBegins(): (error: string) => void {
     const upTo = this.#acknowledgements
-    const owedBefore = this.damage.owesError
+    const owedBefore = this.damage.owesError()
     return (error) => {
       if (error !== '') {
-        this.damage.owesError = false
+        this.damage.owesNothing()
         return
       }
       // One that was asked before may have been done before.
-      if (owedBefore && this.damage.owesError)
+      if (owedBefore && this.damage.owesError())
         throw new Broken('failed flush told', 'a flush succeeds after a device lost what it was to keep')
       const rest = this.#unflushed.findIndex(({ at }) => at > upTo)
       const flushed = this.#unflushed.splice(0, rest < 0 ? this.#unflushed.length : rest)
@@ -168,7 +168,7 @@ export class Judge {
     const hosts = must(upToDate[VOLUME], 'the claim lists the volume')
     this.#listed = HOSTS.filter((name) => hosts.includes(UUIDS[name]))
     if (this.#listed.length > 1) this.acknowledgedAlone = 0
-    this.damage.perhapsExcused()
+    this.damage.listedNow(this.#listed)
   }
 
   /** The product says what becomes of a replica that lacks so many blocks. */
