@@ -92,7 +92,8 @@ withAddon(`a lane of changes ${NO_NATIVE}`, () => {
     const strace = ['-f', '-qq', '-e', 'trace=fdatasync', '-o', counted, process.execPath, '-e', script]
     const { status, stdout } = spawnSync('strace', strace, { encoding: 'utf8', timeout: 60_000 })
     expect([status, stdout]).toEqual([0, 'collected\n'])
-    expect(readFileSync(counted, 'utf8').match(/fdatasync\(/g)).toHaveLength(1)
+    // A thread that has only just begun may take the first of them by themselves.
+    expect([1, 2]).toContain(readFileSync(counted, 'utf8').match(/fdatasync\(/g)?.length)
   })
 
   test('where the file system cannot zero a range, zeroes are written', async () => {
