@@ -1,6 +1,7 @@
+import { SUSPECT_AFTER_LEAST_MS, SUSPECT_AFTER_MOST_MS, SUSPECT_AFTER_MS } from '../core/domain/heartbeat'
 import { hostUuid, type HostUuid } from '../core/domain/ids'
 import { resyncSettings, type ResyncSettings } from './resync-settings'
-import { fields, id, jsonObject, list, Malformed, oneOf, text } from './shape'
+import { fields, id, jsonObject, list, Malformed, oneOf, text, wholeNumber } from './shape'
 
 /** /etc/holdfast/config.json, the same text on every host of the pool. */
 export interface HoldfastConfig {
@@ -13,6 +14,8 @@ export interface HoldfastConfig {
   /** What the hosts' disk clients do when their connection ends: connect again and repeat, or nothing, so that a front has to. */
   readonly diskClients: DiskClients
   readonly resync: ResyncSettings
+  /** A host is suspected when it has been silent on every link for so long. Milliseconds. */
+  readonly suspectAfterMs: number
 }
 
 export interface HostAddresses {
@@ -26,7 +29,7 @@ const DISK_CLIENTS = ['front', 'reconnect'] as const
 export type DiskClients = (typeof DISK_CLIENTS)[number]
 
 const LINKS_MAX = 16
-const KNOWN = ['format', 'pool', 'witness', 'hosts', 'diskClients', 'resync']
+const KNOWN = ['format', 'pool', 'witness', 'hosts', 'diskClients', 'resync', 'suspectAfterMs']
 
 /** A front does for every client; only those that reconnect do without. Throws Malformed, which names what is wrong. */
 export function holdfastConfig(json: string): HoldfastConfig {
@@ -34,7 +37,7 @@ export function holdfastConfig(json: string): HoldfastConfig {
   if (config['format'] !== 1) throw new Malformed('format is not 1')
   const strange = Object.keys(config).find((name) => !KNOWN.includes(name))
   if (strange !== undefined) throw new Malformed(`${strange.slice(0, 40)} is not a setting`)
-  const { pool, witness, hosts, diskClients = 'front', resync = {} } = config
+  const { pool, witness, hosts, diskClients = 'front', resync = {}, suspectAfterMs = SUSPECT_AFTER_MS } = config
   return {
     format: 1,
     pool: text(pool, 'pool'),
@@ -47,7 +50,14 @@ export function holdfastConfig(json: string): HoldfastConfig {
     ),
     diskClients: oneOf(DISK_CLIENTS, diskClients, 'diskClients'),
     resync: resyncSettings(fields(resync, 'resync')),
+    suspectAfterMs: suspicion(suspectAfterMs),
   }
+}
+
+function suspicion(value: unknown): number {
+  const ms = wholeNumber(value, 'suspectAfterMs')
+  if (ms >= SUSPECT_AFTER_LEAST_MS && ms <= SUSPECT_AFTER_MOST_MS) return ms
+  throw new Malformed(`suspectAfterMs is ${ms}. It must be between ${SUSPECT_AFTER_LEAST_MS} and ${SUSPECT_AFTER_MOST_MS}.`)
 }
 
 function addresses(value: unknown, uuid: string): HostAddresses {

@@ -47,7 +47,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
   const workers = workerProcesses({ folder: join(folder, 'w'), executable: executables.worker, log })
   const parts: HostParts = {
     ...{ version: '0', host, log, clock: systemClock, timers: systemTimers, witness: noWitness() },
-    config: { format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients, resync: {} },
+    config: { format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients, resync: {}, suspectAfterMs: 600 },
     timeline: new TimelineFile(timeline, host, log),
     readTimeline: () => [],
     xapi: {

@@ -9,11 +9,12 @@ const GIVEN = {
 const parsed = (change: object = {}) => holdfastConfig(JSON.stringify({ ...GIVEN, ...change }))
 
 test('what nobody set is set so that every disk client is served', () => {
-  expect(parsed()).toEqual({ ...GIVEN, diskClients: 'front', resync: {} })
+  expect(parsed()).toEqual({ ...GIVEN, diskClients: 'front', resync: {}, suspectAfterMs: 600 })
 })
 
 test('everything set', () => {
-  const set = { diskClients: 'reconnect', resync: { guestLatencyMs: 5, bytesPerSecondMin: 1e6, bytesPerSecondMax: 1e8 } }
+  const resync = { guestLatencyMs: 5, bytesPerSecondMin: 1e6, bytesPerSecondMax: 1e8 }
+  const set = { diskClients: 'reconnect', resync, suspectAfterMs: 2000 }
   expect(parsed(set)).toEqual({ ...GIVEN, ...set })
 })
 
@@ -30,6 +31,9 @@ const WRONG: readonly [change: object, text: RegExp][] = [
   [{ resync: { bytesPerSecond: 1e6 } }, /^resync\.bytesPerSecond is not a setting$/],
   [{ resync: { guestLatencyMs: '20' } }, /^resync\.guestLatencyMs is not a whole number$/],
   [{ resync: { guestLatencyMs: 0 } }, /^resync\.guestLatencyMs is 0\. It must be between 1 and 10000\.$/],
+  [{ suspectAfterMs: 299 }, /^suspectAfterMs is 299\. It must be between 300 and 60000\.$/],
+  [{ suspectAfterMs: 60_001 }, /^suspectAfterMs is 60001\./],
+  [{ suspectAfterMs: '600' }, /^suspectAfterMs is not a whole number$/],
   [{ resync: { bytesPerSecondMin: 1e7, bytesPerSecondMax: 1e6 } }, /bytesPerSecondMin is more than/],
 ]
 

@@ -33,7 +33,7 @@ const UPKEEP_EVERY_MS = 1000
 const COORDINATOR_EVERY_MS = 300
 
 export class HostDaemon {
-  readonly #watch = new HeartbeatWatch()
+  readonly #watch: HeartbeatWatch
   readonly #catalogue: Catalogue
   readonly #fleet: Fleet
   readonly #upkeep: Upkeep
@@ -46,6 +46,7 @@ export class HostDaemon {
   readonly handlers: DaemonHandlers
 
   constructor(private readonly parts: HostParts) {
+    this.#watch = new HeartbeatWatch(parts.config.suspectAfterMs)
     this.#catalogue = new Catalogue(parts)
     this.#fleet = new Fleet(parts, this.#catalogue)
     this.#election = new CoordinatorClaim(parts)

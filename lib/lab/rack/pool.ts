@@ -44,6 +44,6 @@ export function holdfastConfig(pool: PoolDescription): HoldfastConfig {
     }
   }
   // Guests are QEMU's here, whose client reconnects.
-  const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect', resync: {} } as const
+  const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect', resync: {}, suspectAfterMs: 600 } as const
   return { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts }
 }

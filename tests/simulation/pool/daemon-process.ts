@@ -158,7 +158,7 @@ function configOf({ world }: Machine): HoldfastConfig {
     ...{ name: nameOf(uuid), management: uuid, alinks: Array.from({ length: alinks }, () => uuid) },
   })
   return {
-    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect', resync: {} },
+    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect', resync: {}, suspectAfterMs: 600 },
     hosts: Object.fromEntries(world.machines.map(({ name }) => [hostOf(name), addresses(hostOf(name))])),
   }
 }
