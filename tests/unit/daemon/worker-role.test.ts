@@ -29,7 +29,14 @@ const notAsked = (): never => {
 const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
   const log = new QuietLog()
   return {
-    ...{ clock: systemClock, timers: systemTimers, log, timeline: { record: () => undefined }, incarnation: '', newLinkId: () => 1 },
+    ...{
+      clock: systemClock,
+      timers: systemTimers,
+      log,
+      timeline: { record: () => undefined },
+      incarnation: '',
+      newLinkId: () => 1,
+    },
     witness: { reachable: false, read: notAsked, compareAndSwap: notAsked, renew: notAsked, remove: notAsked, close: notAsked },
     domains: { pause: notAsked, unpause: notAsked, destroy: notAsked },
     openReplica: open,
