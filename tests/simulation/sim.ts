@@ -19,7 +19,7 @@ interface Options {
   readonly from: number
   readonly jobs: number
   readonly seed?: number
-  readonly explain?: true | 'all'
+  readonly explain?: 'acts' | 'all'
 }
 
 const worldOf = ({ mirror }: Options): { name: 'mirror' | 'pool'; option: string } =>
@@ -79,8 +79,8 @@ const options = new Command('sim')
   .option('--seed <seed>', 'only this one', whole)
   .addOption(
     new Option('--explain [what]', 'with --seed: its story; all: with everything that a guest was told')
-      .choices(['all'])
-      .preset(true),
+      .choices(['acts', 'all'])
+      .preset('acts'),
   )
   .parse()
   .opts<Options>()

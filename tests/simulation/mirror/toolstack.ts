@@ -26,6 +26,8 @@ export class Toolstack {
       this.wantedOn = holder
       this.movingTo = null
       this.isBusy = false
+      // Its worker may have been started anew meanwhile, and not serve yet.
+      if (this.world.hosts[holder].worker?.primary === null) this.world.hosts[holder].reconsider()
       this.world.probe('moved')
     }
     if (this.wantedOn !== null && holder !== this.wantedOn) this.wantedOn = holder
