@@ -1,23 +1,13 @@
-import { execFile } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DomainFence, DomainState } from '../ports/domain-fence'
+import { runXl } from './xl-call'
 
-/** A toolstack that hangs is asked again; what hung is not left behind. */
-const LIMIT_MS = 5000
 /** Destroying takes as long as freeing the memory; the vCPUs stand long before. */
 const LOOK_EVERY_MS = 100
-const OUTPUT_BYTES_MAX = 1024 * 1024
 
 /** Stops domains with Xen's own `xl`, which works while XAPI is blocked. Each call of it begins at once and is bounded. */
 export function xenFence(executable = 'xl'): DomainFence {
-  const xl = (...argv: string[]): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const options = { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const
-      execFile(executable, argv, options, (error, stdout, stderr) => {
-        if (error === null) resolve(stdout)
-        else reject(new Error(`xl ${argv.join(' ')}: ${stderr.trim().slice(0, 500) || error.message}`))
-      })
-    })
+  const xl = (...argv: string[]): Promise<string> => runXl(executable, ...argv)
 
   /** Those who ask in one turn share one look; it begins after the last of them asked. */
   let shared: Promise<string> | null = null

@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process'
 import type { DomainControl } from '../ports/domain-control'
+import { runXl } from './xl-call'
 
-/** A toolstack that hangs must not hang the worker with it. */
-const LIMIT_MS = 5000
+const run = async (verb: string, domid: string): Promise<void> => {
+  await runXl('xl', verb, domid)
+}
 
 /** Xen's own tool: works while XAPI is blocked by a dead coordinator. Rejects with the tool's message. */
 export const xl: DomainControl = {
@@ -10,11 +11,3 @@ export const xl: DomainControl = {
   unpause: (domid) => run('unpause', domid),
   destroy: (domid) => run('destroy', domid),
 }
-
-const run = (verb: string, domid: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    execFile('xl', [verb, domid], { timeout: LIMIT_MS, killSignal: 'SIGKILL' }, (error, _stdout, stderr) => {
-      if (error === null) resolve()
-      else reject(new Error(`xl ${verb} ${domid}: ${stderr.trim() || error.message}`))
-    })
-  })

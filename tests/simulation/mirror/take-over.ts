@@ -1,12 +1,10 @@
-import type { Claim, StoredClaim } from '../../../lib/core/domain/claim'
+import { type StoredClaim, takenBy } from '../../../lib/core/domain/claim'
 import { leaseOverAfterMs } from '../../../lib/core/domain/lease'
 import { ASK_AGAIN_MS, takeoverVerdict, type TakeoverFacts } from '../../../lib/core/membership/takeover'
+import { GIVE_UP_AFTER_MS, HEARD_WITHIN_MS } from '../../../lib/core/membership/taking'
 import type { Worker } from './host'
 import type { Standby } from './standby'
-import { VM, VOLUME } from './names'
-
-const GIVE_UP_AFTER_MS = 6000
-const HEARD_WITHIN_MS = 500
+import { VM } from './names'
 
 export interface TakeOverEnds {
   readonly taken: (stored: StoredClaim, leaseFromMs: number | null) => void
@@ -72,7 +70,7 @@ export class TakeOver {
 
   #swap({ revision, claim }: StoredClaim, requireLeaseOver: boolean): void {
     const { worker } = this
-    const next: Claim = { ...claim, term: claim.term + 1, holder: worker.host.uuid, upToDate: { [VOLUME]: [worker.host.uuid] } }
+    const next = takenBy(claim, worker.host.uuid)
     const askedAtMs = worker.host.nowMs
     worker.world.onMoment('taking', worker.host.name)
     worker.askWitness({ op: 'cas', expected: revision, next, requireLeaseOver }, (answer) => {
