@@ -1,8 +1,10 @@
 import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { ResyncProgress, VerifyReport } from './daemon-api'
+import type { WithoutQuorum } from './config'
 import type { ReplicaSource } from './replica-source'
 import type { ResyncSettings } from './resync-settings'
+import type { WitnessTls } from './witness-settings'
 
 /**
  * spec.json: all a worker needs to start or to start again after a crash. Written by the daemon before the worker runs; the
@@ -15,8 +17,15 @@ export interface WorkerSpec {
   readonly pool: string
   readonly host: HostUuid
   readonly vm: VmUuid | null
-  /** host:port; null for a mirror of one that nobody is going to protect. */
+  /** As a configuration names it; null for a mirror of one that nobody is going to protect. */
   readonly witness: string | null
+  /** The second one; null or absent: none. */
+  readonly alternateWitness?: string | null
+  readonly witnessTls?: WitnessTls | null
+  /** What becomes of the guest when neither the witness nor the peer answers. Absent: freeze. */
+  readonly withoutQuorum?: WithoutQuorum
+  /** This host goes on where both are equal in all that counts more. Absent: no. */
+  readonly isPreferredSurvivor?: boolean
   /** Null when there is no witness. */
   readonly poolKeyFile: string | null
   readonly timelineFile: string

@@ -13,7 +13,7 @@ import { systemTimers } from '../../lib/dom0/system-timers'
 import { TimelineFile } from '../../lib/dom0/timeline-file'
 import { srRegistry } from '../../lib/dom0/volume-files'
 import { workerProcesses } from '../../lib/dom0/worker-processes'
-import type { DiskClients } from '../../lib/wire/config'
+import { type DiskClients, USUAL_CONFIG } from '../../lib/wire/config'
 import { processesAbout } from './rack-eyes'
 import { QuietLog } from './quiet-log'
 import { run } from './run-client'
@@ -47,7 +47,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
   const workers = workerProcesses({ folder: join(folder, 'w'), executable: executables.worker, log })
   const parts: HostParts = {
     ...{ version: '0', host, log, clock: systemClock, timers: systemTimers, witness: noWitness() },
-    config: { format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients, resync: {}, suspectAfterMs: 600 },
+    config: { ...USUAL_CONFIG, format: 1, pool: sr, witness: 'none:1', hosts: {}, diskClients },
     timeline: new TimelineFile(timeline, host, log),
     readTimeline: () => [],
     xapi: {

@@ -1,7 +1,6 @@
 import type { Claim, StoredClaim } from '../../core/domain/claim'
 import { CLAIM_LIMITS } from '../../core/domain/claim-request'
 import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
-import { LEASE_MS } from '../../core/domain/lease'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { HostParts } from './parts'
 
@@ -72,6 +71,6 @@ export class CoordinatorClaim {
     const others = (Object.keys(config.hosts) as HostUuid[]).filter((each) => each !== host)
     const hosts = [host, ...others].slice(0, CLAIM_LIMITS.hostsPerDisk)
     const upToDate: Claim['upToDate'] = { [config.pool as VolumeKey]: hosts }
-    return { vm: this.#name, term, holder: host, leaseMs: LEASE_MS, upToDate, lockstep: null }
+    return { vm: this.#name, term, holder: host, leaseMs: config.leaseMs, upToDate, lockstep: null }
   }
 }

@@ -111,7 +111,9 @@ export class Fleet {
   soloSpec(id: string, records: readonly VolumeRecord[]): WorkerSpec {
     const { config, host } = this.parts
     return {
-      ...{ format: 1, id, pool: config.pool, host, vm: null, witness: config.witness, poolKeyFile: PATHS.poolKey },
+      ...{ format: 1, id, pool: config.pool, host, vm: null, poolKeyFile: PATHS.poolKey },
+      ...{ witness: config.witness, alternateWitness: config.alternateWitness, witnessTls: config.witnessTls },
+      ...{ withoutQuorum: config.withoutQuorum, isPreferredSurvivor: config.preferredSurvivor === host },
       timelineFile: `${PATHS.timeline}/worker-${id}.jsonl`,
       volumes: records.map((record) => ({
         key: record.key,

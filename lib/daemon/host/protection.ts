@@ -2,7 +2,6 @@ import { must } from '../../core/domain/assert'
 import type { Claim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
-import { LEASE_MS } from '../../core/domain/lease'
 import type { Level } from '../../core/domain/level'
 import type { ProtectionPlan } from '../../core/domain/plan'
 import { stepText } from '../../core/policy/plan-text'
@@ -117,7 +116,7 @@ export class Protection {
     }
     this.#assertOneWorker(vm)
     const upToDate = Object.fromEntries(records.map(({ key }) => [key, [parts.host]])) as Claim['upToDate']
-    const claim: Claim = { vm, term: 1, holder: parts.host, leaseMs: LEASE_MS, upToDate, lockstep: null }
+    const claim: Claim = { vm, term: 1, holder: parts.host, leaseMs: parts.config.leaseMs, upToDate, lockstep: null }
     const answer = await witnessed(parts, parts.witness.compareAndSwap(0, claim))
     if (answer.stored || answer.current?.claim.holder === parts.host) return
     throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {

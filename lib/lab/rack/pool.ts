@@ -1,6 +1,6 @@
 /** The pool that a new lab describes: uuids, addresses and times, the same on every host. */
 import { randomUUID } from 'node:crypto'
-import type { HoldfastConfig, HostAddresses } from '../../wire/config'
+import type { ConfigGiven, HostAddresses } from '../../wire/config'
 import { type HostUuid, hostUuid } from '../../core/domain/ids'
 import type { HostDescription, LabTimes, PoolDescription } from '../contract'
 import { hostName, hostNics, WITNESS_ADDRESS } from '../net/plan'
@@ -34,7 +34,7 @@ function describeHost(number: number): HostDescription {
 }
 
 /** What the product is told at installation: /etc/holdfast/config.json. */
-export function holdfastConfig(pool: PoolDescription): HoldfastConfig {
+export function holdfastConfig(pool: PoolDescription): ConfigGiven {
   const hosts: Record<HostUuid, HostAddresses> = {}
   for (const host of pool.hosts) {
     hosts[hostUuid(host.uuid)] = {
@@ -44,6 +44,6 @@ export function holdfastConfig(pool: PoolDescription): HoldfastConfig {
     }
   }
   // Guests are QEMU's here, whose client reconnects.
-  const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect', resync: {}, suspectAfterMs: 600 } as const
+  const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect' } as const
   return { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts }
 }

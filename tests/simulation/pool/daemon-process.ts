@@ -4,7 +4,7 @@ import type { HostUuid } from '../../../lib/core/domain/ids'
 import { HostDaemon } from '../../../lib/daemon/host/host-daemon'
 import type { HostParts } from '../../../lib/daemon/host/parts'
 import type { WorkerPort } from '../../../lib/ports/workers'
-import type { HoldfastConfig } from '../../../lib/wire/config'
+import { type HoldfastConfig, USUAL_CONFIG } from '../../../lib/wire/config'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
 import { Callee } from './callee'
 import { failure } from './failure'
@@ -158,7 +158,8 @@ function configOf({ world }: Machine): HoldfastConfig {
     ...{ name: nameOf(uuid), management: uuid, alinks: Array.from({ length: alinks }, () => uuid) },
   })
   return {
-    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect', resync: {}, suspectAfterMs: 600 },
+    ...USUAL_CONFIG,
+    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect' },
     hosts: Object.fromEntries(world.machines.map(({ name }) => [hostOf(name), addresses(hostOf(name))])),
   }
 }

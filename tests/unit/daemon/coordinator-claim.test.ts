@@ -14,7 +14,7 @@ afterEach(() => witness.stop())
 function claimOf(count: number): { claim: CoordinatorClaim; host: HostUuid; parts: HostParts } {
   const all = hosts(count)
   const host = all.at(-1) as HostUuid
-  const config = { pool: POOL, hosts: Object.fromEntries(all.map((each) => [each, {}])) }
+  const config = { pool: POOL, leaseMs: 2500, hosts: Object.fromEntries(all.map((each) => [each, {}])) }
   const parts = { host, config, witness: witness.connect({ deadlineMs: 5000 }) } as unknown as HostParts
   return { claim: new CoordinatorClaim(parts), host, parts }
 }
@@ -24,7 +24,7 @@ test.each([2, 5, 64])('in a pool of %i hosts its coordinator gets the claim, and
   await claim.keep(true)
   expect(claim.held).toBe(true)
   const stored = await parts.witness.read(POOL)
-  expect(stored?.claim).toMatchObject({ term: 1, holder: host })
+  expect(stored?.claim).toMatchObject({ term: 1, holder: host, leaseMs: 2500 })
   expect(Object.values(stored?.claim.upToDate ?? {}).map((listed) => [...listed].sort())).toEqual([hosts(count)])
 })
 
