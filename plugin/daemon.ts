@@ -17,12 +17,12 @@ import { systemClock } from '../lib/dom0/system-clock'
 import { systemTimers } from '../lib/dom0/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/timeline-file'
 import { srRegistry } from '../lib/dom0/volume-files'
-import { connectWitness } from '../lib/dom0/witness-client'
 import { workerProcesses } from '../lib/dom0/worker-processes'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
 import { holdfastConfig, type HostAddresses } from '../lib/wire/config'
 import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
 import { connectXapi } from '../lib/xapi/connect'
+import { connectWitnessOf } from './connect-witness'
 import { PRODUCT_VERSION } from './product-version'
 
 const log = processLog('holdfastd')
@@ -66,7 +66,7 @@ function build(): {
     timeline,
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
-    witness: connectWitness({ address: config.witness, ...secret, log, client: `daemon ${host}` }),
+    witness: connectWitnessOf({ address: config.witness, tls: config.witnessTls, secret, log, client: `daemon ${host}` }),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry(PATHS.attachedSrs, log),

@@ -1,9 +1,7 @@
 import { CommanderError } from 'commander'
 import { witnessProgram } from './witness'
 import { WITNESS_EXITS } from './witness/exits'
-import { staySmall } from './witness/small'
 
-staySmall()
 witnessProgram()
   .parseAsync()
   .catch((error: unknown) => {

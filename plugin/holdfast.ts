@@ -1,9 +1,12 @@
-/** The operator's command on a host: /opt/holdfast/bin/holdfast. */
+/** The operator's command: /opt/holdfast/bin/holdfast. */
 import { daemonSocket } from '../lib/dom0/daemon-client'
 import { operatorProgram, runProgram } from './commander'
 import { systemTerminal } from './commander/terminal'
+import { registerWitness } from './witness'
 
 const terminal = systemTerminal()
-void runProgram(operatorProgram(terminal, daemonSocket(process.env)), process.argv.slice(2), terminal).then((status) => {
+const program = operatorProgram(terminal, daemonSocket(process.env))
+registerWitness(program)
+void runProgram(program, process.argv.slice(2), terminal).then((status) => {
   process.exitCode = status
 })

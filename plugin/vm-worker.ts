@@ -24,12 +24,14 @@ import { systemClock } from '../lib/dom0/system-clock'
 import { systemTimers } from '../lib/dom0/system-timers'
 import { codeOf } from '../lib/dom0/system-error'
 import { TimelineFile } from '../lib/dom0/timeline-file'
-import { connectWitness } from '../lib/dom0/witness-client'
+import type { PoolSecret } from '../lib/dom0/tls-psk'
 import { xl } from '../lib/dom0/xl'
 import { WORKER_ASKS } from '../lib/wire/ask-shapes'
 import type { Log } from '../lib/ports/log'
+import type { WitnessPort } from '../lib/ports/witness'
 import type { ResyncSettings } from '../lib/wire/resync-settings'
 import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
+import { connectWitnessOf } from './connect-witness'
 
 /**
  * `holdfast-worker FOLDER [FD:PATH ...]`: everything else is in FOLDER/spec.json. FD is a socket that its minder holds for clients that
@@ -55,10 +57,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     timers: systemTimers,
     log,
     timeline,
-    witness:
-      spec.witness === null
-        ? noWitness()
-        : connectWitness({ address: spec.witness, ...secret, client: `worker ${spec.host} ${spec.id}`, log }),
+    witness: witnessOf(spec, secret, log),
     domains: xl,
     openReplica,
     serveDisk: async (volume, sizeBytes, handler, extents) => {
@@ -136,6 +135,11 @@ function tellMinderOf(folder: string, log: Log): void {
     if (codeOf(error) === '') throw error
     log.warn('the minder cannot be told that the worker is up', { error: codeOf(error) })
   }
+}
+
+function witnessOf({ witness, witnessTls = null, host, id }: WorkerSpec, secret: PoolSecret, log: Log): WitnessPort {
+  if (witness === null) return noWitness()
+  return connectWitnessOf({ address: witness, tls: witnessTls, secret, client: `worker ${host} ${id}`, log })
 }
 
 /** A rate that is never to be exceeded is not exceeded for the sake of the usual least one. */

@@ -10,6 +10,7 @@ import { systemClock } from '../lib/dom0/system-clock'
 import { codeOf, textOf } from '../lib/dom0/system-error'
 import { endWith, exitFor, WITNESS_EXITS } from './witness/exits'
 import { registerMoves } from './witness/moves'
+import { staySmall } from './witness/small'
 
 interface WitnessArguments {
   readonly listen: string
@@ -42,6 +43,7 @@ function describe(command: Command): Command {
 const collect = (file: string, files: readonly string[]): readonly string[] => [...files, file]
 
 async function runWitness(given: WitnessArguments): Promise<void> {
+  staySmall()
   const log = processLog('witness')
   try {
     const broken = (error: unknown): never => endWith(log, WITNESS_EXITS.logBroke, `the claim log broke: ${textOf(error)}`)

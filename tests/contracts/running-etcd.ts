@@ -75,6 +75,16 @@ export class RunningEtcd {
     }
   }
 
+  /** As a configuration names it. */
+  get address(): string {
+    return `etcd+https://${this.members.map(({ https }) => new URL(https).host).join()}`
+  }
+
+  /** Names of files that a host would have. */
+  get tlsFiles(): { ca: string; cert: string; key: string } {
+    return { ca: join(this.folder, 'ca.pem'), cert: join(this.folder, 'client.pem'), key: join(this.folder, 'client.key') }
+  }
+
   /** Every call is another client, unless it is named. */
   connect(changes: Partial<EtcdOptions> = {}): WitnessPort {
     this.clients += 1

@@ -6,6 +6,7 @@ import type { StoredClaim } from '../../lib/core/domain/claim'
 import { hostUuid, vmUuid, volumeKey, type VmUuid, type VolumeKey } from '../../lib/core/domain/ids'
 import { openReplica } from '../../lib/dom0/open-replica'
 import type { WitnessClient } from '../../lib/dom0/witness-client'
+import type { WitnessPort } from '../../lib/ports/witness'
 import type { PeerAddress, WorkerSpec } from '../../lib/wire/worker-api'
 import { DiskWriter } from './disk-writer'
 import { WitnessBench, POOL, type WitnessProcess } from './witness-process'
@@ -17,6 +18,12 @@ export const DOMAIN = '7'
 const PEER_PORT = 7801
 let pairs = 0
 
+/** Another back end in the witness's place. */
+export interface ClaimKeeper {
+  readonly port: WitnessPort
+  readonly spec: Pick<WorkerSpec, 'witness' | 'witnessTls'>
+}
+
 /** Two workers of one VM on two "hosts" of this machine, and a witness: every process real, every address its own. */
 export class WorkerPair {
   readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-pair-'))
@@ -27,6 +34,8 @@ export class WorkerPair {
   readonly b: WorkerHost
   witness!: WitnessProcess
   claims!: WitnessClient
+  /** Who keeps the claim, and how the workers' specs name it; null: `witness`. */
+  private keeper: ClaimKeeper | null = null
   private readonly net: string
   private readonly writers: DiskWriter[] = []
 
@@ -49,15 +58,16 @@ export class WorkerPair {
   }
 
   /** The claim is stored, the primary has a whole replica; no worker runs yet. */
-  static async make(leaseMs = 1500): Promise<WorkerPair> {
+  static async make(leaseMs = 1500, keeper: ClaimKeeper | null = null): Promise<WorkerPair> {
     const pair = new WorkerPair()
+    pair.keeper = keeper
     pair.witness = await pair.bench.serving()
     pair.claims = pair.bench.connect(pair.witness.port)
     const replica = await openReplica({ key: pair.volume, sizeBytes: DISK_BYTES, path: pair.a.image }, true)
     for (let at = 0; at < DISK_BYTES; at += MIB) await replica.device.write(at, stamped(at))
     await replica.save({ state: 'up-to-date' })
     await replica.close()
-    const stored = await pair.claims.compareAndSwap(0, {
+    const stored = await (keeper?.port ?? pair.claims).compareAndSwap(0, {
       ...{ vm: pair.vm, term: 1, holder: pair.a.uuid, leaseMs, lockstep: null },
       upToDate: { [pair.volume]: [pair.a.uuid] },
     })
@@ -66,8 +76,8 @@ export class WorkerPair {
   }
 
   /** Both workers run, the guest's disk is attached, both replicas are up-to-date. */
-  static async redundant(leaseMs?: number): Promise<WorkerPair> {
-    const pair = await WorkerPair.make(leaseMs)
+  static async redundant(leaseMs?: number, keeper?: ClaimKeeper): Promise<WorkerPair> {
+    const pair = await WorkerPair.make(leaseMs, keeper)
     pair.b.start(pair.specOf(pair.b))
     pair.a.start(pair.specOf(pair.a))
     await pair.untilRedundant()
@@ -84,6 +94,7 @@ export class WorkerPair {
       listen: { port: PEER_PORT, addresses: this.addressesOf(host) },
       peer: this.addressOf(other),
       attached: {},
+      ...this.keeper?.spec,
       ...changes,
     }
   }
@@ -114,7 +125,7 @@ export class WorkerPair {
   }
 
   async claim(): Promise<StoredClaim> {
-    const stored = await this.claims.read(this.vm)
+    const stored = await (this.keeper?.port ?? this.claims).read(this.vm)
     if (stored === null) throw new Error('the witness has no claim')
     return stored
   }

@@ -83,7 +83,7 @@ export const REFUSALS = {
   HOLDFAST_WITNESS_UNREACHABLE: {
     what: 'The request needs the witness, and it does not answer.',
     why: '{reason}',
-    todo: 'Check that holdfast-witness runs at {address} and that this host can reach it, then repeat.',
+    todo: 'Check that the witness at {address} runs and that this host can reach it, then repeat.',
   },
   HOLDFAST_HOST_UNREACHABLE: {
     what: 'The request needs host {host}, and its daemon does not answer.',
