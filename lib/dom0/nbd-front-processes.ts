@@ -46,7 +46,10 @@ export function frontProcesses({ folder, executable, log }: FrontProcessOptions)
       await untilAnswers(socket, over)
       return socket
     },
-    release: (volume) => takeNames(volume, null),
+    release: (volume, domain) => {
+      if (domain === undefined) takeNames(volume, null)
+      else removeSocket(join(folder, `${volume}.${domain}.sock`))
+    },
   }
 }
 

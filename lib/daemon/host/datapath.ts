@@ -100,7 +100,7 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     'datapath-detach': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
       // Before the worker: a front whose worker left it would wait for the next one.
-      parts.fronts.release(record.key)
+      parts.fronts.release(record.key, domain)
       const id = workerOf(record)
       if (id === undefined || !fleet.has(id)) return null
       await fleet.ask(id, 'detach', { volume: record.key, domain })

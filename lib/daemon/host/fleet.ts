@@ -17,6 +17,8 @@ const GONE = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'])
 /** Keeps the worker processes of this host running, and makes their specs. */
 export class Fleet {
   readonly #wanted = new Set<string>()
+  /** Of workers that may not be on the list yet, by VM. */
+  readonly #ports = new Map<string, number>()
 
   constructor(
     private readonly parts: HostParts,
@@ -70,6 +72,7 @@ export class Fleet {
 
   async remove(id: string): Promise<void> {
     this.#wanted.delete(id)
+    this.#ports.delete(id)
     for (const { key } of this.specOf(id)?.volumes ?? []) this.parts.fronts.release(key)
     await this.parts.workers.remove(id)
   }
@@ -133,14 +136,21 @@ export class Fleet {
     return {
       ...this.soloSpec(vm, records),
       vm,
-      listen: { port: known?.listen?.port ?? this.#freePort(), addresses: addressesOf(this.parts, this.parts.host) },
+      listen: { port: known?.listen?.port ?? this.#portFor(vm), addresses: addressesOf(this.parts, this.parts.host) },
       peer: peer ?? known?.peer ?? null,
       attached: known?.attached ?? {},
     }
   }
 
+  /** Two workers that are started at the same time get one each. */
+  #portFor(vm: VmUuid): number {
+    const port = this.#ports.get(vm) ?? this.#freePort()
+    this.#ports.set(vm, port)
+    return port
+  }
+
   #freePort(): number {
-    const taken = new Set(this.specs().map(({ listen }) => listen?.port))
+    const taken = new Set([...this.#ports.values(), ...this.specs().map(({ listen }) => listen?.port)])
     const ports = Array.from({ length: PORTS.peerLast - PORTS.peerFirst + 1 }, (_, index) => PORTS.peerFirst + index)
     const free = ports.find((port) => !taken.has(port))
     if (free !== undefined) return free

@@ -136,8 +136,8 @@ export class Worker {
       this.#served().guestChanged()
       return null
     },
-    deactivate: ({ volume }) => {
-      const disk = this.#servedDisk(volume)
+    deactivate: (client) => {
+      const disk = this.#diskServedTo(client)
       if (disk !== undefined) {
         disk.active = false
         this.#rememberAttached()
@@ -145,8 +145,8 @@ export class Worker {
       }
       return Promise.resolve(null)
     },
-    detach: async ({ volume }) => {
-      const disk = this.#servedDisk(volume)
+    detach: async (client) => {
+      const disk = this.#diskServedTo(client)
       if (disk !== undefined) {
         await disk.detach()
         this.#rememberAttached()
@@ -196,7 +196,9 @@ export class Worker {
       return
     }
     assert(part?.role === 'solo', 'only a mirror of one becomes a primary')
-    const stored = await this.parts.witness.read(vm)
+    const stored = await unlessUnreachable(this.parts.witness.read(vm))
+    if (stored === undefined)
+      throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { reason: 'it does not answer this VM', address: spec.witness ?? '' })
     if (stored?.claim.holder !== spec.host) throw new Refusal('HOLDFAST_NOT_PROTECTED', { vm })
     this.#remember(spec)
     part.side.protect(stored, spec.peer)
@@ -244,9 +246,11 @@ export class Worker {
     this.#remember({ ...this.spec, attached: Object.fromEntries(attached) as WorkerSpec['attached'] })
   }
 
-  #servedDisk(volume: VolumeKey): Primary['disks'][number] | undefined {
+  /** What a domain that is gone gives back may have another one's guest on it by now. */
+  #diskServedTo({ volume, domain }: WorkerApi['detach']['ask']): Primary['disks'][number] | undefined {
     const part = this.#part
-    return part === null || part.role === 'secondary' ? undefined : part.side.disks.find((disk) => disk.volume.key === volume)
+    if (part === null || part.role === 'secondary') return undefined
+    return part.side.disks.find(({ volume: { key }, attachedTo }) => key === volume && (attachedTo ?? domain) === domain)
   }
 
   #served(): Primary {

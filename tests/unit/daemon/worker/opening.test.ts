@@ -76,3 +76,22 @@ test('a claim that is lost meanwhile stops the guest that still uses the disks',
   await started
   await worker.stop()
 })
+
+test('what a domain gives back late is not taken from the next one', async () => {
+  const worker = workerThat(() => ({ renewed: true }))
+  const started = worker.start()
+  letGo()
+  await started
+  const [volume] = VOLUMES
+  if (volume === undefined) throw new Error('the scene has disks')
+  await worker.handlers.attach({ volume, domain: '8' })
+  await worker.handlers.activate({ volume, domain: '8' })
+  await worker.handlers.deactivate({ volume, domain: '7' })
+  await worker.handlers.detach({ volume, domain: '7' })
+  const [disk] = worker.status().volumes
+  expect(disk).toMatchObject({ attachedTo: '8' })
+  expect(worker.status().guestActive).toBe(true)
+  await worker.handlers.detach({ volume, domain: '8' })
+  expect(worker.status().volumes[0]).toMatchObject({ attachedTo: null })
+  await worker.stop()
+})
