@@ -24,7 +24,7 @@ export class EtcdGateway {
   private readonly ping: NodeJS.Timeout
   private preferred = 0
   private heardMs = -Infinity
-  private cluster: string | null = null
+  private known: string | null = null
   private revision = 0
   private trouble = ''
   private closed = false
@@ -33,6 +33,11 @@ export class EtcdGateway {
     this.endpoints = options.endpoints.map((url) => new EtcdEndpoint(url, options.tls))
     this.ping = setInterval(() => this.look(), PING_EVERY_MS)
     this.look()
+  }
+
+  /** The cluster's own number; null before its first answer. */
+  get cluster(): string | null {
+    return this.known
   }
 
   get reachable(): boolean {
@@ -82,9 +87,9 @@ export class EtcdGateway {
 
   /** Every answer is one of the whole cluster, so none may be of an earlier state than one before. */
   private recognise({ cluster, revision }: TxnAnswer, revisionBefore: number): void {
-    this.cluster ??= cluster
-    if (cluster !== this.cluster)
-      throw new NoAnswer(`cluster ${cluster} answers instead of ${this.cluster}, and does not know its claims`, true)
+    this.known ??= cluster
+    if (cluster !== this.known)
+      throw new NoAnswer(`cluster ${cluster} answers instead of ${this.known}, and does not know its claims`, true)
     if (revision < revisionBefore)
       throw new NoAnswer(`etcd went back from revision ${revisionBefore} to ${revision}, as if restored from a copy`, true)
     this.revision = Math.max(this.revision, revision)

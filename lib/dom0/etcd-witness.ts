@@ -1,5 +1,5 @@
 import { InvariantViolation } from '../core/domain/assert'
-import type { Claim, StoredClaim } from '../core/domain/claim'
+import { type Claim, generationOf, type StoredClaim } from '../core/domain/claim'
 import type { ClaimRule } from '../core/domain/claim-request'
 import type { Clock } from '../ports/clock'
 import type { Log } from '../ports/log'
@@ -36,11 +36,15 @@ export interface EtcdOptions {
   readonly log: Log
   /** The rule that `next` breaks as the successor of `old`. etcd knows none, so the asker keeps them. */
   readonly brokenRule: (old: Claim | null, next: Claim) => ClaimRule | null
+  /** The same for one that is carried here. */
+  readonly brokenCarry: (next: Claim) => ClaimRule | null
   /** How long one member may take to answer, connecting included. */
   readonly deadlineMs?: number
 }
 
 const ETCD_DEADLINE_MS = 400
+/** Whoever else changes the claim has left this generation: it changes once or twice, if at all. */
+const CARRY_ATTEMPTS = 5
 
 /** Connects in the background and for as long as it takes. */
 export function connectEtcd(options: EtcdOptions): WitnessPort {
@@ -69,6 +73,10 @@ class EtcdWitness implements WitnessPort {
 
   get reachable(): boolean {
     return this.gateway.reachable
+  }
+
+  get id(): string | null {
+    return this.gateway.cluster === null ? null : `etcd ${this.gateway.cluster}`
   }
 
   read(vm: string): Promise<StoredClaim | null> {
@@ -123,6 +131,31 @@ class EtcdWitness implements WitnessPort {
         }),
       )
       return this.casAnswer(answer, vm, expected)
+    })
+  }
+
+  carry(next: Claim): Promise<StoredClaim | null> {
+    return orUnreachable(async () => {
+      const rule = this.options.brokenCarry(next)
+      if (rule !== null) throw new InvariantViolation(`the claim is invalid: ${rule}`)
+      const keys = this.keys(next.vm)
+      let { stored } = await this.look(next.vm)
+      for (let left = CARRY_ATTEMPTS; left > 0; left -= 1) {
+        if (stored !== null && generationOf(stored.claim) >= generationOf(next)) return stored
+        const answer = await this.session.change({
+          compare: [revisionIs(keys.claim, stored?.revision ?? 0)],
+          success: [
+            put(keys.claim, claimText(next)),
+            put(keys.beat, this.options.client),
+            put(keys.who, whoText(next.term, next.holder)),
+          ],
+          failure: [get(keys.claim), get(keys.beat)],
+        })
+        if (answer === 'no-room') return stored
+        if (answer.succeeded) return { revision: answer.revision, claim: next }
+        stored = this.seen(answer, next.vm).stored
+      }
+      throw new NoAnswer(`the claim changes faster than it is carried`, false)
     })
   }
 

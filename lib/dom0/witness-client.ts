@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { InvariantViolation } from '../core/domain/assert'
+import type { Claim, StoredClaim } from '../core/domain/claim'
 import type { ClaimAnswer, ClaimRequest, ClaimSummary } from '../core/domain/claim-request'
 import { hostUuid, vmUuid } from '../core/domain/ids'
 import type { Log } from '../ports/log'
@@ -69,6 +70,10 @@ class Client implements WitnessClient {
     return this.connection.reachable
   }
 
+  get id(): string | null {
+    return this.connection.witness
+  }
+
   async read(vm: string) {
     const answer = await this.ask({ op: 'read', vm: vmUuid(vm) })
     return answer.op === 'read' ? answer.found : unexpected(answer)
@@ -87,6 +92,11 @@ class Client implements WitnessClient {
 
   async remove(vm: string, expected: number): Promise<CasAnswer> {
     return casAnswer(await this.ask({ op: 'remove', vm: vmUuid(vm), expected }))
+  }
+
+  async carry(next: Claim): Promise<StoredClaim | null> {
+    const answer = await this.ask({ op: 'carry', next })
+    return answer.op === 'carried' ? answer.found : unexpected(answer)
   }
 
   async list(): Promise<readonly ClaimSummary[]> {

@@ -43,7 +43,7 @@ export class WitnessConnection {
   private silentSinceMs: number | null = null
   private lastTrouble = 'not connected yet'
   private saidTrouble = ''
-  private witness: string | null = null
+  private name: string | null = null
 
   constructor(
     private readonly options: ConnectionOptions,
@@ -52,6 +52,11 @@ export class WitnessConnection {
     this.target = hostAndPort(options.address)
     this.checkTimer = setInterval(() => this.check(), CHECK_EVERY_MS)
     this.connect()
+  }
+
+  /** As it called itself; null before it has. */
+  get witness(): string | null {
+    return this.name
   }
 
   get reachable(): boolean {
@@ -110,14 +115,14 @@ export class WitnessConnection {
 
   private greeted(witness: string): void {
     // It would call every claim of ours gone, and a holder whose claim is gone stops its VM.
-    if (this.witness !== null && this.witness !== witness) {
+    if (this.name !== null && this.name !== witness) {
       this.lastHeardMs = -Infinity
-      this.abandon(`witness ${witness} answers instead of ${this.witness}, and does not know its claims`)
+      this.abandon(`witness ${witness} answers instead of ${this.name}, and does not know its claims`)
       return
     }
     if (this.saidTrouble !== '') this.options.log.info('the witness answers again', { address: this.options.address })
     this.saidTrouble = ''
-    this.witness = witness
+    this.name = witness
     this.up = true
     this.retryMs = RETRY_FIRST_MS
     this.lastTrouble = 'the connection ended'

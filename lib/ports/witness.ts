@@ -18,6 +18,14 @@ export interface WitnessPort {
   renew(vm: string, term: number, holder: string): Promise<RenewAnswer>
   /** Forgets the claim if the stored revision is `expected`. */
   remove(vm: string, expected: number): Promise<CasAnswer>
+  /**
+   * Makes this witness the one that decides: stores `next`, whose generation is at least 1, where a claim of a lower generation or none is
+   * stored, whatever its term, and starts a whole lease of its holder. Asked again it changes nothing.
+   * @returns what is stored now, by this request or not; null: nothing is, and there is no room
+   */
+  carry(next: Claim): Promise<StoredClaim | null>
+  /** Names the keeper of the claims, wherever it is reached; null before its first answer. */
+  readonly id: string | null
   readonly reachable: boolean
   close(): void
 }

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { brokenRule } from '../../lib/core/witness/rules'
+import { brokenCarry, brokenRule } from '../../lib/core/witness/rules'
 import type { EtcdTls } from '../../lib/dom0/etcd-post'
 import { connectEtcd, type EtcdOptions } from '../../lib/dom0/etcd-witness'
 import { systemClock } from '../../lib/dom0/system-clock'
@@ -90,7 +90,7 @@ export class RunningEtcd {
     this.clients += 1
     const port = connectEtcd({
       ...{ endpoints: this.members.map(({ https }) => https), tls: this.tls, pool: POOL, client: `client ${this.clients}` },
-      ...{ clock: systemClock, log: this.log, brokenRule, deadlineMs: 20_000, ...changes },
+      ...{ clock: systemClock, log: this.log, brokenRule, brokenCarry, deadlineMs: 20_000, ...changes },
     })
     this.ports.push(port)
     return port

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { brokenRule } from '../../lib/core/witness/rules'
+import { brokenCarry, brokenRule } from '../../lib/core/witness/rules'
 import { connectEtcd } from '../../lib/dom0/etcd-witness'
 import { systemClock } from '../../lib/dom0/system-clock'
 import { WitnessUnreachable, type WitnessPort } from '../../lib/ports/witness'
@@ -53,7 +53,16 @@ async function stranger(reply: (nth: number) => Reply): Promise<Stranger> {
 }
 
 function portTo(...endpoints: string[]): WitnessPort {
-  const options = { tls: null, pool: POOL, client: 'me', clock: systemClock, log: new KeptLog(), brokenRule, deadlineMs: 2000 }
+  const options = {
+    tls: null,
+    pool: POOL,
+    client: 'me',
+    clock: systemClock,
+    log: new KeptLog(),
+    brokenRule,
+    brokenCarry,
+    deadlineMs: 2000,
+  }
   const port = connectEtcd({ endpoints, ...options })
   open.push(port)
   return port

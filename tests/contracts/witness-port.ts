@@ -166,6 +166,51 @@ export function witnessPortContract(name: string, open: () => WitnessUnderTest):
       expect(await stored(mine, 0, { ...first, term: 5 })).toBeGreaterThan(revision)
     })
 
+    test('a claim that is carried in needs a higher generation than what is stored, whatever its term, and is told again', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A, { term: 7 })
+      const old = await stored(mine, 0, first)
+      const carried = { ...first, term: 3, holder: B, decided: { generation: 2, by: 'here' } }
+      const now = await theirs.carry(carried)
+      expect(now?.claim).toEqual(carried)
+      expect(now?.revision).toBeGreaterThan(old)
+      for (const generation of [1, 2]) {
+        const late = { ...first, term: 9, decided: { generation, by: 'here' } }
+        expect(await mine.carry(late)).toEqual(now)
+      }
+      expect(await mine.read(first.vm)).toEqual(now)
+      expect(await mine.renew(first.vm, 7, A)).toEqual({ renewed: false, current: now })
+      expect(await theirs.renew(first.vm, 3, B)).toEqual({ renewed: true })
+      expect(await mine.compareAndSwap(old, first)).toMatchObject({ stored: false, why: 'revision', current: now })
+    })
+
+    test('carried to where nothing is, its lease begins, and it is changed as any other; who decides is not', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A, { decided: { generation: 1, by: 'here' } })
+      const carried = await mine.carry(first)
+      expect(carried?.claim).toEqual(first)
+      const revision = carried?.revision ?? 0
+      const taking = { ...first, term: 2, holder: B }
+      const early = await theirs.compareAndSwap(revision, taking, { requireLeaseOver: true })
+      expect(early).toMatchObject({ stored: false, why: 'lease' })
+      const elsewhere = { ...first, decided: { generation: 2, by: 'there' } }
+      await expect(mine.compareAndSwap(revision, elsewhere)).rejects.toMatchObject({ name: 'InvariantViolation' })
+      const next = await stored(theirs, revision, taking)
+      expect(await mine.read(first.vm)).toEqual({ revision: next, claim: taking })
+    })
+
+    test('a claim without a generation is not carried: a fault of the caller', async () => {
+      const { mine } = open()
+      await expect(mine.carry(claimBy(A))).rejects.toMatchObject({ name: 'InvariantViolation' })
+    })
+
+    test('all ports of one witness call it by one name', async () => {
+      const { mine, theirs } = open()
+      for (const port of [mine, theirs]) await port.read(freshVm())
+      expect(mine.id).toMatch(/./)
+      expect(theirs.id).toBe(mine.id)
+    })
+
     test.each<[string, Partial<Claim>]>([
       ['the term stands still while the holder changes', { holder: B }],
       ['the term skips one', { holder: B, term: 3 }],

@@ -1,3 +1,4 @@
+import type { Claim, StoredClaim } from '../../../lib/core/domain/claim'
 import type { ClaimAnswer, ClaimRequest } from '../../../lib/core/domain/claim-request'
 import { hostUuid, vmUuid } from '../../../lib/core/domain/ids'
 import { type CasAnswer, type WitnessPort, WitnessUnreachable } from '../../../lib/ports/witness'
@@ -28,6 +29,7 @@ export class SimulatedWitness implements WitnessPort {
   #heardAtMs = -Infinity
   #silentSinceMs: number | null = null
   #lastId = 0
+  #id: string | null = null
 
   constructor(
     private readonly process: Process,
@@ -61,6 +63,15 @@ export class SimulatedWitness implements WitnessPort {
 
   async remove(vm: string, expected: number): Promise<CasAnswer> {
     return casAnswer(await this.#ask({ op: 'remove', vm: vmUuid(vm), expected }))
+  }
+
+  async carry(next: Claim): Promise<StoredClaim | null> {
+    const answer = await this.#ask({ op: 'carry', next })
+    return answer.op === 'carried' ? answer.found : odd(answer)
+  }
+
+  get id(): string | null {
+    return this.#id
   }
 
   close(): void {
@@ -120,6 +131,7 @@ export class SimulatedWitness implements WitnessPort {
     this.#silentSinceMs = null
     if (message.type === 'hello') {
       this.#isUp = true
+      this.#id = message.witness
       this.#retryMs = RETRY_MS.first
       for (const [id, waiting] of this.#waiting) this.#send(id, waiting)
     } else if (message.type === 'answer') {

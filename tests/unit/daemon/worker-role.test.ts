@@ -5,6 +5,7 @@ import { hostUuid, volumeKey } from '../../../lib/core/domain/ids'
 import type { WorkerParts } from '../../../lib/daemon/worker/parts'
 import { Worker } from '../../../lib/daemon/worker/worker'
 import { createNbdExport } from '../../../lib/dom0/nbd-export'
+import { noWitness } from '../../../lib/dom0/no-witness'
 import { openReplica } from '../../../lib/dom0/open-replica'
 import { blockDigests } from '../../../lib/dom0/block-digests'
 import { systemClock } from '../../../lib/dom0/system-clock'
@@ -37,7 +38,7 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
       incarnation: '',
       newLinkId: () => 1,
     },
-    witness: { reachable: false, read: notAsked, compareAndSwap: notAsked, renew: notAsked, remove: notAsked, close: notAsked },
+    witness: { ...noWitness(), read: notAsked },
     domains: { pause: notAsked, unpause: notAsked, destroy: notAsked },
     openReplica: open,
     ...{ boot: 'boot', newGeneration: () => '0123456789abcdef', digest: blockDigests, pace: {} },
