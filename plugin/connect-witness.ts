@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { brokenRule } from '../lib/core/witness/rules'
+import { brokenCarry, brokenRule } from '../lib/core/witness/rules'
 import { connectEtcd } from '../lib/dom0/etcd-witness'
 import { systemClock } from '../lib/dom0/system-clock'
 import type { PoolSecret } from '../lib/dom0/tls-psk'
@@ -25,7 +25,7 @@ export function connectWitnessOf({ address, tls, secret, client, log }: WitnessA
   const endpoints = etcdEndpoints(address)
   if (endpoints === null) return connectWitness({ address, ...secret, client, log })
   const shown = tls === null ? null : { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) }
-  return connectEtcd({ endpoints, tls: shown, pool: secret.pool, client, clock: systemClock, log, brokenRule })
+  return connectEtcd({ endpoints, tls: shown, pool: secret.pool, client, clock: systemClock, log, brokenRule, brokenCarry })
 }
 
 const read = (path: string): string => readFileSync(path, 'utf8')
