@@ -86,8 +86,8 @@ function build(): {
     heartbeats: (role, received) =>
       startHeartbeats({
         ...{ pool: config.pool, host, key: secret.key, incarnation, links, role, log },
-        received: ({ host: peer, link, incarnation: of, counter, role: its }) =>
-          received({ peer, link, incarnation: of, counter, role: its }),
+        received: ({ host: peer, link, incarnation: of, counter, role: its, sender }) =>
+          received({ peer, link, incarnation: of, counter, role: its, sender }),
       }),
   }
   return { parts, timeline, secret, addresses: [own.management, ...own.alinks] }

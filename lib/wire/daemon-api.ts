@@ -1,6 +1,7 @@
 import type { Facts, RefusalCode } from '../core/domain/errors'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { Level } from '../core/domain/level'
+import type { HostFinding, HostVerdict } from '../core/domain/host-finding'
 import type { TimelineEntry } from '../core/domain/timeline'
 import type { VolumeRecord } from '../core/domain/volume'
 
@@ -105,6 +106,10 @@ export interface HostStatus {
   readonly state: 'this-host' | 'alive' | 'suspected' | 'never-seen'
   /** Per link name (management, alink0, ...): milliseconds since the last heartbeat; null when none was ever seen. */
   readonly silentMs: Readonly<Record<string, number | null>>
+  /** As this host's heartbeats, and what others say of it, show it; `grey`: it is there, and something is wrong. Null: this host. */
+  readonly health: HostVerdict | null
+  /** What is wrong with it. `text` goes on from the host's name. */
+  readonly findings: readonly (HostFinding & { readonly text: string })[]
 }
 
 export interface VmStatus {

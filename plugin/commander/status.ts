@@ -23,24 +23,28 @@ export function registerStatus(program: Command, { ask, terminal }: CommandWorld
 
 function poolText(report: StatusReport, terminal: Terminal): string {
   const hosts = table(['HOST', 'STATE', 'LAST HEARD'], report.hosts.map(hostRow(terminal)))
+  const findings = report.hosts.map(findingsText).join('')
   const { address, reachable } = report.witness
   const witness = `Witness ${address}: ${reachable ? 'reachable' : paint(terminal, 'red', 'unreachable')}\n`
   const unwritten = report.unwritten ? `\n${paint(terminal, 'red', report.unwritten)}\n` : ''
-  if (report.vms.length === 0) return `${hosts}\n${witness}${unwritten}\nNo VMs.\n`
+  if (report.vms.length === 0) return `${hosts}${findings}\n${witness}${unwritten}\nNo VMs.\n`
   const vms = table(['VM', 'LEVEL', 'HEALTH', 'RUNS ON', 'SECONDARY', 'COPYING'], report.vms.map(vmRow(terminal)))
   const reasons = report.vms.filter(({ reason }) => reason !== '').map(({ name, reason }) => filled(`${name}: ${reason}`, '  '))
-  return `${hosts}\n${witness}${unwritten}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
+  return `${hosts}${findings}\n${witness}${unwritten}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
 }
 
 const hostRow =
   (terminal: Terminal) =>
-  ({ name, state, silentMs }: HostStatus): string[] => [
+  ({ name, state, health, silentMs }: HostStatus): string[] => [
     cut(name, 24),
-    state === 'suspected' ? paint(terminal, 'red', state) : state,
+    state === 'suspected' ? paint(terminal, 'red', state) : health === 'grey' ? paint(terminal, 'yellow', health) : state,
     Object.entries(silentMs)
       .map(([link, ms]) => `${link} ${ms === null ? 'never' : silence(ms)}`)
       .join(', '),
   ]
+
+const findingsText = ({ name, findings }: HostStatus): string =>
+  findings.length === 0 ? '' : filled(`${name} ${findings.map(({ text }) => text).join('; it ')}.`, '  ')
 
 const silence = (ms: number): string => (ms < 10_000 ? `${ms} ms` : duration(ms / 1000))
 

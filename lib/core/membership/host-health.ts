@@ -1,7 +1,7 @@
 import { type SenderHealth, SUSPECT_AFTER_MS } from '../domain/heartbeat'
 import type { HostUuid } from '../domain/ids'
 import type { PeerLinks } from './heartbeat'
-import { type HostFinding, type HostVerdict, nameOf } from './host-finding'
+import { type HostFinding, type HostVerdict, nameOf } from '../domain/host-finding'
 import { PeerHealth } from './peer-health'
 
 /** All times are monotonic milliseconds of this host. */
@@ -75,7 +75,8 @@ export class HostHealth {
       case 'tick':
         break
     }
-    return [...this.#changes()]
+    // Of the others with the next tick: heartbeats are many.
+    return [...this.#changes(event.on === 'received' ? event.peer : null)]
   }
 
   report(): HostHealthReport[] {
@@ -89,8 +90,11 @@ export class HostHealth {
     this.#lastMs = Math.max(this.#lastMs ?? atMs, atMs)
   }
 
-  *#changes(): Generator<HostHealthEffect> {
-    for (const { host, verdict, findings } of this.report()) {
+  /** `only`: null for all. */
+  *#changes(only: HostUuid | null): Generator<HostHealthEffect> {
+    for (const [host, peer] of this.#peers) {
+      if (only !== null && host !== only) continue
+      const { verdict, findings } = peer.verdict(this.#lastMs ?? 0)
       const names = findings.map(nameOf).sort().join()
       const told = this.#told.get(host) ?? { verdict: 'unknown', names: '' }
       if (told.verdict === verdict && told.names === names) continue

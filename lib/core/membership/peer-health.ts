@@ -1,6 +1,6 @@
 import { HEARTBEAT_EVERY_MS, linkBit, type SenderHealth, SUSPECT_AFTER_MS } from '../domain/heartbeat'
 import type { HostUuid } from '../domain/ids'
-import type { HostFinding, HostVerdict } from './host-finding'
+import type { HostFinding, HostVerdict } from '../domain/host-finding'
 import { LinkHealth } from './link-health'
 
 export interface HealthArrival {

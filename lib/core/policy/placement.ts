@@ -19,31 +19,40 @@ export interface PlacementWish {
 
 interface Candidate {
   readonly host: InventoryHost
+  readonly isGrey: boolean
   readonly promises: number
   readonly roomBytes: number
   /** Null when the host may be the secondary. */
   readonly unfit: string | null
 }
 
-/** The secondary of a VM: able to take it over, with the fewest promises already made, then with the most memory left. */
+/** The secondary of a VM: able to take it over; rather one with nothing wrong, then the one with the fewest promises already made, then with the most memory left. */
 export function chooseSecondary(situation: Situation, wish: PlacementWish): Placement {
   const candidates = situation.inventory.hosts
     .filter(({ uuid }) => uuid !== wish.primary)
     .map((host) => judge(situation, wish, host))
   const fit = candidates.filter(({ unfit }) => unfit === null)
-  fit.sort((a, b) => a.promises - b.promises || b.roomBytes - a.roomBytes || (a.host.uuid < b.host.uuid ? -1 : 1))
+  fit.sort(
+    (a, b) =>
+      Number(a.isGrey) - Number(b.isGrey) ||
+      a.promises - b.promises ||
+      b.roomBytes - a.roomBytes ||
+      (a.host.uuid < b.host.uuid ? -1 : 1),
+  )
   const [best] = fit
   return {
     secondary: best?.host.uuid ?? null,
     because:
       best === undefined
         ? ''
-        : `it is alive, has the SR and the networks, ${memory(best.roomBytes)} to spare and ${promised(best)}`,
+        : `it is alive${best.isGrey ? ', though something is wrong with it' : ''}, has the SR and the networks, ${memory(best.roomBytes)} to spare and ${promised(best)}`,
     rejected: candidates
       .filter((candidate) => candidate !== best)
       .map((candidate) => ({
         host: candidate.host.name,
-        why: candidate.unfit ?? `${memory(candidate.roomBytes)} to spare and ${promised(candidate)}`,
+        why:
+          candidate.unfit ??
+          `${candidate.isGrey ? 'something is wrong with it, ' : ''}${memory(candidate.roomBytes)} to spare and ${promised(candidate)}`,
       })),
   }
 }
@@ -75,7 +84,7 @@ function judge(situation: Situation, wish: PlacementWish, host: InventoryHost): 
             : roomBytes < 0
               ? `it lacks ${memory(-roomBytes)} of memory to run it beside what it has promised`
               : null
-  return { host, promises: promised.length, roomBytes, unfit }
+  return { host, isGrey: situation.grey.has(host.uuid), promises: promised.length, roomBytes, unfit }
 }
 
 export const usedBytes = ({ inventory }: Situation, host: HostUuid): number =>

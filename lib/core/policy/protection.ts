@@ -13,6 +13,8 @@ export interface Situation {
   readonly claims: ReadonlyMap<VmUuid, Claim>
   /** Hosts that membership holds for dead or has not seen; XAPI's own `live` is minutes late. */
   readonly suspected: ReadonlySet<HostUuid>
+  /** Hosts that are there, and with which something is wrong. */
+  readonly grey: ReadonlySet<HostUuid>
   /** Which hosts keep a replica, for volumes that no claim speaks of. */
   readonly homes: ReadonlyMap<VolumeKey, readonly HostUuid[]>
   /** Why lockstep cannot be given in this pool; null when it can. */

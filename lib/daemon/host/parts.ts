@@ -1,5 +1,5 @@
 import type { HeartbeatEvent } from '../../core/membership/heartbeat'
-import type { HostRole } from '../../core/domain/heartbeat'
+import type { HostRole, SenderHealth } from '../../core/domain/heartbeat'
 import type { HostUuid } from '../../core/domain/ids'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import type { Clock } from '../../ports/clock'
@@ -32,8 +32,10 @@ export interface HostParts {
   readonly askPeer: AskPeer
   readonly newUuid: () => string
   /** Starts heartbeats on every link. */
-  readonly heartbeats: (
-    role: () => HostRole,
-    received: (event: Omit<Extract<HeartbeatEvent, { type: 'received' }>, 'type' | 'atMs'>) => void,
-  ) => { close(): void }
+  readonly heartbeats: (role: () => HostRole, received: (heard: HeardHeartbeat) => void) => { close(): void }
+}
+
+/** `sender`: as the host says that it is; null from a host of an earlier version. */
+export type HeardHeartbeat = Omit<Extract<HeartbeatEvent, { type: 'received' }>, 'type' | 'atMs'> & {
+  readonly sender: SenderHealth | null
 }

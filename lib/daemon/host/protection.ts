@@ -13,6 +13,7 @@ import type { Catalogue } from './catalogue'
 import type { DatabaseSync } from './database-sync'
 import { asVm } from './datapath'
 import { addressesOf, type Fleet } from './fleet'
+import type { Membership } from './membership'
 import type { DiskMover } from './move-disks'
 import { hostNameOf, vmNameOf } from './names'
 import type { HostParts } from './parts'
@@ -29,7 +30,7 @@ export interface ProtectionNeeds {
   readonly fleet: Fleet
   readonly mover: DiskMover
   readonly database: DatabaseSync
-  readonly suspected: () => ReadonlySet<HostUuid>
+  readonly membership: Membership
 }
 
 /** Turns the dial of one VM: carries a plan out, on the host where the VM's bytes are. */
@@ -78,7 +79,7 @@ export class Protection {
   }
 
   #situation(): Promise<Situation> {
-    return situationNow(this.needs.parts, this.needs.catalogue, this.needs.suspected())
+    return situationNow(this.needs.parts, this.needs.catalogue, this.needs.membership)
   }
 
   /** In this order, so that after a crash at any point the next attempt finds something that it can finish. */

@@ -5,12 +5,17 @@ import type { PoolInventory } from '../../core/domain/inventory'
 import type { Situation } from '../../core/policy/protection'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { Catalogue } from './catalogue'
+import type { Membership } from './membership'
 import type { HostParts } from './parts'
 
 const LOCKSTEP_LACKS = 'No back end for lockstep is built into this release.'
 
 /** What policy decides by, gathered afresh for one decision. */
-export async function situationNow(parts: HostParts, catalogue: Catalogue, suspected: ReadonlySet<HostUuid>): Promise<Situation> {
+export async function situationNow(
+  parts: HostParts,
+  catalogue: Catalogue,
+  { absent: suspected, grey }: Membership,
+): Promise<Situation> {
   const inventory = inventoryNow(parts)
   const claims = new Map<VmUuid, Claim>()
   for (const vm of catalogue.protectedVms()) {
@@ -18,7 +23,7 @@ export async function situationNow(parts: HostParts, catalogue: Catalogue, suspe
     if (stored !== null) claims.set(vm, stored.claim)
   }
   const homes = new Map<VolumeKey, readonly HostUuid[]>(catalogue.list().map(({ key, homes: at }) => [key, at]))
-  return { inventory, claims, suspected, homes, lockstepLacks: LOCKSTEP_LACKS }
+  return { inventory, claims, suspected, grey, homes, lockstepLacks: LOCKSTEP_LACKS }
 }
 
 export function inventoryNow({ xapi }: HostParts): PoolInventory {

@@ -4,13 +4,14 @@ import type { InventoryVm } from '../../core/domain/inventory'
 import type { VolumeRecord } from '../../core/domain/volume'
 import { isLevel, type Level } from '../../core/domain/level'
 import { LEVEL_KEY } from '../../core/policy/protection'
-import type { PeerReport } from '../../core/membership/heartbeat'
+import { findingWords } from '../../core/membership/finding-words'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { DaemonApi, DiskStatus, HostStatus, StatusReport, VmStatus } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
 import { healthOf, type Health, type ProtectedVm } from './health'
+import type { Membership } from './membership'
 import type { DiskMover } from './move-disks'
 import { hostNameOf } from './names'
 import type { HostParts } from './parts'
@@ -21,7 +22,7 @@ export interface StatusNeeds {
   readonly catalogue: Catalogue
   readonly fleet: Fleet
   readonly mover: DiskMover
-  readonly peers: () => readonly PeerReport[]
+  readonly membership: Membership
 }
 
 const HOLDER_LIMIT_MS = 1500
@@ -48,9 +49,9 @@ export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status'][
 
 /** Only the primary's worker knows how far a resync or a comparison is, and the witness is not always heard. */
 async function seenByHolder(needs: StatusNeeds, status: VmStatus): Promise<VmStatus> {
-  const { parts, peers, catalogue } = needs
+  const { parts, membership, catalogue } = needs
   const homes = homesOf(catalogue.ofVm(status.vm))
-  const asked = peers().filter(({ host, state }) => {
+  const asked = membership.report().filter(({ host, state }) => {
     if (state !== 'alive') return false
     return status.holder === null ? homes.includes(host) : hostNameOf(parts, host) === status.holder
   })
@@ -70,22 +71,27 @@ async function askedOf(parts: HostParts, host: HostUuid, vm: VmUuid): Promise<Vm
   }
 }
 
-function hostsOf({ parts, peers }: StatusNeeds): HostStatus[] {
-  const self: HostStatus = { uuid: parts.host, name: hostNameOf(parts, parts.host), state: 'this-host', silentMs: {} }
-  const others = peers().map(({ host, state, links }): HostStatus => {
+function hostsOf({ parts, membership }: StatusNeeds): HostStatus[] {
+  const name = (host: string): string => hostNameOf(parts, host as HostUuid)
+  const self = { uuid: parts.host, name: name(parts.host), state: 'this-host', silentMs: {}, health: null, findings: [] } as const
+  const health = new Map(membership.health().map((each) => [each.host, each]))
+  const others = membership.report().map(({ host, state, links }): HostStatus => {
     const silent = links.map(({ link, silentMs, everHeard }) => [link, everHeard ? Math.round(silentMs) : null])
+    const { verdict = 'unknown', findings = [] } = health.get(host) ?? {}
     return {
       uuid: host,
-      name: hostNameOf(parts, host),
+      name: name(host),
       state: state === 'unknown' ? 'never-seen' : state,
       silentMs: Object.fromEntries(silent) as HostStatus['silentMs'],
+      health: verdict,
+      findings: findings.map((finding) => ({ ...finding, text: findingWords(finding, name) })),
     }
   })
   return [self, ...others]
 }
 
 async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> {
-  const { parts, catalogue, fleet, mover, peers } = needs
+  const { parts, catalogue, fleet, mover, membership } = needs
   const records = catalogue.ofVm(vm.uuid)
   const kept = records.length > 0
   const worker = fleet.has(vm.uuid) ? await fleet.status(vm.uuid) : null
@@ -100,7 +106,7 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
   const judged = (): Health =>
     healthOf({
       ...{ host: parts.host, nameOf: name, volumes: records.map(({ key }) => key), homes, worker, claim },
-      suspected: (host) => peers().some((peer) => peer.host === host && peer.state === 'suspected'),
+      suspected: (host) => membership.report().some((peer) => peer.host === host && peer.state === 'suspected'),
     })
   const { health, reason } = former === null ? (unkeptHealth(mover, vm, kept) ?? judged()) : movedFrom(name(former))
   return {

@@ -2,7 +2,8 @@ import { Refusal } from '../../../lib/core/domain/errors'
 import { HEARTBEAT_EVERY_MS, type HostRole } from '../../../lib/core/domain/heartbeat'
 import type { HostUuid } from '../../../lib/core/domain/ids'
 import { HostDaemon } from '../../../lib/daemon/host/host-daemon'
-import type { HostParts } from '../../../lib/daemon/host/parts'
+import type { HeardHeartbeat, HostParts } from '../../../lib/daemon/host/parts'
+import { Hearing } from '../../../lib/dom0/heartbeat-hearing'
 import type { WorkerPort } from '../../../lib/ports/workers'
 import { type HoldfastConfig, USUAL_CONFIG } from '../../../lib/wire/config'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
@@ -18,16 +19,15 @@ import { SimulatedXapi } from './xapi-port'
 const PEER_LIMIT_MS = 5000
 const PEER_CONNECT_MS = 500
 
-type Heard = Parameters<Parameters<HostParts['heartbeats']>[1]>[0]
-
 /** A host's daemon as the production code has it, and the world around it. */
 export class DaemonProcess {
   readonly process: Process
   readonly #callee: Callee
   readonly #witness: SimulatedWitness
   readonly #daemon: HostDaemon
-  #received: ((heard: Heard) => void) | null = null
+  #received: ((heard: HeardHeartbeat) => void) | null = null
   #counter = 0
+  readonly #hearing = new Hearing()
 
   constructor(
     private readonly machine: Machine,
@@ -59,9 +59,12 @@ export class DaemonProcess {
   }
 
   /** A datagram has come over these links. */
-  hears(heard: Omit<Heard, 'link'>, links: readonly string[]): void {
+  hears(heard: Omit<HeardHeartbeat, 'link'>, links: readonly string[]): void {
     this.process.nature.schedule.to(this.process.life, () => {
-      for (const link of links) this.#received?.({ ...heard, link })
+      for (const link of links) {
+        this.#hearing.heard(heard.peer, link, heard.counter, this.process.clock.nowMs())
+        this.#received?.({ ...heard, link })
+      }
     })
   }
 
@@ -90,7 +93,9 @@ export class DaemonProcess {
 
   #beat(role: HostRole): void {
     const { machine } = this
-    const heard = { peer: machine.uuid, incarnation: 1000 * machine.boots + this.number, counter: ++this.#counter, role }
+    const sender = this.#hearing.tell(this.process.clock.nowMs())
+    const incarnation = 1000 * machine.boots + this.number
+    const heard = { peer: machine.uuid, incarnation, counter: ++this.#counter, role, sender }
     for (const other of machine.world.machines)
       if (other !== machine) machine.world.air.send(machine.name, other.name, (links) => other.daemon?.hears(heard, links))
   }

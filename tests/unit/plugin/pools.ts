@@ -48,8 +48,11 @@ const db: VmStatus = {
 const status = (...vms: VmStatus[]): StatusReport => ({
   host: H1,
   hosts: [
-    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {} },
-    { uuid: H2, name: 'h2', state: 'alive', silentMs: { management: 45, alink0: 12, alink1: null } },
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [] },
+    {
+      ...{ uuid: H2, name: 'h2', state: 'alive', health: 'good', findings: [] },
+      silentMs: { management: 45, alink0: 12, alink1: null },
+    },
   ],
   witness: { address: '10.77.0.250:7788', reachable: true },
   vms,
@@ -75,8 +78,12 @@ const REASON =
 const degraded: StatusReport = {
   ...status({ ...web, health: 'degraded', reason: REASON, disks: [{ ...disk(), upToDate: ['h1'] }] }, db),
   hosts: [
-    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {} },
-    { uuid: H2, name: 'h2', state: 'suspected', silentMs: { management: 61_240, alink0: 61_241, alink1: 61_244 } },
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [] },
+    {
+      ...{ uuid: H2, name: 'h2', state: 'suspected', health: 'suspected' },
+      silentMs: { management: 61_240, alink0: 61_241, alink1: 61_244 },
+      findings: [{ kind: 'silent-here', text: 'is silent here, and there is no other host to ask' }],
+    },
   ],
   witness: { address: '10.77.0.250:7788', reachable: false },
 }

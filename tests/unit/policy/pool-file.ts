@@ -20,6 +20,7 @@ export interface PoolFile {
   readonly srs?: Readonly<Record<string, { type?: string; shared?: boolean; on?: string[]; freeMiB?: number }>>
   readonly vms: Readonly<Record<string, VmInFile>>
   readonly suspected?: readonly string[]
+  readonly grey?: readonly string[]
   readonly lockstepLacks?: string | null
   readonly ask: readonly ({ protect: string; level: string } | { unprotect: string } | { lose: string })[]
 }
@@ -64,6 +65,7 @@ export function situationOf(file: PoolFile): Situation {
     inventory: inventoryOf(file, hosts),
     claims: new Map(claims.map((claim) => [claim.vm, claim])),
     suspected: new Set((file.suspected ?? []).map(hostId)),
+    grey: new Set((file.grey ?? []).map(hostId)),
     homes: new Map(homes),
     lockstepLacks: file.lockstepLacks === undefined ? 'lockstep is not built yet' : file.lockstepLacks,
   }
