@@ -69,6 +69,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   unprotect: {},
   'set-peer': { peer: 'object-or-null' },
   'take-over': { reason: 'text' },
+  'hand-over': { to: 'text' },
   verify: { repair: 'truth' },
   stop: {},
 }

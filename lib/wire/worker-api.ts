@@ -92,6 +92,11 @@ export interface WorkerApi {
   'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
   /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
   'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | ClaimNotTaken }
+  /**
+   * Primary only, while no guest uses the disks: gives the claim to its peer, and becomes its secondary. Answers when the claim is
+   * the peer's, or stays; an answer that was lost is had again by asking again. The peer's worker learns of it by `take-over`.
+   */
+  'hand-over': { ask: { to: HostUuid }; answer: { handedOver: true; term: number } | ClaimKept }
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
@@ -102,6 +107,22 @@ export interface ClaimNotTaken {
   readonly why: string
   /** Set when the witness may have stored the claim all the same; the worker finds out, and becomes primary then. */
   readonly mayHold?: true
+}
+
+export interface ClaimKept {
+  readonly handedOver: false
+  readonly why:
+    | 'not-holder'
+    | 'guest-active'
+    | 'not-the-peer'
+    | 'peer-not-connected'
+    | 'not-redundant'
+    /** Ask again. */
+    | 'change-under-way'
+    | 'not-up-to-date'
+    | 'swap-refused'
+    /** To another host than the one it was to be given to. */
+    | 'claim-lost'
 }
 
 export type WorkerRole = 'solo' | 'primary' | 'secondary'

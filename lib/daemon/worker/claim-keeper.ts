@@ -9,6 +9,7 @@ export interface ClaimKeeperNeeds {
   readonly lease: (valid: boolean) => void
   readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
+  readonly notHandedOver: (rule: Extract<HolderEffect, { do: 'not-handed-over' }>['rule']) => void
   readonly spent: (stored: StoredClaim | null) => void
 }
 
@@ -61,7 +62,7 @@ export class ClaimKeeper {
         this.needs.claimed(effect.volume, effect.hosts)
         break
       case 'not-handed-over':
-        this.parts.log.info('the claim stays on this host', { rule: effect.rule })
+        this.needs.notHandedOver(effect.rule)
         break
       case 'spent':
         this.needs.spent(effect.stored)

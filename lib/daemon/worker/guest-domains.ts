@@ -1,6 +1,7 @@
 import type { WorkerParts } from './parts'
 
-interface Served {
+/** A disk, as far as it matters here. */
+export interface Served {
   readonly attachedTo: string | null
   readonly active: boolean
 }

@@ -3,18 +3,14 @@ import type { StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { Members, MirrorEffect } from '../../core/mirror/events'
-import type { PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
-import { ClaimKeeper, unlessUnreachable } from './claim-keeper'
+import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
 import { Disk } from './disk'
-import { domainsOf, GuestDomains } from './guest-domains'
+import { Guest } from './guest'
+import { type HandOver, Holding } from './holding'
 import { noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
-
-/** A witness that does not forget the claim when asked is asked again after so long. */
-const LEAVE_AGAIN_MS = 100
-/** Each request and each answer looks whether the lease still runs; the machine is asked only so often. */
-const LEASE_CHECK_EVERY_MS = 5
+import { Serving } from './serving'
 
 /**
  * The side whose guest runs, or may run: serves the disks, mirrors them to the peer, keeps the claim. Without a claim (an
@@ -23,16 +19,9 @@ const LEASE_CHECK_EVERY_MS = 5
 export class Primary {
   readonly disks: readonly Disk[]
   readonly #talk: PeerTalk
-  readonly #domains: GuestDomains
-  #keeper: ClaimKeeper | null = null
-  #leaving = false
-  #checkAtMs = 0
-  #leaseValid = true
-  #guestsMayRun = true
-  /** By this process, or by one before it that ended meanwhile. */
-  #mayBePaused = false
-  /** The first confirmation of a lease is no event for the operator. */
-  #everHeld = false
+  readonly #guest: Guest
+  readonly #serving: Serving
+  readonly #holding: Holding
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -41,7 +30,17 @@ export class Primary {
     /** The claim is held elsewhere, and the guest is stopped: the process is to start again as the other side. */
     private readonly lost: () => void,
   ) {
-    this.#domains = new GuestDomains(parts)
+    this.#guest = new Guest(parts, () => this.disks)
+    this.#serving = new Serving({
+      ...{ guest: this.#guest, disks: () => this.disks },
+      record: (act, rule, text) => this.#record(act, rule, { text }),
+    })
+    this.#holding = new Holding(spec, parts, {
+      lease: (valid) => this.#serving.lease(valid),
+      guests: (mayRun) => this.#serving.guests(mayRun),
+      claimed: (volume, hosts) => this.#claimed(volume, hosts),
+      lost: (now, given) => void this.#spent(now, given),
+    })
     this.#talk = new PeerTalk(spec, parts, {
       disks: () => this.disks,
       vm: () => must(this.claim, 'a primary with a peer has a claim').claim.vm,
@@ -55,7 +54,7 @@ export class Primary {
       return new Disk(volume, index, listed, stored !== null, parts, {
         askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
-        checkLease: () => this.#checkLease(),
+        checkLease: () => this.#holding.checkLease(),
         propose: (of, members) => this.#propose(of, members),
         note: (of, effect) => this.#note(of, effect),
         hostOf: (side) => (side === 'local' ? spec.host : (this.#peerHost() ?? 'peer')),
@@ -64,7 +63,7 @@ export class Primary {
   }
 
   get claim(): StoredClaim | null {
-    return this.#keeper?.holder.stored ?? null
+    return this.#holding.stored
   }
 
   get term(): number {
@@ -76,7 +75,7 @@ export class Primary {
   }
 
   get frozen(): boolean {
-    return !this.#guestsMayRun || this.disks.some((disk) => disk.stalled)
+    return !this.#serving.guestsMayRun || this.disks.some((disk) => disk.stalled)
   }
 
   get guestActive(): boolean {
@@ -86,7 +85,8 @@ export class Primary {
   get degraded(): string {
     if (this.claim === null)
       return this.disks.every(({ replicas }) => replicas.local.state === 'member') ? '' : ONLY_REPLICA_FAILED
-    if (!this.#guestsMayRun) return 'neither the peer nor the witness confirms the lease: the guest waits'
+    if (this.handing !== null) return 'the claim is being handed over'
+    if (!this.#serving.guestsMayRun) return 'neither the peer nor the witness confirms the lease: the guest waits'
     if (!this.peerConnected) return this.#talk.absence
     const lacking = this.disks.filter((disk) => !disk.redundant)
     const [first] = lacking
@@ -99,15 +99,16 @@ export class Primary {
 
   /** `leaseFromMs`: see Holder. */
   async open(stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
-    this.#mayBePaused = stored !== null
-    if (stored !== null) this.#hold(stored, leaseFromMs)
+    if (stored !== null) {
+      this.#guest.returned()
+      this.#hold(stored, leaseFromMs)
+    }
     await Promise.all(this.disks.map((disk) => disk.openLocal(this.term)))
     if (stored !== null) this.setPeer(this.spec.peer)
   }
 
   /** The claim of a VM whose disks are served already. */
   protect(stored: StoredClaim, peer: PeerAddress | null): void {
-    this.#leaving = false
     this.#hold(stored, null)
     for (const disk of this.disks) disk.track(true)
     this.setPeer(peer)
@@ -120,7 +121,7 @@ export class Primary {
   }
 
   tick(nowMs: number): void {
-    this.#keeper?.apply({ on: 'tick', nowMs })
+    this.#holding.tick(nowMs)
     for (const disk of this.disks) disk.tick(nowMs)
     this.#talk.tick(nowMs)
   }
@@ -145,15 +146,8 @@ export class Primary {
   // --- the claim --------------------------------------------------------------------------------------------------------
 
   #hold(stored: StoredClaim, leaseFromMs: number | null): void {
-    this.#setLease(false)
-    this.#guestsMayRun = false
-    this.#keeper = new ClaimKeeper(this.spec.host, stored, leaseFromMs, this.parts, {
-      lease: (valid) => this.#setLease(valid),
-      guests: (mayRun) => this.#setGuests(mayRun),
-      claimed: (volume, hosts) => this.#claimed(volume, hosts),
-      spent: (now) => void this.#spent(now),
-    })
-    this.#keeper.apply({ on: 'tick', nowMs: this.parts.clock.nowMs() })
+    this.#serving.begin()
+    this.#holding.hold(stored, leaseFromMs)
   }
 
   #members(hosts: readonly HostUuid[]): Members {
@@ -163,7 +157,7 @@ export class Primary {
   #propose(volume: WorkerVolume, members: Members): void {
     const peer = this.#peerHost()
     const hosts = [...(members.local ? [this.spec.host] : []), ...(members.peer ? [must(peer, 'a member has a host')] : [])]
-    this.#keeper?.apply({ on: 'want', volume: volume.key, hosts })
+    this.#holding.want(volume.key, hosts)
   }
 
   /** The other host of the pair: as the daemon named it or, before it has, as the claim lists it. */
@@ -174,58 +168,47 @@ export class Primary {
 
   #promised(askedAtMs: number): void {
     const host = this.#peerHost()
-    if (host !== undefined) this.#keeper?.apply({ on: 'peer-promise', host, askedAtMs })
-  }
-
-  /** As it will be when the next look is due: what is answered until then is answered under a lease that still runs. */
-  #checkLease(): void {
-    const nowMs = this.parts.clock.nowMs()
-    if (nowMs < this.#checkAtMs) return
-    this.#checkAtMs = nowMs + LEASE_CHECK_EVERY_MS
-    this.#keeper?.apply({ on: 'tick', nowMs: this.#checkAtMs })
+    if (host !== undefined) this.#holding.promised(host, askedAtMs)
   }
 
   #claimed(volume: VolumeKey, hosts: readonly HostUuid[]): void {
     this.disks.find((disk) => disk.volume.key === volume)?.claimed(this.#members(hosts))
   }
 
-  #setLease(valid: boolean): void {
-    if (valid === this.#leaseValid) return
-    this.#leaseValid = valid
-    for (const disk of this.disks) disk.lease(valid)
-    if (!valid && this.#everHeld)
-      this.#record('guest-frozen', 'neither-peer-nor-witness', { text: 'The lease ran out unconfirmed: the guest waits.' })
+  /** Asked again while it is under way, it is the same request. */
+  async handOver(to: HostUuid): Promise<HandOver> {
+    const why = this.#keeps(to)
+    if (why !== null) return { handedOver: false, why }
+    this.#serving.quiet(true)
+    const outcome = await this.#holding.handOver(to)
+    if (!outcome.handedOver) this.#serving.quiet(false)
+    return outcome
   }
 
-  #setGuests(mayRun: boolean): void {
-    this.#guestsMayRun = mayRun
-    if (!mayRun)
-      this.#record('guest-paused', 'neither-peer-nor-witness', { text: 'The lease ends soon, unconfirmed: the guest is paused.' })
-    else if (this.#everHeld)
-      this.#record('guest-released', 'lease-confirmed', { text: 'The lease is confirmed again: the guest goes on.' })
-    this.#everHeld = true
-    if (mayRun) void this.#unpause()
-    else {
-      this.#mayBePaused = true
-      void this.#domains.pause(domainsOf(this.disks))
-    }
+  /** Why the claim stays; null: it can be handed over. */
+  #keeps(to: HostUuid): ClaimKept['why'] | null {
+    if (this.guestActive) return 'guest-active'
+    if (to === this.spec.host || to !== this.#peerHost()) return 'not-the-peer'
+    if (!this.peerConnected) return 'peer-not-connected'
+    if (this.disks.some(({ redundant, comparing }) => !redundant || comparing !== null)) return 'not-redundant'
+    return null
   }
 
-  /** Nobody else's pause is taken back, as far as this process can tell. */
-  async #unpause(): Promise<void> {
-    if (!this.#mayBePaused) return
-    this.#mayBePaused = false
-    await this.#domains.unpause(domainsOf(this.disks))
+  /** It is on its way to another host, or may be. */
+  get handing(): Promise<unknown> | null {
+    return this.#holding.handing
   }
 
-  async #spent(now: StoredClaim | null): Promise<void> {
-    // Forgotten because we asked for it; unprotect() hears so from the witness itself.
-    if (now === null && this.#leaving) return
-    this.#record('claim-lost', 'term-spent', {
-      text: `Another host holds the claim (term ${now?.claim.term ?? 'none'}): this host stops the VM and its mirror.`,
-      holder: now?.claim.holder ?? null,
-    })
-    await this.#domains.destroy(domainsOf(this.disks))
+  async #spent(now: StoredClaim | null, given: boolean): Promise<void> {
+    const [holder, term] = [now?.claim.holder ?? null, now?.claim.term ?? 'none']
+    if (given)
+      this.#record('claim-handed-over', 'asked-for', { text: `This host gave the claim to another one (term ${term}).`, holder })
+    else
+      this.#record('claim-lost', 'term-spent', {
+        text: `Another host holds the claim (term ${term}): this host stops the VM and its mirror.`,
+        holder,
+      })
+    await this.#guest.end()
     this.lost()
   }
 
@@ -233,26 +216,13 @@ export class Primary {
 
   /** Back to a mirror of one. Resolves when the witness has forgotten the claim, however often it must be asked. */
   async unprotect(): Promise<void> {
-    const keeper = must(this.#keeper, 'a protected VM has a claim')
-    this.#checkLocal()
-    this.#leaving = true
-    for (;;) {
-      const { claim, revision } = keeper.holder.stored
-      const answer = await unlessUnreachable(this.parts.witness.remove(claim.vm, revision))
-      if (answer?.stored === true || answer?.current === null) break
-      await this.parts.timers.pause(LEAVE_AGAIN_MS)
-      this.#checkLocal()
-    }
-    keeper.end()
-    this.#keeper = null
+    await this.#holding.leave(() => this.#checkLocal())
     await this.#talk.close('the VM is no longer protected')
-    this.#leaseValid = this.#guestsMayRun = true
     for (const disk of this.disks) {
       disk.claimed({ local: true, peer: false })
       disk.track(false)
-      disk.lease(true)
     }
-    await this.#unpause()
+    this.#serving.end()
   }
 
   /** The only copy that stays must be a whole one. */
@@ -264,7 +234,7 @@ export class Primary {
   }
 
   async close(): Promise<void> {
-    this.#keeper?.end()
+    this.#holding.end()
     await this.#talk.close('the worker ends')
     await Promise.all(this.disks.map((disk) => disk.close()))
   }

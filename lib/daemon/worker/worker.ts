@@ -5,10 +5,11 @@
 import { assert, must } from '../../core/domain/assert'
 import type { StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
-import type { VolumeKey } from '../../core/domain/ids'
+import type { HostUuid } from '../../core/domain/ids'
 import type { Timer } from '../../ports/timers'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import { diskAsks } from './disk-asks'
 import { endSpentGuest } from './spent-guest'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
@@ -79,6 +80,12 @@ export class Worker {
     }
   }
 
+  /** The role is known, and is not on its way to the other host. */
+  async #settled(): Promise<void> {
+    await this.#roleKnown()
+    await this.#serving?.handing
+  }
+
   #primary(stored: StoredClaim | null): Primary {
     return new Primary(this.spec, this.parts, stored, () => {
       this.#remember({ ...this.spec, attached: {} })
@@ -121,38 +128,12 @@ export class Worker {
       const secondary = this.#part?.role === 'secondary' ? this.#part.side : null
       return this.status(secondary === null ? null : await claimNow(this.parts, secondary.claim.claim.vm))
     },
-    attach: async ({ volume, domain }) => {
-      await this.#roleKnown()
-      const socket = await this.#diskOf(volume).attach(domain)
-      this.#rememberAttached()
-      return { socket, exportName: volume }
-    },
-    activate: async ({ volume, domain }) => {
-      await this.#roleKnown()
-      const disk = this.#diskOf(volume)
-      disk.attachedTo = domain
-      disk.active = true
-      this.#rememberAttached()
-      this.#served().guestChanged()
-      return null
-    },
-    deactivate: (client) => {
-      const disk = this.#diskServedTo(client)
-      if (disk !== undefined) {
-        disk.active = false
-        this.#rememberAttached()
-        this.#served().guestChanged()
-      }
-      return Promise.resolve(null)
-    },
-    detach: async (client) => {
-      const disk = this.#diskServedTo(client)
-      if (disk !== undefined) {
-        await disk.detach()
-        this.#rememberAttached()
-      }
-      return null
-    },
+    ...diskAsks({
+      settled: () => this.#settled(),
+      serving: () => this.#serving,
+      served: () => this.#served(),
+      attached: (attached) => this.#remember({ ...this.spec, attached }),
+    }),
     protect: ({ spec }) => this.#protect(spec).then(() => null),
     unprotect: () => {
       this.#unprotecting ??= this.#unprotect().finally(() => (this.#unprotecting = null))
@@ -170,6 +151,7 @@ export class Worker {
       })
       return this.#takingOver
     },
+    'hand-over': ({ to }) => this.#handOver(to),
     verify: ({ repair }) => {
       this.#served().verify(repair)
       return Promise.resolve(null)
@@ -179,6 +161,7 @@ export class Worker {
 
   /** Asked again after it was done, or while it is under way, it is the same request. */
   async #unprotect(): Promise<null> {
+    await this.#settled()
     const side = this.#served()
     if (this.#part?.role === 'solo') return null
     await side.unprotect()
@@ -224,6 +207,16 @@ export class Worker {
     return { taken: true, term: stored.claim.term }
   }
 
+  async #handOver(to: HostUuid): Promise<WorkerApi['hand-over']['answer']> {
+    await this.#roleKnown()
+    const part = this.#part
+    if (part?.role === 'primary') return part.side.handOver(to)
+    const vm = part?.role === 'secondary' ? part.side.claim.claim.vm : null
+    const now = vm === null ? null : await claimNow(this.parts, vm)
+    // Asked for before, and done.
+    return now?.claim.holder === to ? { handedOver: true, term: now.claim.term } : { handedOver: false, why: 'not-holder' }
+  }
+
   /** Whoever asked may not ask again, because the old holder is back: then nobody would know that the claim is here. */
   async #findOut(): Promise<void> {
     if (this.#findingOut || this.#part?.role !== 'secondary') return
@@ -238,37 +231,19 @@ export class Worker {
     this.saveSpec(spec)
   }
 
-  #rememberAttached(): void {
-    const { disks } = this.#served()
-    const attached = disks.flatMap(({ volume, attachedTo, active }) =>
-      attachedTo === null ? [] : [[volume.key, { domain: attachedTo, active }]],
-    )
-    this.#remember({ ...this.spec, attached: Object.fromEntries(attached) as WorkerSpec['attached'] })
-  }
-
-  /** What a domain that is gone gives back may have another one's guest on it by now. */
-  #diskServedTo({ volume, domain }: WorkerApi['detach']['ask']): Primary['disks'][number] | undefined {
-    const part = this.#part
-    if (part === null || part.role === 'secondary') return undefined
-    return part.side.disks.find(({ volume: { key }, attachedTo }) => key === volume && (attachedTo ?? domain) === domain)
+  get #serving(): Primary | null {
+    return this.#part === null || this.#part.role === 'secondary' ? null : this.#part.side
   }
 
   #served(): Primary {
-    const part = this.#part
-    if (part !== null && part.role !== 'secondary') return part.side
-    const claim = part?.side.claim.claim
+    if (this.#serving !== null) return this.#serving
+    const claim = this.#part?.side.claim?.claim
     throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
       vm: this.spec.vm ?? this.spec.id,
       host: this.spec.host,
       holder: claim?.holder ?? 'unknown (the witness has not answered yet)',
       term: claim?.term ?? 0,
     })
-  }
-
-  #diskOf(volume: VolumeKey): Primary['disks'][number] {
-    const disk = this.#served().disks.find((d) => d.volume.key === volume)
-    if (disk === undefined) throw new Refusal('HOLDFAST_NO_SUCH_VOLUME', { volume, sr: 'of this worker' })
-    return disk
   }
 
   /** `now`: the claim as it is, where this side is not the one that changes it. */

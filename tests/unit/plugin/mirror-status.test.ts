@@ -76,6 +76,7 @@ async function worker(status: Partial<WorkerStatus>, takeOver: WorkerApi['take-o
       },
       status: () => Promise.resolve(said),
       attach: () => Promise.resolve({ socket: '', exportName: '' }),
+      'hand-over': () => Promise.resolve({ handedOver: true, term: 4 }),
       'take-over': () => Promise.resolve(takeOver.shift() ?? { taken: true, term: 4 }),
     },
   })
