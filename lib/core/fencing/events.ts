@@ -8,13 +8,15 @@ export type LadderEvent = { readonly atMs: number } & (
   | { readonly on: 'seen' }
   /** Every other host that can be asked was asked: these hear it. */
   | { readonly on: 'others-see'; readonly hosts: readonly HostUuid[] }
-  /** The witness says that all leases of the host are over. */
+  /** The witness says that the host holds nothing any more. */
   | { readonly on: 'lease-over' }
+  /** Whether a VM would be taken over here if the host were proven off, as the witness says. */
+  | { readonly on: 'at-stake'; readonly isAtStake: boolean }
   | { readonly on: 'asked'; readonly ask: number; readonly outcome: PowerOffOutcome }
   | { readonly on: 'power'; readonly ask: number; readonly status: PowerStatus }
   | { readonly on: 'operator-confirms'; readonly who: string }
-  /** What an operator confirmed is on stable storage: the one of this number. */
-  | { readonly on: 'saved'; readonly save: number }
+  /** What an operator confirmed is on stable storage, or cannot be put there: the one of this number. */
+  | { readonly on: 'saved' | 'not-saved'; readonly save: number }
   | { readonly on: 'tick' }
 )
 
@@ -26,7 +28,7 @@ export type LadderEffect =
   /** Null: an operator may confirm. Otherwise why not. */
   | { readonly do: 'offer'; readonly against: Objection | null }
   | { readonly do: 'refuse'; readonly against: Objection }
-  /** To stable storage, and then `saved`. */
+  /** To stable storage, and then `saved` or `not-saved`. */
   | { readonly do: 'save'; readonly save: number; readonly who: string }
   /** From stable storage. */
   | { readonly do: 'forget' }

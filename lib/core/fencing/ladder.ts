@@ -1,8 +1,9 @@
 /**
  * How one silent host is fenced, rung by rung: its leases run out (the witness says so), its power is switched off, an operator
- * confirms that it is off. The rungs that are always there, the refusals of replica and witness, need no asking.
+ * confirms that it is off. The rungs that are always there, the refusals of replica and witness, need no asking. Its power is switched
+ * off for nothing less than a VM that can be had by it: a host that is only cut off from here may serve others.
  *
- *     seen ── silent on every link ──> lease ── no word of the witness ──> power ── no proof ──> operator
+ *     seen ── silent on every link ──> lease ── too long, a VM at stake ──> power ── no proof ──> operator
  *      ^                                 │ over: nobody needs a proof        │ off, off            │ confirmed, and on stable storage
  *      └── any sign of the host, anywhere, from every rung and proof ────────┴──────────> proof <──┘
  *
@@ -13,6 +14,11 @@ import type { HostUuid } from '../domain/ids'
 import type { LadderEffect, LadderEvent, Objection, VoidRule } from './events'
 import { PROOF_LASTS_MS, type PowerQuestion, PowerRung } from './power-rung'
 
+/**
+ * A host is silent for so long before its power is touched; no longer than its leases last. Longer: the guests of a pool with long
+ * leases wait. Less: a host whose links blinked is switched off, with all that nobody protects on it.
+ */
+export const POWER_AFTER_MS = 3000
 /** How long the power switch has the time to itself before an operator is asked. */
 export const POWER_TRIAL_MS = 15_000
 /** What other hosts hear is asked again and again; older word than this does not count. */
@@ -32,6 +38,7 @@ export class FenceLadder {
   #nowMs = Number.NEGATIVE_INFINITY
   #suspectedAtMs: number | null = null
   #leaseOver = false
+  #isAtStake = false
   #others: { readonly hosts: readonly HostUuid[]; readonly atMs: number } | null = null
   #operator: 'silent' | 'saving' | 'confirmed'
   #saves = 0
@@ -67,6 +74,9 @@ export class FenceLadder {
       case 'lease-over':
         this.#leaseOver = this.#suspectedAtMs !== null
         break
+      case 'at-stake':
+        this.#isAtStake = event.isAtStake
+        break
       case 'asked':
         this.#power.asked(event.ask, this.#nowMs)
         break
@@ -78,7 +88,9 @@ export class FenceLadder {
         this.#confirm(event.who)
         break
       case 'saved':
-        if (this.#operator === 'saving' && event.save === this.#saves) this.#operator = 'confirmed'
+      case 'not-saved':
+        if (this.#operator === 'saving' && event.save === this.#saves)
+          this.#operator = event.on === 'saved' ? 'confirmed' : 'silent'
         break
       case 'tick':
         break
@@ -100,7 +112,9 @@ export class FenceLadder {
   /** The first rung has had its time, and did not end it. */
   #climbs(): boolean {
     const { hasPower, leaseOverMs } = this.options
-    return hasPower && this.#suspectedAtMs !== null && !this.#leaseOver && this.#nowMs >= this.#suspectedAtMs + leaseOverMs
+    if (!hasPower || this.#suspectedAtMs === null || this.#leaseOver) return false
+    if (this.#nowMs < this.#suspectedAtMs + Math.min(leaseOverMs, POWER_AFTER_MS)) return false
+    return this.#isAtStake && this.#othersHear() === false
   }
 
   #prove(): void {

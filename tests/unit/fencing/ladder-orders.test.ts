@@ -10,7 +10,7 @@ const LOOK_APART_MS = 1000
 const PROOF_LASTS_MS = 5000
 
 const LETTERS = [
-  ...['suspected', 'seen', 'nobody-sees', 'third-sees', 'lease-over', 'confirms', 'saved'],
+  ...['suspected', 'seen', 'nobody-sees', 'third-sees', 'lease-over', 'at-stake', 'confirms', 'saved', 'not-saved'],
   ...['asked', 'failed', 'on', 'off', 'unknown', '1s', '3s', '30s'],
 ] as const
 type Letter = (typeof LETTERS)[number]
@@ -59,12 +59,15 @@ class Life {
       case 'nobody-sees':
       case 'third-sees':
         return { on: 'others-see', hosts: letter === 'third-sees' ? [THIRD] : [], atMs }
+      case 'at-stake':
+        return { on: letter, isAtStake: true, atMs }
       case 'confirms':
         return { on: 'operator-confirms', who: 'root', atMs }
-      case 'saved': {
+      case 'saved':
+      case 'not-saved': {
         const { save } = this
         this.save = null
-        return save === null ? null : { on: 'saved', save, atMs }
+        return save === null ? null : { on: letter, save, atMs }
       }
       case 'asked':
       case 'failed':
@@ -90,11 +93,25 @@ class Life {
     if (proof?.by === 'power' && !this.mayBelieveThePower()) return 'a proof by power without two fresh words of it'
     if (proof?.by === 'operator' && !this.mayBelieveTheOperator()) return 'a proof by an operator that must not count'
     const last = this.said.at(-1)
+    if (last?.effects.some((effect) => effect.do === 'power-off') === true && !this.maySwitchOff())
+      return 'switched off too early'
     if (last?.event.on === 'operator-confirms') {
       const may = this.mayOffer(this.said.length - 1)
       if (last.effects.some((effect) => effect.do === 'save') !== may) return may ? 'refused' : 'not refused'
     }
     return this.clearedBySign()
+  }
+
+  private maySwitchOff(): boolean {
+    const since = this.lastIndex(isSign)
+    const suspected = this.said.findIndex(
+      ({ event }, index) => index > this.lastIndex(({ on }) => on === 'seen') && event.on === 'suspected',
+    )
+    const word = this.said[this.lastIndex(({ on }) => on === 'others-see')]?.event
+    const isSilent = suspected >= 0 && this.nowMs >= (this.said[Math.max(since, suspected)]?.event.atMs ?? 0) + LEASE_OVER_MS
+    const isAlone = word?.on === 'others-see' && word.hosts.length === 0 && this.nowMs < word.atMs + OTHERS_WORD_MS
+    const isAtStake = this.lastIndex(({ on }) => on === 'at-stake') >= 0
+    return isSilent && isAlone && isAtStake && this.lastIndex(({ on }) => on === 'lease-over') <= Math.max(since, suspected)
   }
 
   private lastIndex(is: (event: LadderEvent) => boolean, before = this.said.length): number {
@@ -149,7 +166,10 @@ class Life {
     if (looks.at(-1)?.status === 'on') return false
     const lastOn = this.lastIndex((event) => event.on === 'power' && event.status === 'on', before)
     const cleared = Math.max(lastOn, this.lastIndex(isSign, before))
-    const pending = this.said.slice(cleared + 1, before).some(({ effects }) => effects.some((e) => e.do === 'save'))
+    const unsaved = this.lastIndex(({ on }) => on === 'not-saved', before)
+    const pending = this.said
+      .slice(Math.max(cleared, unsaved) + 1, before)
+      .some(({ effects }) => effects.some((e) => e.do === 'save'))
     return !pending && !(this.confirmed && cleared === -1) && !this.provenByPower(before)
   }
 
@@ -170,9 +190,15 @@ const isSign = (event: LadderEvent): boolean => event.on === 'seen' || (event.on
 
 const BEGINNINGS: readonly { letters: readonly Letter[]; more: number; hasPower: boolean; confirmed: boolean }[] = [
   { letters: [], more: 4, hasPower: true, confirmed: false },
-  { letters: ['suspected', '3s', 'asked'], more: 4, hasPower: true, confirmed: false },
-  { letters: ['suspected', '3s', 'asked', 'off', '1s', 'off'], more: 4, hasPower: true, confirmed: false },
-  { letters: ['suspected', '30s', 'asked', 'unknown', 'nobody-sees'], more: 4, hasPower: true, confirmed: false },
+  { letters: ['suspected', 'at-stake', '3s'], more: 4, hasPower: true, confirmed: false },
+  { letters: ['suspected', 'at-stake', '3s', 'nobody-sees', 'asked'], more: 4, hasPower: true, confirmed: false },
+  {
+    letters: ['suspected', 'at-stake', '3s', 'nobody-sees', 'asked', 'off', '1s', 'off'],
+    more: 4,
+    hasPower: true,
+    confirmed: false,
+  },
+  { letters: ['suspected', 'at-stake', '30s', 'nobody-sees', 'asked', 'unknown'], more: 4, hasPower: true, confirmed: false },
   { letters: ['suspected', '3s', 'nobody-sees'], more: 4, hasPower: false, confirmed: false },
   { letters: [], more: 4, hasPower: true, confirmed: true },
   { letters: [], more: 4, hasPower: false, confirmed: true },
@@ -212,6 +238,6 @@ test.each(BEGINNINGS)('$letters and $more more: power $hasPower, confirmed befor
   visit(more)
   expect(lives).toBeGreaterThan(1000)
   // The space would be empty without what it is about.
-  if (letters.length === 3 && hasPower) expect(proofs.power).toBeGreaterThan(0)
+  if (letters.length >= 5 && hasPower) expect(proofs.power).toBeGreaterThan(0)
   if (!hasPower) expect(proofs.operator).toBeGreaterThan(0)
 })

@@ -7,7 +7,7 @@ import { stories } from '../stories'
 const HOST = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const THIRD = hostUuid('cccccccc-0000-4000-8000-000000000003')
 
-/** Commands: `begin [power] [confirmed]`, then `MS EVENT [WORD]`. Questions are answered in the order in which they were asked. */
+/** Commands: `begin [power] [confirmed] [long-lease]`, then `MS EVENT [WORD]`. Questions are answered in the order in which they were asked. */
 class Incident {
   private ladder = new FenceLadder({ host: HOST, leaseOverMs: 1565, hasPower: false, confirmed: false })
   private ask = 0
@@ -18,7 +18,8 @@ class Incident {
     if (first === 'begin') {
       const words = command.split(' ')
       const [hasPower, confirmed] = [words.includes('power'), words.includes('confirmed')]
-      this.ladder = new FenceLadder({ host: HOST, leaseOverMs: 1565, hasPower, confirmed })
+      const leaseOverMs = words.includes('long-lease') ? 20_250 : 1565
+      this.ladder = new FenceLadder({ host: HOST, leaseOverMs, hasPower, confirmed })
       return ['ok']
     }
     const told = this.ladder.apply(this.eventOf(Number(first), second, word)).map((effect) => this.told(effect))
@@ -32,6 +33,8 @@ class Incident {
       case 'lease-over':
       case 'tick':
         return { on: name, atMs }
+      case 'at-stake':
+        return { on: name, isAtStake: word === 'yes', atMs }
       case 'others-see':
         return { on: name, hosts: word === 'nothing' ? [] : [THIRD], atMs }
       case 'switch-off':
@@ -41,7 +44,8 @@ class Incident {
       case 'operator':
         return { on: 'operator-confirms', who: word, atMs }
       case 'saved':
-        return { on: 'saved', save: this.save, atMs }
+      case 'not-saved':
+        return { on: name, save: this.save, atMs }
       default:
         throw new Error(`no such event: ${name}`)
     }
