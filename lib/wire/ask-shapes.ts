@@ -68,7 +68,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   protect: { spec: 'object' },
   unprotect: {},
   'set-peer': { peer: 'object-or-null' },
-  'take-over': { reason: 'text' },
+  'take-over': { reason: 'text', fenced: 'object?' },
   'hand-over': { to: 'text' },
   verify: { repair: 'truth' },
   stop: {},

@@ -91,7 +91,7 @@ export interface WorkerApi {
   /** New address of the peer (it restarted, or came back), or a first one. */
   'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
   /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
-  'take-over': { ask: { reason: string }; answer: { taken: true; term: number } | ClaimNotTaken }
+  'take-over': { ask: { reason: string; fenced?: HolderFenced }; answer: ClaimTaken | ClaimNotTaken }
   /**
    * Primary only, while no guest uses the disks: gives the claim to its peer, and becomes its secondary. Answers when the claim is
    * the peer's, or stays; an answer that was lost is had again by asking again. The peer's worker learns of it by `take-over`.
@@ -100,6 +100,19 @@ export interface WorkerApi {
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
+}
+
+/** It is proven that the holder's machine cannot act any more; told again each second while that stands. */
+export interface HolderFenced {
+  /** On the machine's monotonic clock, in milliseconds; null: until a request without it. */
+  readonly untilMs: number | null
+}
+
+export interface ClaimTaken {
+  readonly taken: true
+  readonly term: number
+  /** Absent where this worker had it already. */
+  readonly rule?: string
 }
 
 export interface ClaimNotTaken {

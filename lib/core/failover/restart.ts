@@ -22,7 +22,8 @@ export interface RestartFacts {
 }
 
 export type RestartEvent =
-  | { readonly type: 'claim-taken'; readonly term: number }
+  /** `rule`: why it could be. */
+  | { readonly type: 'claim-taken'; readonly term: number; readonly rule?: string }
   /** `mayHold`: nobody knows whether it was taken all the same; it is asked for again until somebody does. */
   | { readonly type: 'claim-refused'; readonly why: string; readonly leaseLeftMs: number; readonly mayHold?: boolean }
   /** The claim has another holder now. */
@@ -77,7 +78,7 @@ export class Restart {
     if (this.phase === 'ended') return []
     switch (event.type) {
       case 'claim-taken':
-        return this.phase === 'taking' ? this.taken(event.term, atMs) : []
+        return this.phase === 'taking' ? this.taken(event, atMs) : []
       case 'claim-refused':
         return this.phase === 'taking' ? this.refused(event, atMs) : []
       case 'claim-lost':
@@ -103,11 +104,12 @@ export class Restart {
     }
   }
 
-  private taken(term: number, atMs: number): RestartEffect[] {
+  private taken({ term, rule }: Extract<RestartEvent, { type: 'claim-taken' }>, atMs: number): RestartEffect[] {
     this.term = term
     this.phase = 'queued'
     const text = `the claim of ${this.facts.name} is here with term ${term}; no other host can act for it any more`
-    return [this.record('claim-taken', 'lease-over', text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
+    const why = rule === 'holder-fenced' ? rule : 'lease-over'
+    return [this.record('claim-taken', why, text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
   }
 
   /** Only once it is known that the claim is not here: a VM whose claim was taken and that nobody starts would stay down. */

@@ -85,7 +85,8 @@ export class Taking {
         assert(this.#asking === 'nothing', 'begun once')
         this.#mayHold = event.mayHold
         this.#untilMs = event.nowMs + GIVE_UP_AFTER_MS
-        if (event.nowMs >= event.heardAtMs + HEARD_WITHIN_MS || this.#isFenced) return this.#seal()
+        // Whatever was said of its machine: a primary that is heard runs.
+        if (event.nowMs >= event.heardAtMs + HEARD_WITHIN_MS) return this.#seal()
         return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
       case 'tick':
         assert(this.#asking === 'wait', 'a tick ends a wait')

@@ -1,38 +1,54 @@
 import type { StoredClaim } from '../../core/domain/claim'
 import type { HostUuid } from '../../core/domain/ids'
-import { Taking, type TakingEffect, type TakingEvent } from '../../core/membership/taking'
+import { type TakenRule, Taking, type TakingEffect, type TakingEvent } from '../../core/membership/taking'
 import type { ClaimNotTaken } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import { FenceWord } from './fence-word'
 import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
 
-export type TakeOver = { readonly taken: true; readonly stored: StoredClaim; readonly leaseFromMs: number | null } | ClaimNotTaken
+export type TakeOver =
+  | { readonly taken: true; readonly rule: TakenRule; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
+  | ClaimNotTaken
 
 type Asked = Extract<TakingEffect, { do: 'read' | 'swap' | 'wait' }>
 
 /** Carries the wishes of the machine that takes a claim to the secondary and the witness, and the answers back. */
-export async function takeOver(secondary: Secondary, me: HostUuid, parts: WorkerParts): Promise<TakeOver> {
+export async function takeOver(
+  secondary: Secondary,
+  me: HostUuid,
+  parts: WorkerParts,
+  fence = new FenceWord(),
+): Promise<TakeOver> {
   const { lastHeardMs: heardAtMs, mayHold } = secondary
   const taking = new Taking(me)
   let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs, mayHold }
   for (;;) {
+    taking.apply({ on: 'fenced', isFenced: fence.stands(parts.clock.nowMs()) })
     const effects = taking.apply(event)
     secondary.mayHold = taking.mayHold
     for (const effect of effects) {
       if (effect.do === 'seal') secondary.seal()
       else if (effect.do === 'unseal') secondary.rules.unseal()
-      else if (effect.do === 'taken') return { taken: true, stored: effect.stored, leaseFromMs: effect.leaseFromMs }
-      else if (effect.do === 'given-up')
+      else if (effect.do === 'taken') {
+        const { rule, stored, leaseFromMs } = effect
+        return { taken: true, rule, stored, leaseFromMs }
+      } else if (effect.do === 'given-up')
         return taking.mayHold ? { taken: false, why: effect.why, mayHold: true } : { taken: false, why: effect.why }
-      else event = await answerTo(effect, secondary, parts)
+      else event = await answerTo(effect, secondary, parts, fence)
     }
   }
 }
 
-async function answerTo(asked: Asked, secondary: Secondary, { clock, timers, witness }: WorkerParts): Promise<TakingEvent> {
+async function answerTo(
+  asked: Asked,
+  secondary: Secondary,
+  { clock, timers, witness }: WorkerParts,
+  fence: FenceWord,
+): Promise<TakingEvent> {
   switch (asked.do) {
     case 'wait':
-      if (asked.ms > 0) await timers.pause(asked.ms)
+      if (asked.ms > 0) await Promise.race([timers.pause(asked.ms), fence.news()])
       return { on: 'tick', nowMs: clock.nowMs() }
     case 'read': {
       const stored = await unlessUnreachable(witness.read(secondary.claim.claim.vm))

@@ -10,6 +10,7 @@ import type { Timer } from '../../ports/timers'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
 import { diskAsks } from './disk-asks'
+import { FenceWord } from './fence-word'
 import { endSpentGuest } from './spent-guest'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
@@ -32,6 +33,7 @@ export class Worker {
   /** On its way to be the part: its clock runs while a slow disk is still being opened. */
   #coming: Part['side'] | null = null
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
+  readonly #fence = new FenceWord()
   #findingOut = false
   #unprotecting: Promise<null> | null = null
   #timer: Timer | null = null
@@ -144,7 +146,8 @@ export class Worker {
       if (this.#part?.role === 'primary') this.#part.side.setPeer(peer)
       return Promise.resolve(null)
     },
-    'take-over': ({ reason }) => {
+    'take-over': ({ reason, fenced }) => {
+      this.#fence.told(fenced)
       this.#takingOver ??= this.#takeOver(reason).finally(() => {
         this.#takingOver = null
         void this.#findOut()
@@ -192,19 +195,19 @@ export class Worker {
     const part = this.#part
     if (part?.role === 'primary') return { taken: true, term: part.side.term }
     if (part?.role !== 'secondary') return { taken: false, why: 'no-claim' }
-    const outcome = await takeOver(part.side, this.spec.host, this.parts)
+    const outcome = await takeOver(part.side, this.spec.host, this.parts, this.#fence)
     if (!outcome.taken) return outcome
-    const { stored, leaseFromMs } = outcome
+    const { rule, stored, leaseFromMs } = outcome
     this.parts.timeline.record({
       vm: stored.claim.vm,
       act: 'claim-swapped',
-      rule: 'take-over',
+      rule,
       text: `This host took the claim with term ${stored.claim.term}: ${reason}`,
       evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
     })
     await part.side.close()
     await this.#becomePrimary(stored, leaseFromMs)
-    return { taken: true, term: stored.claim.term }
+    return { taken: true, term: stored.claim.term, rule }
   }
 
   async #handOver(to: HostUuid): Promise<WorkerApi['hand-over']['answer']> {

@@ -1,5 +1,6 @@
 import { type Claim, takenBy } from '../../../../lib/core/domain/claim'
 import { volumeKey } from '../../../../lib/core/domain/ids'
+import { FenceWord } from '../../../../lib/daemon/worker/fence-word'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
 import { takeOver } from '../../../../lib/daemon/worker/take-over'
@@ -74,8 +75,8 @@ class Scene {
     return Promise.reject(new WitnessUnreachable('no answer'))
   }
 
-  take() {
-    return takeOver(this.secondary, B, this.parts)
+  take(fence?: FenceWord) {
+    return takeOver(this.secondary, B, this.parts, fence)
   }
 
   stored() {
@@ -93,7 +94,8 @@ test('taken with the next term, for this host alone, with a lease from the momen
   scene.swapMs = 1000
   const taken = await scene.take()
   expect(taken).toMatchObject({ taken: true, stored: { claim: { term: 2, holder: B, upToDate: { [DISK]: [B] } } } })
-  expect(taken).toHaveProperty('leaseFromMs', scene.nowMs - 1000)
+  // One look at the clock since, for the fence.
+  expect(taken).toHaveProperty('leaseFromMs', scene.nowMs - 1000 - scene.stepMs)
   expect(secondary.rules.sealed).toBe(true)
   expect(await scene.stored()).toEqual(taken.taken ? taken.stored : null)
 })
@@ -171,5 +173,44 @@ describe('a swap whose answer was lost', () => {
     expect(await scene.take()).toEqual({ taken: false, why: 'holder-alive' })
     expect(secondary.mayHold).toBe(false)
     expect((await scene.stored())?.claim).toEqual(scene.claim)
+  })
+})
+
+describe('the machine of the holder is fenced', () => {
+  const told = (untilMs: number | null): FenceWord => {
+    const fence = new FenceWord()
+    fence.told({ untilMs })
+    return fence
+  }
+
+  test('an hour of its lease and of the promise to it need not pass', async () => {
+    await open({ leaseMs: 3_600_000 })
+    expect(await scene.take(told(null))).toMatchObject({ taken: true, rule: 'holder-fenced' })
+    expect((await scene.stored())?.claim).toMatchObject({ term: 2, holder: B })
+  })
+
+  test('a word that has run out counts for nothing', async () => {
+    await open({ leaseMs: 3_600_000 })
+    scene.stepMs = 1500
+    expect(await scene.take(told(scene.nowMs))).toEqual({ taken: false, why: 'promise-current' })
+  })
+
+  test('a word that comes while the lease is waited for ends the wait', async () => {
+    await open({ leaseMs: 3_600_000 })
+    // Time stands still: only the word ends the wait.
+    scene.stepMs = 0
+    const fence = new (class extends FenceWord {
+      override news(): Promise<void> {
+        setImmediate(() => this.told({ untilMs: null }))
+        return super.news()
+      }
+    })()
+    expect(await scene.take(fence)).toMatchObject({ taken: true, rule: 'holder-fenced' })
+  })
+
+  test('a primary that is heard runs, whatever was said', async () => {
+    const { secondary } = await open()
+    secondary.lastHeardMs = scene.nowMs
+    expect(await scene.take(told(null))).toEqual({ taken: false, why: 'holder-alive' })
   })
 })
