@@ -1,19 +1,25 @@
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { PORTS } from '../lib/core/domain/layout'
 import { WitnessDaemon } from '../lib/daemon/witness-daemon'
-import { openClaimLog } from '../lib/dom0/claim-log'
+import { ClaimLogUnusable, openClaimLog } from '../lib/dom0/claim-log'
 import { listenForClaims } from '../lib/dom0/claim-server'
+import { besideTheClaims, EnrolmentDesk } from '../lib/dom0/enrolment-desk'
 import { hostAndPort } from '../lib/dom0/host-and-port'
+import { makeFolder } from '../lib/dom0/make-folder'
 import { PoolKeys } from '../lib/dom0/pool-keys'
 import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
 import { codeOf, textOf } from '../lib/dom0/system-error'
+import { isInvitationIdentity } from '../lib/wire/enrolment'
 import { endWith, exitFor, WITNESS_EXITS } from './witness/exits'
+import { invite, registerInvite } from './witness/invite'
 import { registerMoves } from './witness/moves'
 import { staySmall } from './witness/small'
 
 interface WitnessArguments {
   readonly listen: string
+  readonly name?: string
   readonly data: string
   readonly key: readonly string[]
   readonly keys?: string
@@ -29,12 +35,17 @@ export const witnessProgram = (): Command => describe(new Command('holdfast-witn
 
 function describe(command: Command): Command {
   registerMoves(command)
+  registerInvite(command)
   return command
     .description('keep the claims of one or more pools: the third vote, to be run on none of the hosts it serves')
     .option('--listen <host:port>', 'address to listen on', `0.0.0.0:${PORTS.witness}`)
+    .option(
+      '--name <host>',
+      "what hosts call this machine, for invitations (default: --listen's host, or the machine's own name)",
+    )
     .requiredOption('--data <dir>', 'directory for the claims; it must survive a power cut')
     .option('--key <file>', 'key of a pool; may be given several times, then each is <pool uuid>.key', collect, [])
-    .option('--keys <dir>', 'directory of <pool uuid>.key files')
+    .option('--keys <dir>', 'directory of <pool uuid>.key files, also of pools that an invitation lets in (default: DIR/keys)')
     .action(async (given: WitnessArguments) => {
       await runWitness(given)
     })
@@ -62,10 +73,17 @@ async function serve(
   broken: (error: unknown) => never,
 ): Promise<void> {
   const { host, port } = hostAndPort(given.listen)
-  const keys = new PoolKeys(given.key, given.keys ?? null)
   const claims = await openClaimLog(given.data, log)
+  const keysFolder = given.keys ?? join(given.data, 'keys')
+  if (given.keys === undefined) makeKeysFolder(keysFolder)
+  const keys = new PoolKeys(given.key, keysFolder)
+  const desk = new EnrolmentDesk({ directory: given.data, keysFolder, keys, witness: claims.witness, log })
   const daemon = new WitnessDaemon({ claims, clock: systemClock, log, broken })
-  const listener = await listenForClaims({ host, port, keyOf: (pool) => keys.keyOf(pool), events: daemon, log })
+  const listener = await listenForClaims({
+    ...{ host, port, log, events: besideTheClaims(desk, daemon) },
+    keyOf: (identity) => (isInvitationIdentity(identity) ? desk : keys).keyOf(identity),
+  })
+  if (keys.isEmpty) process.stdout.write(`${await invite(given, listener.port)}\n`)
   log.info('serving', { host, port: listener.port, data: given.data, claims: daemon.claims, witness: claims.witness })
   const stop = async (signal: string): Promise<void> => {
     log.info('stopping', { signal })
@@ -76,4 +94,13 @@ async function serve(
   }
   process.once('SIGTERM', (signal) => void stop(signal))
   process.once('SIGINT', (signal) => void stop(signal))
+}
+
+function makeKeysFolder(folder: string): void {
+  try {
+    makeFolder(folder)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    throw new ClaimLogUnusable('unwritable', `${folder} cannot be made: ${textOf(error)}`)
+  }
 }

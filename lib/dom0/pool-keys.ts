@@ -75,6 +75,17 @@ export class PoolKeys {
     return this.named.get(pool) ?? this.inFolder(pool) ?? this.common
   }
 
+  /** By an argument of the command line, which counts before any file of the folder. */
+  isGiven(pool: string): boolean {
+    return this.named.has(pool)
+  }
+
+  /** Nobody can be served yet. */
+  get isEmpty(): boolean {
+    const inFolder = this.folder === null ? [] : readdirSync(this.folder)
+    return this.named.size === 0 && this.common === null && !inFolder.some((file) => poolNamed(file) !== null)
+  }
+
   private inFolder(pool: string): Buffer | null {
     if (this.folder === null) return null
     const path = join(this.folder, `${pool}.key`)

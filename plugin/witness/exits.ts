@@ -1,5 +1,7 @@
 import { ClaimLogUnusable } from '../../lib/dom0/claim-log'
 import { PoolKeyUnusable } from '../../lib/dom0/pool-keys'
+import { processLog } from '../../lib/dom0/process-log'
+import { textOf } from '../../lib/dom0/system-error'
 import type { Log } from '../../lib/ports/log'
 
 /** What the process ends with, after one line that says why. */
@@ -23,4 +25,15 @@ export function exitFor(error: unknown): Exit | null {
 export function endWith(log: Log, code: Exit, text: string): never {
   log.error(text)
   process.exit(code)
+}
+
+/** Prints what an act answers, or ends with the exit that its failure has. */
+export async function told(act: () => Promise<string>): Promise<void> {
+  try {
+    process.stdout.write(`${await act()}\n`)
+  } catch (error) {
+    const code = exitFor(error)
+    if (code === null) throw error
+    endWith(processLog('witness'), code, textOf(error))
+  }
 }

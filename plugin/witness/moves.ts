@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { adopt, handOver, type Moved } from '../../lib/dom0/claim-log-move'
 import { processLog } from '../../lib/dom0/process-log'
-import { textOf } from '../../lib/dom0/system-error'
-import { endWith, exitFor } from './exits'
+import { told } from './exits'
 
 /** Adds `hand-over` and `adopt`. Both take --data from the command they belong to. */
 export function registerMoves(witness: Command): void {
@@ -29,13 +28,3 @@ export function registerMoves(witness: Command): void {
 }
 
 const numbered = (claims: number): string => (claims === 1 ? '1 claim' : `${claims} claims`)
-
-async function told(act: () => Promise<string>): Promise<void> {
-  try {
-    process.stdout.write(`${await act()}\n`)
-  } catch (error) {
-    const code = exitFor(error)
-    if (code === null) throw error
-    endWith(processLog('witness'), code, textOf(error))
-  }
-}

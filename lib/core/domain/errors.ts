@@ -85,6 +85,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: 'Check that the witness at {address} runs and that this host can reach it, then repeat.',
   },
+  HOLDFAST_INVITATION_REFUSED: {
+    what: 'The witness at {address} does not take the invitation.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_HOST_UNREACHABLE: {
     what: 'The request needs host {host}, and its daemon does not answer.',
     why: '{reason}',
