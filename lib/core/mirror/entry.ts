@@ -27,7 +27,7 @@ export function verdictOnListed(side: Side, replicas: Replicas, { localSeen, pat
   const replica = replicas[side]
   const other = replicas[otherSide(side)]
   const { presence } = replica
-  if (presence === null) return NO
+  if (presence === null || replica.givenUp) return NO
   if (other.state === 'member') {
     const seamless = presence.incarnation === replica.lastIncarnation
     const { rule, strategy } = compareHistories(other.history, replica.history)
@@ -56,8 +56,12 @@ export function verdictOnAbsent(side: Side, replicas: Replicas): EntryVerdict {
   if (source.state !== 'member') return NO
   const { rule, strategy } = compareHistories(source.history, replicas[side].history)
   const { allowed, wholeDisk, source: from } = STRATEGIES[strategy]
-  if (!allowed) return { entry: 'refused', rule }
+  if (allowed && from !== 'peer') return { entry: 'resynced', wholeDisk, rule }
+  if (replicas[side].givenUp && rule !== 'no-good-copy')
+    return { entry: 'resynced', wholeDisk: !bitmapsTellAll(rule), rule: 'operator-chose' }
   // The claim says that the other one counts, and the histories say the opposite.
-  if (from === 'peer') return { entry: 'refused', rule: 'claim-contradicts-history' }
-  return { entry: 'resynced', wholeDisk, rule }
+  return { entry: 'refused', rule: allowed ? 'claim-contradicts-history' : rule }
 }
+
+/** Whether two histories that may not be mixed differ in no block but those of both bitmaps, because these count from one generation. */
+export const bitmapsTellAll = (rule: string): boolean => rule === 'both-wrote-since'

@@ -28,6 +28,11 @@ export type MirrorEvent =
   | { readonly on: 'idle' }
   /** A listed replica that has not come since the start is no longer waited for. */
   | { readonly on: 'start-is-over' }
+  /**
+   * The operator has said that this replica's history is not wanted: it is to become what the other one is. Of one that serves,
+   * said after its loss (`replica-down`), while no guest uses the disk.
+   */
+  | { readonly on: 'give-up'; readonly side: Side }
   /** Compares the replicas, from the first block on. */
   | { readonly on: 'verify'; readonly repair: boolean }
 

@@ -150,6 +150,10 @@ export class Mirror {
         this.#standing.startIsOver()
         this.#standingChanged = true
         break
+      case 'give-up':
+        this.#standing.giveUp(event.side)
+        this.#standingChanged = true
+        break
       case 'verify':
         this.#copies.verify(event.repair)
         break

@@ -45,6 +45,8 @@ export class Replica {
   /** Why its bytes and those of the other one may not be mixed; null when they may. */
   refused: Verdict | { readonly rule: string } | null = null
   lastError = ''
+  /** The operator does not want its history. */
+  givenUp = false
 
   constructor(sizeBytes: number) {
     this.dirty = new DirtyBitmap(sizeBytes)
@@ -58,6 +60,22 @@ export class Replica {
   become(next: ReplicaState): void {
     assert(ALLOWED[this.#state].includes(next), `replica: invalid transition ${this.#state} -> ${next}`)
     this.#state = next
+  }
+
+  /** It can be used. */
+  came(presence: Presence, bits: DirtyBitmap): void {
+    this.presence = presence
+    this.bits = bits
+    this.history = { state: presence.state, generations: presence.generations }
+    this.marks = 0
+    this.refused = null
+  }
+
+  /** It cannot be used any more. */
+  went(error: string): void {
+    this.lastError = error
+    this.presence = null
+    this.marks = 0
   }
 
   get generations(): Generations {

@@ -8,8 +8,10 @@ import type { DirtyBitmap } from '../domain/dirty-bitmap'
 import type { Mark, Presence } from '../domain/replica-request'
 import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import { type Members, otherSide, type Side, SIDES } from './events'
+import { giveUp, only } from './given-up'
 import { announced, inStep, isAnnounced, parted, recounted, targeted, unmirrored } from './lineage'
-import { isWished, Replica } from './replica'
+import { proposal, wished } from './proposal'
+import { Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
 export class Standing {
@@ -62,12 +64,7 @@ export class Standing {
   }
 
   up(side: Side, presence: Presence, bits: DirtyBitmap): void {
-    const replica = this.replicas[side]
-    replica.presence = presence
-    replica.bits = bits
-    replica.history = { state: presence.state, generations: presence.generations }
-    replica.marks = 0
-    replica.refused = null
+    this.replicas[side].came(presence, bits)
     if (side === 'local') this.#localSeen = true
   }
 
@@ -75,9 +72,7 @@ export class Standing {
   down(side: Side, error: string): boolean {
     const replica = this.replicas[side]
     const other = this.replicas[otherSide(side)]
-    replica.lastError = error
-    replica.presence = null
-    replica.marks = 0
+    replica.went(error)
     if (side === 'local') this.#localSeen = true
     if (!replica.usable) return false
     // Between two members what is dirty is dirty both ways: the one that stays is right now.
@@ -126,6 +121,12 @@ export class Standing {
       this.needs.resyncEnds(side)
       this.needs.catchUp(side, false)
     })
+  }
+
+  giveUp(side: Side): void {
+    if (!giveUp(side, this.replicas)) return
+    this.#proposed = only(otherSide(side))
+    this.needs.out({ do: 'propose', members: this.#proposed, rule: 'operator-chose', error: '' })
   }
 
   /** Two members are equal again in every block. */
@@ -233,6 +234,7 @@ export class Standing {
   #beginResync(side: Side, wholeDisk: boolean, rule: string): void {
     const replica = this.replicas[side]
     const source = otherSide(side)
+    replica.givenUp = false
     let { bitmap } = this.replicas[source].generations
     if (replica.bits !== null) replica.dirty.merge(replica.bits)
     replica.bits = null
@@ -283,14 +285,10 @@ export class Standing {
    */
   #propose(): void {
     if (this.reader === undefined) return
-    const { local, peer } = this.replicas
-    const members = { local: isWished(local, this.#patient), peer: isWished(peer, this.#patient) }
-    const reference = this.#proposed
-    if (members.local === reference.local && members.peer === reference.peer) return
+    const members = wished(this.replicas, this.#patient)
+    if (members.local === this.#proposed.local && members.peer === this.#proposed.peer) return
     this.#proposed = members
-    const leaving = SIDES.find((side) => this.#listed[side] && !members[side])
-    const rule = leaving === undefined ? 'resync-complete' : `${leaving}-replica-lost`
-    this.needs.out({ do: 'propose', members, rule, error: leaving === undefined ? '' : this.replicas[leaving].lastError })
+    this.needs.out(proposal(members, this.#listed, this.replicas))
   }
 
   #note(side: Side, act: string, rule: string, error: string): void {

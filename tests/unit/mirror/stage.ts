@@ -100,6 +100,8 @@ function eventOf(verb: string, words: readonly string[]): MirrorEvent {
       return { on: 'lease', valid: first === 'valid' }
     case 'tracked':
       return { on: 'tracked', tracked: first === 'yes' }
+    case 'give-up':
+      return { on: 'give-up', side: sideOf(first) }
     case 'allow':
       return { on: 'allow', bytes: Number(first) }
     case 'verify':
