@@ -11,6 +11,7 @@ import { heldSockets } from '../lib/dom0/held-sockets'
 import { endOfTheLast, tellMinder } from '../lib/dom0/minder'
 import { createNbdExport } from '../lib/dom0/nbd-export'
 import type { NbdListen } from '../lib/dom0/nbd-listen'
+import { keepAside } from '../lib/dom0/keep-aside'
 import { newGeneration } from '../lib/dom0/new-generation'
 import { serverCertificates } from '../lib/dom0/nbd-certificates'
 import { noWitness } from '../lib/dom0/no-witness'
@@ -68,6 +69,19 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
       const served = await createNbdExport({ listen: nbdListen(listen, held), exportName, sizeBytes, handler, extents, log })
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
+    serveView: async (volume, sizeBytes, handler) => {
+      const socket = join(folder, `split-${volume}.sock`)
+      const served = await createNbdExport({
+        listen: { unix: socket },
+        exportName: volume,
+        sizeBytes,
+        readOnly: true,
+        handler,
+        log,
+      })
+      return Object.assign(served, { socket })
+    },
+    keepAside: (volume, name) => keepAside(volume, name),
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),
     listenPeer: (listen) => listenPeer({ ...listen, ...link }),
     incarnation: randomUUID(),

@@ -71,6 +71,10 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   'take-over': { reason: 'text', fenced: 'object?' },
   'hand-over': { to: 'text' },
   verify: { repair: 'truth' },
+  split: { compare: 'truth' },
+  'split-export': { volume: 'text', serve: 'truth' },
+  'split-keep-aside': { volume: 'text' },
+  'give-up': { volume: 'text', side: 'text' },
   stop: {},
 }
 

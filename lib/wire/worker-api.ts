@@ -4,6 +4,7 @@ import type { ResyncProgress, VerifyReport } from './daemon-api'
 import type { WithoutQuorum } from './config'
 import type { ReplicaSource } from './replica-source'
 import type { ResyncSettings } from './resync-settings'
+import type { SplitApi } from './split'
 import type { WitnessTls } from './witness-settings'
 
 /**
@@ -77,7 +78,7 @@ export interface PeerAddress {
 }
 
 /** `POST /v1/<function>` on control.sock; same envelope as the daemon's socket. */
-export interface WorkerApi {
+export interface WorkerApi extends SplitApi {
   status: { ask: Record<string, never>; answer: WorkerStatus }
   /** Makes the NBD socket; idempotent. `domain` is the domid that will use it ("0" for dom0). */
   attach: { ask: { volume: VolumeKey; domain: string }; answer: { socket: string; exportName: string } }

@@ -70,6 +70,11 @@ export const REFUSALS = {
     why: 'That comparison {does} what differs, and its result would be lost.',
     todo: 'Wait until holdfast timeline says that it is over, then repeat.',
   },
+  HOLDFAST_SPLIT_REFUSED: {
+    what: 'Nothing was done about the histories of {what}.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_CLAIM_HELD_ELSEWHERE: {
     what: 'VM {vm} cannot start or attach its disks on host {host}.',
     why: 'Host {holder} holds its claim (term {term}).',

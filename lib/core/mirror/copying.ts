@@ -44,7 +44,7 @@ export function advanceCopy(op: Operation, job: CopyJob, side: Side, data: Buffe
     case 'hash': {
       job.digests[side] = must(data, 'digests are data')
       if (isPending(op)) return false
-      job.found = differing(job.run, must(job.digests.local, 'both answered'), must(job.digests.peer, 'both answered'))
+      job.found = differingBlocks(job.run, must(job.digests.local, 'both answered'), must(job.digests.peer, 'both answered'))
       job.differ = [...job.found]
       if (job.differ.length === 0 || !job.copy) return true
       readNext(op, job, ask)
@@ -80,7 +80,8 @@ function readNext(op: Operation, job: CopyJob, ask: Ask): void {
   })
 }
 
-function differing(run: BlockRun, mine: Buffer, theirs: Buffer): BlockRun[] {
+/** Runs of blocks whose digests differ; one digest for each block of the run on either side. */
+export function differingBlocks(run: BlockRun, mine: Buffer, theirs: Buffer): BlockRun[] {
   const bytes = (run.last - run.first + 1) * DIGEST_BYTES
   assert(mine.length === bytes && theirs.length === bytes, 'one digest a block')
   return runsWhere(run, (block) => {

@@ -6,6 +6,8 @@ import type { Disk } from './disk'
 /** What a disk asks of the worker around it. */
 export interface DiskNeeds {
   readonly askPeer: (disk: Disk, op: number, request: ReplicaRequest) => void
+  /** See PeerTalk. */
+  readonly peerDigests: (disk: Disk, offset: number, length: number) => Promise<Buffer>
   readonly hintPeer: (disk: Disk, hint: Hint) => void
   /** Called before anything is started or answered: a process that stood still may hold a lease that is over. */
   readonly checkLease: () => void

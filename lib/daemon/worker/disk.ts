@@ -12,16 +12,16 @@ import type { ResyncProgress } from '../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
 import { BlockStatus } from './block-status'
 import type { DiskNeeds } from './disk-needs'
-import { allOf, guestRequests } from './guest-requests'
+import { allOf, errnoOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
+import { replicaStatus } from './replica-status'
 import { ResyncMeter } from './resync-meter'
+import type { Seat } from './seat'
 import { StartPatience } from './start-patience'
 import { VerifyRun } from './verify-run'
 
-/** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
-const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
 const IDLE_AFTER_MS = 1000
 
 interface Asked {
@@ -81,6 +81,10 @@ export class Disk {
 
   get stalled(): boolean {
     return this.#mirror.stalled
+  }
+
+  get seat(): Seat | null {
+    return this.#local.seat
   }
 
   async openLocal(term: number): Promise<void> {
@@ -157,6 +161,16 @@ export class Disk {
     const nowMs = this.parts.clock.nowMs()
     this.#verify = new VerifyRun(this.volume.sizeBytes, repair, nowMs)
     this.#apply({ on: 'verify', repair })
+  }
+
+  peerDigests(offset: number, length: number): Promise<Buffer> {
+    return this.needs.peerDigests(this, offset, length)
+  }
+
+  /** See MirrorEvent. The replica of this host comes back by itself, to be overwritten. */
+  giveUp(side: Side): void {
+    if (side === 'local' && this.#mirror.replicas.local.state === 'member') this.#local.fail('EGIVENUP')
+    this.#apply({ on: 'give-up', side })
   }
 
   tick(nowMs: number): void {
@@ -241,7 +255,7 @@ export class Disk {
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
     const { reply, atMs } = must(this.#asked.take(id), 'each request is answered once')
     if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
-    const errno = error === '' ? 0 : (ERRNO[error] ?? 5)
+    const errno = errnoOf(error)
     reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })
   }
 
@@ -258,9 +272,7 @@ export class Disk {
   #verified(why: string): void {
     const verify = must(this.#verify, 'a verify was asked for')
     verify.end(why)
-    const { differingBytes, repaired } = verify.report(0, this.parts.clock.nowMs())
-    const rule = why !== '' ? why : differingBytes === 0 ? 'equal' : repaired ? 'repaired' : 'differing'
-    this.needs.note(this.volume, { act: 'verified', rule, side: 'peer', error: differingBytes === 0 ? '' : `${differingBytes}` })
+    this.needs.note(this.volume, { act: 'verified', side: 'peer', ...verify.outcome })
   }
 
   // --- what others may know -------------------------------------------------------------------------------------------------
@@ -275,16 +287,9 @@ export class Disk {
   }
 
   status(nowMs: number): WorkerVolumeStatus {
-    const { local, peer } = this.#mirror.replicas
-    return {
-      key: this.volume.key,
-      localReplica:
-        local.state === 'member' ? 'up-to-date' : local.state === 'absent' || local.state === 'out' ? 'failed' : 'inconsistent',
-      resync: this.resync(nowMs),
-      verify: this.#verify?.report(this.#mirror.verifying?.done ?? 0, nowMs) ?? null,
-      refused: peer.refused?.rule ?? local.refused?.rule ?? null,
-      attachedTo: this.attachedTo,
-    }
+    const verify = this.#verify?.report(this.#mirror.verifying?.done ?? 0, nowMs) ?? null
+    const { attachedTo } = this
+    return { key: this.volume.key, ...replicaStatus(this.replicas), resync: this.resync(nowMs), verify, attachedTo }
   }
 
   /** Both replicas are members: a second fault would be survived. */

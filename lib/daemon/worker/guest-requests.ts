@@ -42,3 +42,8 @@ function wholeRequest(request: DiskRequest): GuestRequest {
       return { kind, offset: 0, length: 0 }
   }
 }
+
+/** Linux numbers of what replicas fail with; anything else reaches the guest as EIO. */
+const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
+
+export const errnoOf = (error: string): number => (error === '' ? 0 : (ERRNO[error] ?? 5))

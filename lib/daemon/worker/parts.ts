@@ -6,6 +6,7 @@ import type { DomainControl } from '../../ports/domain-control'
 import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { OpenReplica } from '../../ports/replica-store'
+import type { KeepAside, ServeView } from '../../ports/split-ports'
 import type { TimelinePort } from '../../ports/timeline'
 import type { Timers } from '../../ports/timers'
 import type { WitnessPort } from '../../ports/witness'
@@ -25,6 +26,8 @@ export interface WorkerParts {
     handler: DiskHandler,
     extents: DiskExtents,
   ) => Promise<DiskExport & { readonly socket: string }>
+  readonly serveView: ServeView
+  readonly keepAside: KeepAside
   readonly dialPeer: (dial: PeerDial) => PeerEndpoint
   readonly listenPeer: (listen: PeerListen) => Promise<PeerEndpoint>
   /** A new text for every start of the process. */

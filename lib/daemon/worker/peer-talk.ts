@@ -9,6 +9,7 @@ import type { PeerAddress, WorkerSpec } from '../../wire/worker-api'
 import type { Disk } from './disk'
 import { ExpectedAnswers } from './expected-answers'
 import type { WorkerParts } from './parts'
+import { coded, PeerLooks } from './peer-looks'
 
 /** A ping every so often keeps the peer's promise fresh: a lease holds seven of them. */
 const PING_EVERY_MS = 200
@@ -34,6 +35,7 @@ export class PeerTalk {
   readonly #bits = new Map<Disk, DirtyBitmap>()
   readonly #pings = new Map<number, number>()
   readonly #expected = new ExpectedAnswers()
+  readonly #looks = new PeerLooks()
   #refused: Refuse | null = null
   #nextPing = 1
   #pingAtMs = 0
@@ -102,6 +104,17 @@ export class PeerTalk {
     this.#link?.send({ type: 'hint', volume: disk.index, hint, term: this.needs.term() })
   }
 
+  /** Of the blocks of the peer's replica, whether the mirror uses it or not. Rejects with the peer's code or ECONNRESET. */
+  digests(disk: Disk, offset: number, length: number): Promise<Buffer> {
+    const link = this.#link
+    if (link === null) return Promise.reject(coded('ENOTCONN'))
+    return this.#looks.ask((seq) => {
+      const request = { kind: 'hash', offset, length } as const
+      this.#expected.asked(disk.index, seq, request)
+      link.send(frameOf(request, seq, disk.index, this.needs.term()))
+    })
+  }
+
   tick(nowMs: number): void {
     if (nowMs >= this.#pingAtMs + PING_EVERY_MS) this.ping(nowMs)
   }
@@ -126,6 +139,7 @@ export class PeerTalk {
     this.#bits.clear()
     this.#pings.clear()
     this.#expected.clear()
+    this.#looks.lost()
     for (const disk of this.needs.disks()) disk.replicaDown('peer', reason)
   }
 
@@ -170,8 +184,9 @@ export class PeerTalk {
 
   #answered(volume: number, seq: number, error: string, data: Buffer | undefined): void {
     const disk = this.needs.disks()[volume]
-    if (disk !== undefined && this.#expected.fits(volume, seq, error, data?.length ?? null)) disk.peerDone(seq, error, data)
-    else this.#link?.close(`an answer (${volume}, ${seq}) that does not fit what was asked`)
+    if (disk !== undefined && this.#expected.fits(volume, seq, error, data?.length ?? null)) {
+      if (!this.#looks.answered(seq, error, data)) disk.peerDone(seq, error, data)
+    } else this.#link?.close(`an answer (${volume}, ${seq}) that does not fit what was asked`)
   }
 
   #page({ volume, page, data }: Extract<PeerFrame, { type: 'bits' }>): void {

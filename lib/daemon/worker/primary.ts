@@ -53,6 +53,7 @@ export class Primary {
       const listed = hosts === undefined ? { local: true, peer: false } : this.#members(hosts)
       return new Disk(volume, index, listed, stored !== null, parts, {
         askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
+        peerDigests: (disk, offset, length) => this.#talk.digests(disk, offset, length),
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
         checkLease: () => this.#holding.checkLease(),
         propose: (of, members) => this.#propose(of, members),

@@ -65,6 +65,10 @@ export class Secondary {
     return this.#places.every((place) => place.isFit)
   }
 
+  get places(): readonly Place[] {
+    return this.#places
+  }
+
   replicaState(index: number): 'up-to-date' | 'inconsistent' | 'failed' {
     const seat = this.#places[index]?.seat
     if (seat == null) return 'failed'

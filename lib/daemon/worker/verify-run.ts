@@ -41,6 +41,13 @@ export class VerifyRun {
     this.#ended = why
   }
 
+  /** Of one that has ended: how the timeline tells it. */
+  get outcome(): { readonly rule: string; readonly error: string } {
+    const found = this.#differingBytes === 0 ? 'equal' : this.repair ? 'repaired' : 'differing'
+    const error = this.#differingBytes === 0 ? '' : String(this.#differingBytes)
+    return { rule: this.#ended === null || this.#ended === '' ? found : this.#ended, error }
+  }
+
   report(doneBlocks: number, nowMs: number): VerifyReport {
     const doneBytes = this.#ended === '' ? this.sizeBytes : Math.min(this.sizeBytes, doneBlocks * BLOCK_BYTES)
     const { bytesPerSecond, etaSeconds } = this.#meter.look(this.sizeBytes - doneBytes, nowMs)

@@ -17,6 +17,7 @@ import { TICK_MS } from './parts'
 import { Primary } from './primary'
 import { Secondary } from './secondary'
 import { claimNow, secondaryStatus } from './secondary-status'
+import { SplitDesk } from './split'
 import { takeOver } from './take-over'
 import { turnsOutToHold } from './unknown-claim'
 
@@ -38,6 +39,10 @@ export class Worker {
   #unprotecting: Promise<null> | null = null
   #timer: Timer | null = null
   #stopped = false
+  readonly #split = new SplitDesk(
+    () => this.parts,
+    () => this.#part?.side,
+  )
 
   constructor(
     private spec: WorkerSpec,
@@ -160,6 +165,7 @@ export class Worker {
       return Promise.resolve(null)
     },
     stop: () => this.stop().then(() => null),
+    ...this.#split.handlers,
   }
 
   /** Asked again after it was done, or while it is under way, it is the same request. */
@@ -269,7 +275,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.stop()
-    await this.#part?.side.close()
+    await Promise.all([this.#split.close(), this.#part?.side.close()])
     this.#part = null
   }
 }

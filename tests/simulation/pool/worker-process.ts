@@ -79,6 +79,8 @@ export class WorkerProcess {
       ),
       serveDisk: (volume, _size, handler) =>
         machine.exports.serve(process, volume as WorkerSpec['volumes'][number]['key'], handler),
+      serveView: () => notAsked('a view of a replica'),
+      keepAside: () => notAsked('a copy of a replica'),
       dialPeer: (dial) => world.doors.dial(process, machine.uuid, dial.addresses[0] as HostUuid, dial),
       listenPeer: async (listen) => {
         await process.within(2)
@@ -96,4 +98,8 @@ export class WorkerProcess {
       },
     }
   }
+}
+
+function notAsked(what: string): never {
+  throw new Error(`no simulated operator asks for ${what}`)
 }

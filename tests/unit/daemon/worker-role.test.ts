@@ -48,7 +48,7 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
         socket,
       })
     },
-    ...{ dialPeer: notAsked, listenPeer: notAsked, restart: notAsked },
+    ...{ serveView: notAsked, keepAside: notAsked, dialPeer: notAsked, listenPeer: notAsked, restart: notAsked },
   }
 }
 

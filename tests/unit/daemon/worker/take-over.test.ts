@@ -57,7 +57,13 @@ class Scene {
       },
       timeline: { record: unasked('the timeline') },
       domains: { pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
-      ...{ serveDisk: unasked('a disk'), dialPeer: unasked('dialling'), listenPeer: unasked('listening') },
+      ...{
+        serveDisk: unasked('a disk'),
+        serveView: unasked('a view'),
+        keepAside: unasked('a copy'),
+        dialPeer: unasked('dialling'),
+        listenPeer: unasked('listening'),
+      },
       restart: unasked('a restart'),
       ...{ boot: 'boot', newGeneration: unasked('a name'), digest: unasked('a digest'), pace: {} },
     }

@@ -1,0 +1,84 @@
+import type { VolumeKey } from '../core/domain/ids'
+import type { Generations, ReplicaMetadata } from '../core/domain/volume'
+
+/** What a worker is asked about two histories of its disks that met. */
+export interface SplitApi {
+  /** `compare`: begins to compare the two replicas of every disk whose histories may not be mixed; asked again, it tells how far it is. */
+  split: { ask: { compare: boolean }; answer: { volumes: readonly SplitVolume[] } }
+  /** The replica of this side, read-only, at a socket of its own until `serve` is false or the worker ends. */
+  'split-export': { ask: { volume: VolumeKey; serve: boolean }; answer: SplitExport | null }
+  /** Begins to copy the replica of this side to a folder beside it; `split` tells how far it is. */
+  'split-keep-aside': { ask: { volume: VolumeKey }; answer: null }
+  /** Primary only: this replica becomes what the other one is. */
+  'give-up': { ask: { volume: VolumeKey; side: 'local' | 'peer' }; answer: null }
+}
+
+export const SPLIT_FUNCTIONS = [
+  'split',
+  'split-export',
+  'split-keep-aside',
+  'give-up',
+] as const satisfies readonly (keyof SplitApi)[]
+
+export interface SplitExport {
+  readonly socket: string
+  readonly exportName: string
+}
+
+export interface SplitVolume {
+  readonly key: VolumeKey
+  /** The replica of this side; null when it is not open. */
+  readonly own: ReplicaHistory | null
+  /** As the primary sees it; null on a secondary, and where the two may be mixed. */
+  readonly seen: SplitSeen | null
+  readonly exported: SplitExport | null
+  /** The last copy that was made of it since the worker started; null when there was none. */
+  readonly aside: Aside | null
+}
+
+export interface ReplicaHistory {
+  readonly state: ReplicaMetadata['state']
+  /** Highest one that it has accepted. */
+  readonly term: number
+  readonly generations: Generations
+  /** In whole blocks, at most, since its bitmap began to count. */
+  readonly changedBytes: number
+}
+
+export interface SplitSeen {
+  readonly rule: string
+  /** Whose bytes are left as they are. */
+  readonly refused: 'local' | 'peer'
+  readonly comparison: SplitComparisonReport | null
+}
+
+/** Bytes in whole blocks of 64 KiB, as they were when they were compared. */
+export interface SplitComparisonReport {
+  readonly state: 'running' | 'done' | 'stopped'
+  /** Why it stopped; empty otherwise. */
+  readonly why: string
+  readonly doneBytes: number
+  /** What may differ; the rest of the disk is the same on both. */
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  readonly etaSeconds: number | null
+  readonly differingBytes: number
+  /** In disk order; at most a hundred. */
+  readonly ranges: readonly SplitRange[]
+}
+
+export interface SplitRange {
+  readonly offset: number
+  readonly length: number
+  /** Which side changed it since they parted. */
+  readonly by: 'serving' | 'refused' | 'both' | 'unknown'
+}
+
+export interface Aside {
+  readonly state: 'copying' | 'done' | 'failed'
+  /** Why it failed; empty otherwise. */
+  readonly why: string
+  readonly folder: string
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
