@@ -8,7 +8,9 @@ import { HostDaemon } from '../lib/daemon/host/host-daemon'
 import type { HostParts } from '../lib/daemon/host/parts'
 import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
+import { FenceFolder } from '../lib/dom0/fence-record'
 import { nextIncarnation } from '../lib/dom0/incarnation'
+import { IpmiPower } from '../lib/dom0/ipmi-power'
 import { frontProcesses } from '../lib/dom0/nbd-front-processes'
 import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
 import { readPoolKey } from '../lib/dom0/pool-keys'
@@ -21,6 +23,7 @@ import { workerProcesses } from '../lib/dom0/worker-processes'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
 import { holdfastConfig, type HostAddresses } from '../lib/wire/config'
 import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
+import type { PowerSwitch } from '../lib/wire/power-settings'
 import { connectXapi } from '../lib/xapi/connect'
 import { connectWitnessOf } from './connect-witness'
 import { PRODUCT_VERSION } from './product-version'
@@ -70,6 +73,8 @@ function build(): {
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry(PATHS.attachedSrs, log),
+    power: new IpmiPower(new Map(Object.entries(config.power) as [HostUuid, PowerSwitch][]), log),
+    fences: new FenceFolder(PATHS.fences, log),
     askPeer: (peer, fn, ask, limitMs = PEER_LIMIT_MS) => {
       const at = config.hosts[peer]
       const addresses = at === undefined ? [] : [at.management, ...at.alinks]

@@ -21,8 +21,9 @@ export class FenceFolder implements FenceRecord {
       .flatMap((name) => this.#wordIn(name))
   }
 
-  async save(word: ConfirmedOff): Promise<void> {
-    const path = this.#pathOf(word.host)
+  async save(host: HostUuid, who: string): Promise<ConfirmedOff> {
+    const word = { host, who, at: new Date().toISOString() }
+    const path = this.#pathOf(host)
     const file = await open(`${path}.new`, 'w', 0o600)
     try {
       await file.writeFile(`${JSON.stringify(word)}\n`)
@@ -32,6 +33,7 @@ export class FenceFolder implements FenceRecord {
     }
     await rename(`${path}.new`, path)
     await this.#syncFolder()
+    return word
   }
 
   async forget(host: HostUuid): Promise<void> {

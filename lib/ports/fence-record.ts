@@ -4,8 +4,8 @@ import type { HostUuid } from '../core/domain/ids'
 export interface FenceRecord {
   /** What cannot be read counts as never said. */
   read(): readonly ConfirmedOff[]
-  /** On stable storage when it resolves. Rejects with the system's error. */
-  save(word: ConfirmedOff): Promise<void>
+  /** On stable storage when it resolves, with the time of day. Rejects with the system's error. */
+  save(host: HostUuid, who: string): Promise<ConfirmedOff>
   /** The host has been seen. Rejects with the system's error, and then the word may come back with the next start. */
   forget(host: HostUuid): Promise<void>
 }

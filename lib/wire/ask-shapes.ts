@@ -37,6 +37,8 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   protect: { vm: 'text', level: 'text' },
   unprotect: { vm: 'text' },
   verify: { vm: 'text', repair: 'truth?' },
+  fence: { host: 'text', confirm: 'truth?', who: 'text?', here: 'truth?' },
+  hears: { host: 'text' },
   timeline: { vm: 'text?', limit: 'whole?' },
   hook: { hook: 'text', vm: 'text?', host: 'text?', reason: 'text' },
   'sr-create': { uuid: 'text', configuration: 'pairs' },

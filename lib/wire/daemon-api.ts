@@ -1,4 +1,5 @@
 import type { Facts, RefusalCode } from '../core/domain/errors'
+import type { FenceProof, Objection, PowerStatus } from '../core/domain/fence'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { Level } from '../core/domain/level'
 import type { HostFinding, HostVerdict } from '../core/domain/host-finding'
@@ -24,6 +25,11 @@ export interface DaemonApi {
   unprotect: { ask: { vm: string }; answer: UnprotectReport }
   /** Begins to compare both replicas of every disk of the VM; `status` tells how far it is and what it found. */
   verify: { ask: { vm: string; repair?: boolean }; answer: { vm: VmUuid } }
+  /**
+   * How a host that is silent can be shown to be off. With `confirm`, `who` says that it is; that is passed on to the other hosts
+   * unless `here`.
+   */
+  fence: { ask: { host: string; confirm?: boolean; who?: string; here?: boolean }; answer: FenceReport }
   timeline: { ask: { vm?: string; limit?: number }; answer: { entries: TimelineEntry[] } }
   /** From an /etc/xapi.d hook. */
   hook: { ask: { hook: string; vm?: string; host?: string; reason: string }; answer: { goOn: boolean; text: string } }
@@ -52,6 +58,8 @@ export interface DaemonApi {
   'peer-catalogue': { ask: { records: RecordList }; answer: RecordList }
   /** Peer: keep the copies of this VM's volumes here, as its secondary. Answered by the TCP port of the worker. Idempotent. */
   'peer-secondary': { ask: { vm: string; primary: string; records: RecordList }; answer: { port: number } }
+  /** Peer: whether it hears that host on any link. */
+  hears: { ask: { host: string }; answer: { heard: boolean } }
   /** Peer: the VM is no longer protected; its worker here ends, and its replicas go. */
   'peer-release': { ask: { vm: string }; answer: null }
 }
@@ -64,8 +72,8 @@ export type DaemonFunction = keyof DaemonApi
 
 /** What the daemons of a pool may ask one another. */
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
-  ...(['version', 'status', 'protect', 'unprotect', 'verify', 'timeline'] as const),
-  ...(['peer-catalogue', 'peer-secondary', 'peer-release'] as const),
+  ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'timeline'] as const),
+  ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'hears'] as const),
 ]
 
 export interface VersionReport {
@@ -182,6 +190,29 @@ export interface PlanReport {
   /** True when the VM must be halted first because disks have to move. */
   readonly needsHalt: boolean
   readonly steps: readonly PlanStep[]
+}
+
+/** What is known of a host, by the host that was asked. */
+export interface FenceReport {
+  readonly host: HostUuid
+  readonly name: string
+  readonly state: HostStatus['state']
+  /** As this host was answered when it last asked; names. */
+  readonly asked: readonly string[]
+  readonly heardBy: readonly string[]
+  /** What its power switch last said; null: none is configured, or it was not asked. */
+  readonly power: PowerStatus | null
+  readonly hasPower: boolean
+  /** It is proven that it is off; null: it is not. */
+  readonly proof: FenceProof['by'] | null
+  /** Null: an operator may confirm that it is off. */
+  readonly against: Objection | null
+  /** Why not, and what to do; empty when he may. */
+  readonly why: string
+  readonly todo: string
+  readonly confirmed: { readonly who: string; readonly at: string } | null
+  /** After a word was given: what the other hosts did with it. */
+  readonly passedOn: readonly { readonly host: string; readonly recorded: boolean; readonly why: string }[]
 }
 
 export interface ProtectReport {

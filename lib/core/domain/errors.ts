@@ -100,6 +100,16 @@ export const REFUSALS = {
     why: '{reason}',
     todo: 'Check that host and its holdfastd service, then repeat.',
   },
+  HOLDFAST_UNKNOWN_HOST: {
+    what: 'No host of the pool is called "{host}".',
+    why: 'Neither the configuration nor XAPI knows such a name or uuid.',
+    todo: 'Look it up with: holdfast status',
+  },
+  HOLDFAST_FENCE_REFUSED: {
+    what: 'Host {host} is not taken for off.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_DAEMON_UNREACHABLE: {
     what: 'The Holdfast daemon of this host does not answer.',
     why: '{reason}',

@@ -16,3 +16,17 @@ export type PowerStatus = 'on' | 'off' | 'unknown'
 
 /** What became of the wish to switch a host off. Neither says that it is off. */
 export type PowerOffOutcome = 'asked' | 'failed'
+
+/** Why a proof ends. */
+export type VoidRule = 'host-seen' | 'seen-by-others' | 'power-is-on' | 'proof-lapsed'
+
+/** Why an operator's word on a host is not wanted. */
+export type Objection =
+  | 'not-suspected'
+  | 'lease-current'
+  | 'lease-over'
+  | 'others-not-asked'
+  | 'seen-by-others'
+  | 'power-is-on'
+  | 'power-not-tried'
+  | 'proven-already'

@@ -16,6 +16,8 @@ export const PATHS = {
   attachedSrs: '/run/holdfast/srs',
   /** Timeline files, one per writer. */
   timeline: '/var/lib/holdfast/timeline',
+  /** Which hosts an operator has confirmed to be off. */
+  fences: '/var/lib/holdfast/fences',
   bin: '/opt/holdfast/bin',
 } as const
 

@@ -17,6 +17,8 @@ export interface LostVm {
 export type FailoverEvent =
   /** Again and again while it lasts: more of the VMs that were lost with the host may be known by then. */
   | { readonly type: 'host-suspected'; readonly host: HostUuid; readonly evidence: Evidence; readonly vms: readonly LostVm[] }
+  /** It is proven that the host is off, as long as it is not heard again. */
+  | { readonly type: 'host-fenced'; readonly host: HostUuid; readonly evidence: Evidence }
   | (Exclude<RestartEvent, { type: 'tick' | 'turn' | 'host-back' }> & { readonly vm: VmUuid })
   | Exclude<PromotionEvent, { type: 'host-suspected' | 'proof' }>
 
@@ -72,6 +74,7 @@ export class Failover {
 
   private dispatch(event: FailoverEvent, atMs: number): FailoverEffect[] {
     if (event.type === 'host-suspected') return this.suspect(event, atMs)
+    if (event.type === 'host-fenced') return this.promotion.apply({ ...event, type: 'proof' }, atMs)
     if ('vm' in event) return this.toVm(event, atMs)
     if (event.type === 'host-back') this.begun.delete(event.host)
     const effects: FailoverEffect[] = this.promotion.apply(event, atMs)

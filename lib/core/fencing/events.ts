@@ -1,4 +1,4 @@
-import type { FenceProof, PowerOffOutcome, PowerStatus } from '../domain/fence'
+import type { FenceProof, Objection, PowerOffOutcome, PowerStatus, VoidRule } from '../domain/fence'
 import type { HostUuid } from '../domain/ids'
 
 /** All times: milliseconds of one monotonic clock. Any event may be the first to tell that time has passed. */
@@ -32,14 +32,3 @@ export type LadderEffect =
   | { readonly do: 'save'; readonly save: number; readonly who: string }
   /** From stable storage. */
   | { readonly do: 'forget' }
-
-export type VoidRule = 'host-seen' | 'seen-by-others' | 'power-is-on' | 'proof-lapsed'
-export type Objection =
-  | 'not-suspected'
-  | 'lease-current'
-  | 'lease-over'
-  | 'others-not-asked'
-  | 'seen-by-others'
-  | 'power-is-on'
-  | 'power-not-tried'
-  | 'proven-already'

@@ -9,9 +9,9 @@
  *
  * Must never: answer a proof for what was only asked for; keep one after any sign of the host; offer an operator what may be wrong.
  */
-import type { FenceProof } from '../domain/fence'
+import type { FenceProof, Objection, VoidRule } from '../domain/fence'
 import type { HostUuid } from '../domain/ids'
-import type { LadderEffect, LadderEvent, Objection, VoidRule } from './events'
+import type { LadderEffect, LadderEvent } from './events'
 import { PROOF_LASTS_MS, type PowerQuestion, PowerRung } from './power-rung'
 
 /**

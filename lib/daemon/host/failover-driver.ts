@@ -1,12 +1,15 @@
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { FailoverEffect } from '../../core/failover/effects'
-import { Failover, type FailoverEvent, type LostVm } from '../../core/failover/failover'
+import { Failover, type FailoverEvent } from '../../core/failover/failover'
 import { XapiFailure } from '../../ports/xapi'
+import type { HolderFenced } from '../../wire/worker-api'
 import type { CoordinatorClaim } from './coordinator-claim'
 import { actOnXapi, type XapiEffect } from './failover-acts'
+import type { Fencing } from './fencing'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
+import { silentHost } from './silent-host'
 
 const ALERT_MS = 5000
 const TAKE_OVER_MS = 12_000
@@ -15,6 +18,7 @@ export interface FailoverNeeds {
   readonly parts: HostParts
   readonly fleet: Fleet
   readonly election: CoordinatorClaim
+  readonly fencing: Pick<Fencing, 'looked' | 'seen' | 'fenced' | 'of'>
 }
 
 /** Carries the failover machine's effects to XAPI, the workers and the witness, and the answers back. */
@@ -22,6 +26,10 @@ export class FailoverDriver {
   #machine: Failover | null = null
   readonly #suspects = new Map<HostUuid, Readonly<Record<string, number>>>()
   #looking = false
+  /** By VM: the host whose loss made this one ask for its claim. */
+  readonly #lostFrom = new Map<VmUuid, HostUuid>()
+  /** VMs whose workers have been asked, and have not answered. */
+  readonly #taking = new Set<VmUuid>()
 
   constructor(private readonly needs: FailoverNeeds) {}
 
@@ -59,37 +67,42 @@ export class FailoverDriver {
   }
 
   async #suspect(host: HostUuid, evidence: Readonly<Record<string, number>>): Promise<void> {
-    const vms = await this.#lostWith(host)
-    if (this.#suspects.has(host)) this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms })
+    const { parts, fleet, fencing } = this.needs
+    const silent = await silentHost(host, parts, fleet)
+    if (!this.#suspects.has(host)) return
+    fencing.looked(host, silent)
+    for (const { vm } of silent.lost) this.#lostFrom.set(vm, host)
+    this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms: silent.lost })
+    // While it stands it is told again, and what stands no longer is taken back.
+    if (fencing.of(host)?.proof != null) this.fenced(host)
   }
 
   back(host: HostUuid): void {
     this.#suspects.delete(host)
+    this.needs.fencing.seen(host)
     this.#apply({ type: 'host-back', host })
   }
 
-  /** VMs whose claim that host holds and whose other copy is here. */
-  async #lostWith(host: HostUuid): Promise<LostVm[]> {
-    const { parts, fleet } = this.needs
-    const inventory = parts.xapi.inventory()
-    const specs = fleet.specs().filter(({ vm }) => vm !== null)
-    const lost = await Promise.all(
-      specs.map(async ({ id }) => {
-        const status = await fleet.status(id)
-        if (status?.role !== 'secondary' || status.claim?.claim.holder !== host) return []
-        const vm = id as VmUuid
-        const known = inventory?.vms.find(({ uuid }) => uuid === vm)
-        const order = known?.order ?? 0
-        return [
-          {
-            ...{ vm, name: known?.name ?? vm, delaySeconds: known?.startDelaySeconds ?? 0 },
-            rank: order < 0 ? Number.MAX_SAFE_INTEGER : order,
-            wasRunning: status.guestActive || known?.residentOn === host,
-          },
-        ]
-      }),
-    )
-    return lost.flat().sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1))
+  /** It is proven that the host is off: nobody waits for its leases any more. */
+  fenced(host: HostUuid): void {
+    const by = this.needs.fencing.of(host)?.proof?.by
+    if (by === undefined) return
+    this.#apply({ type: 'host-fenced', host, evidence: { by } })
+    for (const vm of this.#taking) if (this.#lostFrom.get(vm) === host) void this.#tellOfFence(vm, host)
+  }
+
+  /** The answer comes to whoever asked first. */
+  async #tellOfFence(vm: VmUuid, host: HostUuid): Promise<void> {
+    try {
+      await this.needs.fleet.ask(vm, 'take-over', this.#wish('host-fenced', host), TAKE_OVER_MS)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+    }
+  }
+
+  #wish(reason: string, host: HostUuid | undefined): { reason: string; fenced?: HolderFenced } {
+    const fenced = host === undefined ? undefined : this.needs.fencing.fenced(host)
+    return fenced === undefined ? { reason } : { reason, fenced }
   }
 
   #apply(event: FailoverEvent): void {
@@ -141,13 +154,16 @@ export class FailoverDriver {
   }
 
   async #takeOver(vm: VmUuid, reason: string): Promise<void> {
+    this.#taking.add(vm)
     try {
-      const answer = await this.needs.fleet.ask(vm, 'take-over', { reason }, TAKE_OVER_MS)
-      if (answer.taken) this.#apply({ type: 'claim-taken', vm, term: answer.term })
+      const answer = await this.needs.fleet.ask(vm, 'take-over', this.#wish(reason, this.#lostFrom.get(vm)), TAKE_OVER_MS)
+      if (answer.taken) this.#apply({ type: 'claim-taken', vm, term: answer.term, rule: answer.rule ?? '' })
       else this.#apply({ type: 'claim-refused', vm, why: answer.why, leaseLeftMs: 0, mayHold: answer.mayHold === true })
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       this.#apply({ type: 'claim-refused', vm, why: 'worker-silent', leaseLeftMs: 0, mayHold: true })
+    } finally {
+      this.#taking.delete(vm)
     }
   }
 

@@ -10,6 +10,8 @@ import { CoordinatorClaim } from './coordinator-claim'
 import { DatabaseSync } from './database-sync'
 import { datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover-driver'
+import { Fencing, hears } from './fencing'
+import { fenceHandler } from './fence-report'
 import { Fleet } from './fleet'
 import { hookVerdict } from './hooks'
 import { Membership } from './membership'
@@ -32,6 +34,7 @@ const COORDINATOR_EVERY_MS = 300
 
 export class HostDaemon {
   readonly #membership: Membership
+  readonly #fencing: Fencing
   readonly #catalogue: Catalogue
   readonly #fleet: Fleet
   readonly #upkeep: Upkeep
@@ -47,7 +50,6 @@ export class HostDaemon {
     this.#catalogue = new Catalogue(parts)
     this.#fleet = new Fleet(parts, this.#catalogue)
     this.#election = new CoordinatorClaim(parts)
-    this.#failover = new FailoverDriver({ parts, fleet: this.#fleet, election: this.#election })
     const membership = new Membership(parts, {
       suspected: (host, evidence) => void this.#failover.suspected(host, evidence),
       heard: (host) => {
@@ -56,6 +58,9 @@ export class HostDaemon {
       },
     })
     this.#membership = membership
+    const fencing = new Fencing({ parts, catalogue: this.#catalogue, membership, proven: (host) => this.#failover.fenced(host) })
+    this.#fencing = fencing
+    this.#failover = new FailoverDriver({ parts, fleet: this.#fleet, election: this.#election, fencing })
     const [catalogue, fleet] = [this.#catalogue, this.#fleet]
     const mover = new DiskMover(parts)
     this.#database = new DatabaseSync(parts, catalogue, () => this.#election.held)
@@ -69,6 +74,8 @@ export class HostDaemon {
       plan: (ask) => protection.plan(ask),
       protect: (ask) => protection.protect(ask),
       unprotect: (ask) => protection.unprotect(ask),
+      fence: fenceHandler({ parts, membership, fencing }),
+      hears: (ask) => Promise.resolve(hears(membership, ask)),
       verify: (ask) => verify(parts, fleet, ask),
       timeline: (ask) => timelineReport(parts, ask, (host) => membership.isAlive(host)),
       hook: (ask) => hookVerdict(parts, catalogue, ask),
@@ -85,6 +92,7 @@ export class HostDaemon {
     this.#heartbeats = this.#membership.start(() => this.#role())
     this.#every(FAILOVER_TICK_MS, () => {
       if (!this.#failover.idle) this.#failover.tick()
+      this.#fencing.tick()
     })
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()

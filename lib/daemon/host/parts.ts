@@ -4,8 +4,10 @@ import type { HostUuid } from '../../core/domain/ids'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import type { Clock } from '../../ports/clock'
 import type { Log } from '../../ports/log'
+import type { FenceRecord } from '../../ports/fence-record'
 import type { FrontPort } from '../../ports/fronts'
 import type { AskPeer } from '../../ports/peer-daemons'
+import type { PowerFencer } from '../../ports/power-fencer'
 import type { TimelinePort } from '../../ports/timeline'
 import type { Timers } from '../../ports/timers'
 import type { SrRegistry } from '../../ports/volume-store'
@@ -29,6 +31,8 @@ export interface HostParts {
   readonly workers: WorkerPort
   readonly fronts: FrontPort
   readonly srs: SrRegistry
+  readonly power: PowerFencer
+  readonly fences: FenceRecord
   readonly askPeer: AskPeer
   readonly newUuid: () => string
   /** Starts heartbeats on every link. */
