@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Refusal, refusalLines } from '../lib/core/domain/errors'
 import { asker, type Ask } from '../lib/dom0/daemon-client'
+import { registerFence } from './commander/fence'
 import { registerMirror } from './commander/mirror'
 import { registerPlan } from './commander/plan'
 import { registerProtect } from './commander/protect'
@@ -39,6 +40,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerProtect,
     registerUnprotect,
     registerVerify,
+    registerFence,
     registerTimeline,
     registerMirror,
     registerVersion,

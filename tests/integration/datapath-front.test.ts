@@ -6,6 +6,8 @@ import { Catalogue } from '../../lib/daemon/host/catalogue'
 import { datapathHandlers } from '../../lib/daemon/host/datapath'
 import { Fleet } from '../../lib/daemon/host/fleet'
 import type { HostParts } from '../../lib/daemon/host/parts'
+import { FenceFolder } from '../../lib/dom0/fence-record'
+import { IpmiPower } from '../../lib/dom0/ipmi-power'
 import { frontProcesses } from '../../lib/dom0/nbd-front-processes'
 import { noWitness } from '../../lib/dom0/no-witness'
 import { systemClock } from '../../lib/dom0/system-clock'
@@ -63,6 +65,8 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
     },
     fronts: frontProcesses({ folder: join(folder, 'f'), executable: executables.front, log }),
     srs: srRegistry(join(folder, 'srs'), log),
+    power: new IpmiPower(new Map(), log),
+    fences: new FenceFolder(join(folder, 'fences'), log),
     askPeer: () => Promise.reject(new Error('there is no peer')),
     newUuid: () => key,
     heartbeats: () => ({ close: () => undefined }),

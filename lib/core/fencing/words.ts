@@ -4,7 +4,10 @@ import type { Objection, VoidRule } from '../domain/fence'
 export function objectionWords(against: Objection, name: string, heardBy: readonly string[]): { why: string; todo: string } {
   switch (against) {
     case 'not-suspected':
-      return { why: `${name} is heard, here or by a worker of this host.`, todo: 'Nothing needs to be done: what is heard is not off.' }
+      return {
+        why: `${name} is heard, here or by a worker of this host.`,
+        todo: 'Nothing needs to be done: what is heard is not off.',
+      }
     case 'lease-current':
       return { why: `${name} has just fallen silent, and its leases may still run.`, todo: 'Wait some seconds, and look again.' }
     case 'lease-over':
@@ -12,7 +15,7 @@ export function objectionWords(against: Objection, name: string, heardBy: readon
     case 'others-not-asked':
       return { why: 'The other hosts have not said yet whether they hear it.', todo: 'Wait some seconds, and repeat.' }
     case 'seen-by-others':
-      return { why: `${heardBy.join(', ')} still hear it.`, todo: `${name} runs: mend the links between it and this host.` }
+      return { why: `It is still heard by ${heardBy.join(', ')}.`, todo: `${name} runs: mend the links between it and this host.` }
     case 'power-is-on':
       return { why: `The power switch of ${name} says that it is on.`, todo: 'Switch it off, wait some seconds, and repeat.' }
     case 'power-not-tried':

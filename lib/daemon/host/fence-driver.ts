@@ -37,7 +37,7 @@ export class FenceDriver {
   }
 
   apply(event: Told): readonly LadderEffect[] {
-    const effects = this.#ladder.apply({ ...event, atMs: this.parts.clock.nowMs() } as LadderEvent)
+    const effects = this.#ladder.apply({ ...event, atMs: this.parts.clock.nowMs() })
     for (const effect of effects) this.#run(effect)
     return effects
   }

@@ -27,7 +27,11 @@ export const fenceHandler =
     const host = hostByName(parts, ask.host)
     if (host === parts.host) {
       const todo = 'Ask on another host of the pool.'
-      throw new Refusal('HOLDFAST_FENCE_REFUSED', { host: hostNameOf(parts, host), reason: 'It is this host, and it runs.', todo })
+      throw new Refusal('HOLDFAST_FENCE_REFUSED', {
+        host: hostNameOf(parts, host),
+        reason: 'It is this host, and it runs.',
+        todo,
+      })
     }
     if (ask.confirm !== true) return reportOn(needs, host, [])
     const who = (ask.who ?? '').trim().slice(0, WHO_LENGTH_MAX) || 'somebody'

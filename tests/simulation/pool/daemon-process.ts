@@ -81,6 +81,8 @@ export class DaemonProcess {
       workers: this.#workers(),
       fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
       srs: machine.storage.registry(process),
+      power: { knows: () => false, status: () => Promise.resolve('unknown'), off: () => Promise.resolve('failed') },
+      fences: { read: () => [], save: () => Promise.reject(failure('ENOSPC')), forget: () => process.within(2) },
       askPeer: (host, fn, ask, limitMs = PEER_LIMIT_MS) => this.#askPeer(host, fn, ask, limitMs),
       newUuid: () => world.newUuid(),
       heartbeats: (role, received) => {

@@ -1,7 +1,8 @@
 import { Refusal } from '../../../lib/core/domain/errors'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
 import type { Handlers } from '../../../lib/dom0/api-answer'
-import type { DaemonApi, DiskStatus, StatusReport, VerifyReport, VmStatus } from '../../../lib/wire/daemon-api'
+import { objectionWords } from '../../../lib/core/fencing/words'
+import type { DaemonApi, DiskStatus, FenceReport, StatusReport, VerifyReport, VmStatus } from '../../../lib/wire/daemon-api'
 import { daemonHandlers } from '../dom0/small-daemon'
 
 /** The pools that the transcripts in tests/cli name. Each answers as a daemon of host h1 would. */
@@ -179,8 +180,33 @@ const DIFFERING = {
   ],
 }
 
+const silent: FenceReport = {
+  ...{ host: H2, name: 'h2', state: 'suspected', asked: ['h3'], heardBy: [], power: null, hasPower: false, proof: null },
+  ...{ against: null, why: '', todo: '', confirmed: null, passedOn: [] },
+}
+const heardByThird: FenceReport = {
+  ...{ ...silent, heardBy: ['h3'], power: 'unknown', hasPower: true, against: 'seen-by-others' },
+  ...objectionWords('seen-by-others', 'h2', ['h3']),
+}
+const fencing = (report: FenceReport): Handlers<DaemonApi> => ({
+  ...healthy,
+  fence: ({ confirm, who = '' }) => {
+    const { name, against, why, todo } = report
+    if (confirm !== true) return Promise.resolve(report)
+    if (against !== null) return Promise.reject(new Refusal('HOLDFAST_FENCE_REFUSED', { host: name, reason: why, todo }))
+    const passedOn = [
+      { host: 'h3', recorded: true, why: '' },
+      { host: 'h4', recorded: false, why: 'It is still heard by h3.' },
+    ]
+    const at = '2026-03-01T10:15:02.120Z'
+    return Promise.resolve({ ...report, proof: 'operator', confirmed: { who: who === '' ? '' : 'root', at }, passedOn })
+  },
+})
+
 export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   healthy: () => healthy,
+  silent: () => fencing(silent),
+  'heard-by-third': () => fencing(heardByThird),
   empty: () => ({ ...healthy, status: answer(status()), timeline: () => Promise.resolve({ entries: [] }) }),
   copying: () => ({ ...healthy, status: answer(status(copyingAt(3 * GIB), db)) }),
   advancing: () => ({ ...healthy, status: advancing() }),
