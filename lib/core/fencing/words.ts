@@ -15,7 +15,10 @@ export function objectionWords(against: Objection, name: string, heardBy: readon
     case 'others-not-asked':
       return { why: 'The other hosts have not said yet whether they hear it.', todo: 'Wait some seconds, and repeat.' }
     case 'seen-by-others':
-      return { why: `It is still heard by ${heardBy.join(', ')}.`, todo: `${name} runs: mend the links between it and this host.` }
+      return {
+        why: `It is still heard by ${heardBy.join(', ')}.`,
+        todo: `${name} runs: mend the links between it and this host.`,
+      }
     case 'power-is-on':
       return { why: `The power switch of ${name} says that it is on.`, todo: 'Switch it off, wait some seconds, and repeat.' }
     case 'power-not-tried':

@@ -25,7 +25,13 @@ test("an operator's word outlives the process, and is forgotten for good", async
   await record.save(B, 'alice')
   expect(word).toMatchObject({ host: A, who: 'root' })
   expect(Date.parse(word.at)).not.toBeNaN()
-  expect(new Set(again().read().map(({ host }) => host))).toEqual(new Set([A, B]))
+  expect(
+    new Set(
+      again()
+        .read()
+        .map(({ host }) => host),
+    ),
+  ).toEqual(new Set([A, B]))
   await record.forget(A)
   await record.forget(A)
   expect(again().read()).toMatchObject([{ host: B, who: 'alice' }])
