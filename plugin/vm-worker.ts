@@ -19,6 +19,9 @@ import { openReplica } from '../lib/dom0/open-replica'
 import { connectPeer } from '../lib/dom0/peer-link/connect'
 import { listenPeer } from '../lib/dom0/peer-link/listen'
 import { readPoolKey } from '../lib/dom0/pool-keys'
+import { leaseNotes, LEASES } from '../lib/dom0/lease-files'
+import { bootClock } from '../lib/dom0/boot-clock'
+import { livingWatchdog } from '../lib/dom0/watchdog-beat'
 import { processLog } from '../lib/dom0/process-log'
 import { SpecFile } from '../lib/dom0/spec-file'
 import { systemClock } from '../lib/dom0/system-clock'
@@ -31,7 +34,7 @@ import { WORKER_ASKS } from '../lib/wire/ask-shapes'
 import type { Log } from '../lib/ports/log'
 import type { WitnessPort } from '../lib/ports/witness'
 import type { ResyncSettings } from '../lib/wire/resync-settings'
-import type { DiskListen, WorkerApi, WorkerSpec } from '../lib/wire/worker-api'
+import type { DiskListen, WorkerApi, WorkerSpec, WorkerStatus } from '../lib/wire/worker-api'
 import { connectWitnessOf } from './connect-witness'
 
 /**
@@ -53,8 +56,10 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
   // Without a witness there is no peer either: a key that nobody else has.
   const secret = { pool: spec.pool, key: spec.poolKeyFile === null ? randomBytes(32) : readPoolKey(spec.poolKeyFile) }
   const link = { secret, log, security: spec.link?.security ?? 'tls' }
+  const leasesIn = spec.leases ?? LEASES
+  const leases = leaseNotes({ folder: leasesIn, id: spec.id, clock: systemClock, log })
   const parts: WorkerParts = {
-    clock: systemClock,
+    ...{ clock: systemClock, bootClock, leases },
     timers: systemTimers,
     log,
     timeline,
@@ -115,7 +120,11 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     shapes: WORKER_ASKS,
     handlers: {
       ...handlers,
-      status: async (ask) => ({ ...(await handlers.status(ask)), unwritten: timeline.trouble || specFile.trouble }),
+      status: async (ask) => {
+        const status = await handlers.status(ask)
+        const unwritten = timeline.trouble || specFile.trouble || leases.trouble
+        return { ...status, unwritten, unguarded: unguarded(status, leasesIn) }
+      },
       attach: (ask) => noted(handlers.attach(ask)),
       activate: (ask) => noted(handlers.activate(ask)),
       deactivate: (ask) => noted(handlers.deactivate(ask)),
@@ -140,6 +149,12 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     text: 'The worker process ended and was started again.',
     evidence: { worker: spec.id, status: Number(last) },
   })
+}
+
+/** A guest that no other host may start needs no watchdog. */
+function unguarded({ role, guestActive }: WorkerStatus, leases: string): string {
+  if (role !== 'primary' || !guestActive || livingWatchdog(leases, systemClock.nowMs()) !== null) return ''
+  return 'no self-fence: the watchdog of this host does not run (systemctl status holdfast-watchdog)'
 }
 
 function tellMinderOf(folder: string, log: Log): void {

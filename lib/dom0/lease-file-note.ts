@@ -13,7 +13,16 @@ const DOMID = /^(?!0+$|Domain-0$)\w[\w.:-]{0,39}$/
 
 /** Throws Malformed. */
 export function leaseOf(id: string, json: string): LeaseNote {
-  const { pid, startedTicks, domids, untilMs, then, toldAtMs } = fields(jsonObject(json), 'lease')
+  const {
+    pid,
+    startedTicks,
+    domids,
+    untilMs,
+    then,
+    pauseWithinMs = 0,
+    isPaused = false,
+    toldAtMs,
+  } = fields(jsonObject(json), 'lease')
   return {
     id,
     pid: processId(pid),
@@ -21,6 +30,8 @@ export function leaseOf(id: string, json: string): LeaseNote {
     domids: list(domids, 'domids', DOMIDS_MAX).map(domid),
     untilMs: untilMs === null ? null : moment(untilMs, 'untilMs'),
     then: oneOf(['pause', 'destroy'] as const, then, 'then'),
+    pauseWithinMs: moment(pauseWithinMs, 'pauseWithinMs'),
+    isPaused: isPaused === true,
     toldAtMs: moment(toldAtMs, 'toldAtMs'),
   }
 }

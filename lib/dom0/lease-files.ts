@@ -42,11 +42,13 @@ export function leaseNotes({ folder, id, clock, log }: { folder: string; id: str
       trouble = `The watchdog cannot be told of the lease (${why}), and stops the guest when the last one it knows ends: ${folder}`
     }
   }
-  const write = ({ domids, untilMs, then }: LeaseTold): void => {
+  const write = (lease: LeaseTold): void => {
     makeFolder(folder)
-    file.write(leaseJson({ ...identity, domids, untilMs, then, toldAtMs: clock.nowMs() }))
+    file.write(leaseJson({ ...lease, ...identity, toldAtMs: clock.nowMs() }))
   }
+  const left = noteOf(folder, id, new RareWarning(log, 'the lease of the worker before this one cannot be read'))
   return {
+    left: typeof left === 'string' ? null : left,
     tell: (lease) => {
       let paused = false
       attempt(() => {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { DomainFence, DomainState } from '../ports/domain-fence'
+import type { DomainState } from '../ports/domain-control'
+import type { DomainFence } from '../ports/domain-fence'
 import { runXl } from './xl-call'
 
 /** Destroying takes as long as freeing the memory; the vCPUs stand long before. */

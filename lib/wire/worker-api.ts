@@ -30,6 +30,8 @@ export interface WorkerSpec {
   /** Null when there is no witness. */
   readonly poolKeyFile: string | null
   readonly timelineFile: string
+  /** Folder of what the watchdog of the host is told. Absent: the host's own. */
+  readonly leases?: string
   readonly volumes: readonly WorkerVolume[]
   /** TCP port and addresses where this worker accepts its peer; null for an unprotected volume. */
   readonly listen: { readonly port: number; readonly addresses: readonly string[] } | null
@@ -156,6 +158,8 @@ export interface WorkerStatus {
   readonly guestActive: boolean
   /** What the worker cannot write down at present, and why; empty or absent when nothing. The disks are served all the same. */
   readonly unwritten?: string
+  /** Why nobody would stop the guest if this worker could not; empty or absent when a watchdog would, or there is no guest. */
+  readonly unguarded?: string
   readonly volumes: readonly WorkerVolumeStatus[]
 }
 

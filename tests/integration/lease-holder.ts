@@ -9,7 +9,13 @@ const notes = leaseNotes({ folder, id, clock: systemClock, log: plainLog('holder
 
 const renew = (): void => {
   const untilMs = then === 'alone' ? null : systemClock.nowMs() + Number(leaseMs)
-  const wasPaused = notes.tell({ domids: [domid], untilMs, then: then === 'destroy' ? 'destroy' : 'pause' })
+  const wasPaused = notes.tell({
+    domids: [domid],
+    untilMs,
+    then: then === 'destroy' ? 'destroy' : 'pause',
+    pauseWithinMs: 0,
+    isPaused: false,
+  })
   if (wasPaused) execFileSync('xl', ['unpause', domid])
 }
 renew()

@@ -18,6 +18,20 @@ export const DOMAIN = '7'
 const PEER_PORT = 7801
 let pairs = 0
 
+/** A toolstack with one domain for each host. */
+const XL = `#!/bin/sh
+case $1 in
+list)
+  printf 'Name ID Mem VCPUs State Time(s)\\n'
+  [ -e "$XL_LOG.gone" ] || printf 'guest ${DOMAIN} 256 1 %s 1.0\\n' "$(cat "$XL_LOG.state" 2>/dev/null || echo r-----)"
+  exit 0 ;;
+pause) echo --p--- >"$XL_LOG.state" ;;
+unpause) echo r----- >"$XL_LOG.state" ;;
+destroy) : >"$XL_LOG.gone" ;;
+esac
+echo "$*" >>"$XL_LOG"
+`
+
 /** Another back end in the witness's place. */
 export interface ClaimKeeper {
   readonly port: WitnessPort
@@ -51,7 +65,7 @@ export class WorkerPair {
     buildSync({ entryPoints, bundle: true, platform: 'node', target: 'node20', outfile: script, logLevel: 'error' })
     const bin = join(this.folder, 'bin')
     mkdirSync(bin)
-    writeFileSync(join(bin, 'xl'), '#!/bin/sh\necho "$*" >>"$XL_LOG"\n')
+    writeFileSync(join(bin, 'xl'), XL)
     chmodSync(join(bin, 'xl'), 0o755)
     this.a = new WorkerHost(hostUuid(`aaaaaaaa-0000-4000-8000-${serial}`), join(this.folder, 'a'), script, bin)
     this.b = new WorkerHost(hostUuid(`bbbbbbbb-0000-4000-8000-${serial}`), join(this.folder, 'b'), script, bin)
@@ -89,7 +103,7 @@ export class WorkerPair {
     const other = host === this.a ? this.b : this.a
     return {
       ...{ format: 1, id: this.vm, pool: POOL, host: host.uuid, vm: this.vm, witness: `127.0.0.1:${this.witness.port}` },
-      ...{ poolKeyFile: this.bench.keyFile, timelineFile: host.timelineFile },
+      ...{ poolKeyFile: this.bench.keyFile, timelineFile: host.timelineFile, leases: join(host.folder, 'leases') },
       volumes: [{ key: this.volume, sizeBytes: DISK_BYTES, path: host.image }],
       listen: { port: PEER_PORT, addresses: this.addressesOf(host) },
       peer: this.addressOf(other),

@@ -11,6 +11,10 @@ export interface LeaseNote {
   readonly untilMs: number | null
   /** What is done with the guest then. */
   readonly then: 'pause' | 'destroy'
+  /** How long after that moment nobody else has the claim yet: a pause that takes longer is not waited for. Milliseconds. */
+  readonly pauseWithinMs: number
+  /** The worker has paused the guest, or is about to. */
+  readonly isPaused: boolean
   /** When this was written, which a living worker does at least once a second, renewed or not. */
   readonly toldAtMs: number
 }

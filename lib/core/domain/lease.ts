@@ -18,10 +18,18 @@ export const CLOCK_DRIFT_MAX = 0.01
 export const HICCUP_MS = 50
 
 /**
- * The guest's vCPUs are stopped this long before its lease ends: one tick of the worker, the start of a process, and what the hypervisor
- * takes to stop them. Less, and packets leave after the end. More, and a guest is paused for a delay that a lease is meant to bear.
+ * The guest's vCPUs are stopped at least this long before its lease ends: one tick of the worker, the start of a process, and what the
+ * hypervisor takes to stop them. Less, and packets leave after the end. More, and a guest is paused for a delay that a lease is meant to
+ * bear.
  */
 export const PAUSE_MARGIN_MS = 250
+/** Whoever chose a longer lease has slower hosts: they get this part of it, up to a limit. */
+const PAUSE_MARGIN_SHARE = 1 / 6
+const PAUSE_MARGIN_MOST_MS = 2000
+
+/** How long before the end of a lease the guest's vCPUs are stopped. Milliseconds. */
+export const pauseMarginMs = (leaseMs: number): number =>
+  Math.max(PAUSE_MARGIN_MS, Math.min(PAUSE_MARGIN_MOST_MS, leaseMs * PAUSE_MARGIN_SHARE))
 
 /** Default lease. Shorter: a busy host freezes its guests needlessly. Longer: a dead host's VMs wait longer. */
 export const LEASE_MS = 1500

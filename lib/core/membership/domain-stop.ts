@@ -23,13 +23,16 @@ export interface DomainStop {
  */
 export const HEAD_START_MS = 100
 export interface StopLimits {
-  /** How long a pause may take before the domain is destroyed instead, and that before its host is fenced. Milliseconds. */
+  /**
+   * How long a pause may take, at least, before the domain is destroyed instead, and that before its host is fenced. A lease may leave
+   * more for the pause. Milliseconds.
+   */
   readonly pause: number
   readonly destroy: number
 }
 
 export const STOP_LIMITS: StopLimits = {
-  /** With the head start, the earliest moment at which another host can have the claim. */
+  /** With the head start, the earliest moment at which another host can have the claim, under a lease of the usual length. */
   pause: 200,
   /** The taker still has to look, to attach and to boot. */
   destroy: 1000,

@@ -7,7 +7,7 @@
 import { assert } from '../domain/assert'
 import { type Claim, isUpToDateEverywhere, type StoredClaim } from '../domain/claim'
 import type { HostUuid, VolumeKey } from '../domain/ids'
-import { PAUSE_MARGIN_MS, renewEveryMs } from '../domain/lease'
+import { pauseMarginMs, renewEveryMs } from '../domain/lease'
 
 export type HolderEvent =
   | { readonly on: 'tick'; readonly nowMs: number }
@@ -29,6 +29,8 @@ export type HolderEvent =
    * is waited for, because nothing is answered any more once this was heard.
    */
   | { readonly on: 'hand-over'; readonly to: HostUuid }
+  /** The machine was suspended, and our clock with it: what was asked before is no promise any more. */
+  | { readonly on: 'woke'; readonly nowMs: number }
 
 export type HolderEffect =
   | { readonly do: 'renew' }
@@ -36,7 +38,7 @@ export type HolderEffect =
   | { readonly do: 'read' }
   /** Whether anything may be answered. */
   | { readonly do: 'lease'; readonly valid: boolean }
-  /** Whether the guest's vCPUs may run: no more from PAUSE_MARGIN_MS before the lease ends, so that they stand still when it does. */
+  /** Whether the guest's vCPUs may run: no more from pauseMarginMs before the lease ends, so that they stand still when it does. */
   | { readonly do: 'guests'; readonly mayRun: boolean }
   | { readonly do: 'claimed'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
   /** The claim stays here, and everything goes on as before. */
@@ -53,6 +55,7 @@ export class Holder {
   #renewing = false
   #leaseUntilMs: number
   #nowMs: number
+  #wokeAtMs = Number.NEGATIVE_INFINITY
   #nextRenewalMs: number
   #valid = false
   #guestsMayRun = false
@@ -83,10 +86,10 @@ export class Holder {
     return this.#valid
   }
 
-  /** When the guest's vCPUs have to stop unless something is heard until then, on our clock; null: while nobody else may take the claim, never. */
-  get guestsUntilMs(): number | null {
+  /** When it ends unless something is heard until then, on our clock; null: while nobody else may take the claim, never. */
+  get leaseUntilMs(): number | null {
     if (this.#spent || this.#handingTo !== null) return Number.NEGATIVE_INFINITY
-    return this.#others().length === 0 ? null : this.#leaseUntilMs - PAUSE_MARGIN_MS
+    return this.others.length === 0 ? null : this.#leaseUntilMs
   }
 
   get spent(): boolean {
@@ -131,7 +134,12 @@ export class Holder {
         this.#renewing = false
         break
       case 'peer-promise':
-        if (this.#others().every((host) => host === event.host)) this.#extend(event.askedAtMs)
+        if (this.others.every((host) => host === event.host)) this.#extend(event.askedAtMs)
+        break
+      case 'woke':
+        this.#wokeAtMs = event.nowMs
+        this.#nowMs = Math.max(this.#nowMs, event.nowMs)
+        this.#leaseUntilMs = Number.NEGATIVE_INFINITY
         break
       case 'hand-over':
         this.#handOver(event.to)
@@ -156,8 +164,8 @@ export class Holder {
       this.#swap({ ...this.#stored.claim, upToDate })
     }
     // Where nobody else is up-to-date, nobody may take the claim, lease or not.
-    const isAlone = this.#others().length === 0
-    this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - PAUSE_MARGIN_MS)
+    const isAlone = this.others.length === 0
+    this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - this.#marginMs)
   }
 
   #handOver(to: HostUuid): void {
@@ -192,12 +200,17 @@ export class Holder {
    * Other hosts that could take the claim: up-to-date for some disk (for every disk would do; this errs on the safe side) in what
    * is stored, or in what may be stored by now.
    */
-  #others(): HostUuid[] {
+  get others(): HostUuid[] {
     const claims = this.#asking === 'nothing' ? [this.#stored.claim] : [this.#stored.claim, this.#next]
     return [...new Set(claims.flatMap(({ upToDate }) => Object.values(upToDate).flat()))].filter((host) => host !== this.self)
   }
 
+  get #marginMs(): number {
+    return pauseMarginMs(this.#stored.claim.leaseMs)
+  }
+
   #extend(askedAtMs: number): void {
+    if (askedAtMs < this.#wokeAtMs) return
     this.#leaseUntilMs = Math.max(this.#leaseUntilMs, askedAtMs + this.#stored.claim.leaseMs)
   }
 

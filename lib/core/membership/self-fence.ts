@@ -143,7 +143,7 @@ export class SelfFence {
   }
 
   #escalate(domid: string, stop: DomainStop, nowMs: number): void {
-    const limitMs = stop.everStopped ? limits.HOLD_LIMIT_MS : this.stopLimits[stop.verb]
+    const limitMs = stop.everStopped ? limits.HOLD_LIMIT_MS : this.#limitMs(stop)
     if (nowMs < stop.sinceMs + limitMs) return
     const overdueMs = nowMs - stop.untilMs
     if (stop.verb === 'pause') {
@@ -153,6 +153,12 @@ export class SelfFence {
       stop.fencedAtMs = nowMs
       this.#out.push({ do: 'fence-host', domid, lease: stop.lease, overdueMs })
     }
+  }
+
+  /** From when it was first asked for. */
+  #limitMs({ verb, lease }: DomainStop): number {
+    if (verb === 'destroy') return this.stopLimits.destroy
+    return Math.max(this.stopLimits.pause, lease.pauseWithinMs - limits.HEAD_START_MS)
   }
 
   /** Only the newest attempt counts: after an older one the guest may have been let go again. */

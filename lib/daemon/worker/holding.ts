@@ -1,8 +1,11 @@
 import { must } from '../../core/domain/assert'
 import type { StoredClaim } from '../../core/domain/claim'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
+import { HICCUP_MS, pauseMarginMs } from '../../core/domain/lease'
+import { StoodStill } from '../../core/membership/stood-still'
 import type { WorkerApi, WorkerSpec } from '../../wire/worker-api'
 import { ClaimKeeper, unlessUnreachable } from './claim-keeper'
+import type { GuestLease } from './guest'
 import type { WorkerParts } from './parts'
 
 export type HandOver = WorkerApi['hand-over']['answer']
@@ -23,6 +26,7 @@ const LEASE_CHECK_EVERY_MS = 5
 /** The claim of a primary, from when it is held until it is lost, given up or handed over. */
 export class Holding {
   #keeper: ClaimKeeper | null = null
+  readonly #stoodStill = new StoodStill()
   #leaving = false
   #checkAtMs = 0
   #handing: { readonly to: HostUuid; readonly done: Promise<HandOver>; readonly over: (outcome: HandOver) => void } | null = null
@@ -56,6 +60,7 @@ export class Holding {
   }
 
   tick(nowMs: number): void {
+    this.#look(nowMs)
     this.#keeper?.apply({ on: 'tick', nowMs })
   }
 
@@ -63,8 +68,26 @@ export class Holding {
   checkLease(): void {
     const nowMs = this.parts.clock.nowMs()
     if (nowMs < this.#checkAtMs) return
+    this.#look(nowMs)
     this.#checkAtMs = nowMs + LEASE_CHECK_EVERY_MS
-    this.tick(this.#checkAtMs)
+    this.#keeper?.apply({ on: 'tick', nowMs: this.#checkAtMs })
+  }
+
+  /** While the machine was suspended, so was the clock by which the lease is counted. */
+  #look(nowMs: number): void {
+    if (this.#keeper === null || !this.#stoodStill.look(nowMs, this.parts.bootClock.nowMs())) return
+    this.parts.log.warn('the machine was suspended: the lease counts no more until it is confirmed')
+    this.#keeper.apply({ on: 'woke', nowMs })
+  }
+
+  /** Null where nobody else may run the guest. */
+  get guestLease(): GuestLease | null {
+    const holder = this.#keeper?.holder
+    if (holder === undefined) return null
+    const { leaseUntilMs } = holder
+    const marginMs = pauseMarginMs(holder.stored.claim.leaseMs)
+    const untilMs = leaseUntilMs === null ? null : Math.max(0, leaseUntilMs - marginMs)
+    return { untilMs, then: 'pause', pauseWithinMs: marginMs + HICCUP_MS }
   }
 
   want(volume: VolumeKey, hosts: readonly HostUuid[]): void {

@@ -3,6 +3,7 @@ import type { PaceLimits } from '../../core/mirror/pace'
 import type { Clock } from '../../ports/clock'
 import type { DiskExport, DiskExtents, DiskHandler } from '../../ports/disk-export'
 import type { DomainControl } from '../../ports/domain-control'
+import type { LeaseNotes } from '../../ports/lease-notes'
 import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { OpenReplica } from '../../ports/replica-store'
@@ -14,11 +15,15 @@ import type { WitnessPort } from '../../ports/witness'
 /** The world of a worker; plugin/vm-worker.ts builds it. */
 export interface WorkerParts {
   readonly clock: Clock
+  /** Also counts while the machine is suspended. */
+  readonly bootClock: Clock
   readonly timers: Timers
   readonly log: Log
   readonly timeline: TimelinePort
   readonly witness: WitnessPort
   readonly domains: DomainControl
+  /** For the watchdog of this host. */
+  readonly leases: LeaseNotes
   readonly openReplica: OpenReplica
   readonly serveDisk: (
     volume: string,

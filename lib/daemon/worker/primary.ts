@@ -100,10 +100,7 @@ export class Primary {
 
   /** `leaseFromMs`: see Holder. */
   async open(stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
-    if (stored !== null) {
-      this.#guest.returned()
-      this.#hold(stored, leaseFromMs)
-    }
+    if (stored !== null) this.#hold(stored, leaseFromMs)
     await Promise.all(this.disks.map((disk) => disk.openLocal(this.term)))
     if (stored !== null) this.setPeer(this.spec.peer)
   }
@@ -123,6 +120,7 @@ export class Primary {
 
   tick(nowMs: number): void {
     this.#holding.tick(nowMs)
+    this.#guest.tick(nowMs, this.#holding.guestLease)
     for (const disk of this.disks) disk.tick(nowMs)
     this.#talk.tick(nowMs)
   }
@@ -139,9 +137,11 @@ export class Primary {
     for (const disk of this.disks) disk.verify(repair)
   }
 
-  /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart. */
+  /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart; and the watchdog, whom to stop. */
   guestChanged(): void {
-    this.#talk.ping(this.parts.clock.nowMs())
+    const nowMs = this.parts.clock.nowMs()
+    this.#guest.tick(nowMs, this.#holding.guestLease)
+    this.#talk.ping(nowMs)
   }
 
   // --- the claim --------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ export class Serving {
   begin(): void {
     this.#answer(false)
     this.#guestsMayRun = false
+    this.needs.guest.waits()
   }
 
   /** No claim is there any more. */

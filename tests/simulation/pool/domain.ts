@@ -1,4 +1,4 @@
-import type { DomainControl } from '../../../lib/ports/domain-control'
+import type { DomainControl, DomainState } from '../../../lib/ports/domain-control'
 import type { Guest } from './guest'
 import type { Process } from './process'
 import type { Vm } from './vm'
@@ -26,7 +26,15 @@ export function domainControl(process: Process, domains: Map<string, Domain>): D
     )
     if (!isThere) throw new Error(`no domain ${domid}`)
   }
+  const state = (domid: string): Promise<DomainState> =>
+    process.heard<DomainState>((told) =>
+      schedule.after(dice.fraction() * XL_MS, () => {
+        const domain = domains.get(domid)
+        told(domain === undefined ? 'gone' : domain.guest?.isPaused === false ? 'running' : 'standing')
+      }),
+    )
   return {
+    state,
     pause: (domid) => done(domid, ({ guest }) => guest?.pause(true)),
     unpause: (domid) => done(domid, ({ guest }) => guest?.pause(false)),
     destroy: (domid) =>

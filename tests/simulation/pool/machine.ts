@@ -1,5 +1,6 @@
 import type { HostUuid, VmUuid, VolumeKey } from '../../../lib/core/domain/ids'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
+import type { LeaseNotes, LeaseTold } from '../../../lib/ports/lease-notes'
 import type { WorkerApi, WorkerSpec } from '../../../lib/wire/worker-api'
 import { Life } from '../../world/schedule'
 import { must } from '../mirror/must'
@@ -35,6 +36,8 @@ export class Machine implements Ticking {
   readonly road: WitnessRoad
   readonly exports = new Exports()
   readonly domains = new Map<string, Domain>()
+  /** What workers told the watchdog; in memory, as `specs` is. */
+  readonly leases = new Map<string, LeaseTold>()
   /** In memory: gone with the power. */
   readonly specs = new Map<string, WorkerSpec>()
   readonly storage: HostStorage
@@ -87,6 +90,18 @@ export class Machine implements Ticking {
     return must(this.#stores.get(volume), 'a volume has a disk on each of its homes')
   }
 
+  leasesOf(id: string): LeaseNotes {
+    return {
+      left: this.leases.get(id) ?? null,
+      tell: (lease) => {
+        this.leases.set(id, lease)
+        return false
+      },
+      forget: () => void this.leases.delete(id),
+      trouble: '',
+    }
+  }
+
   worker(id: string): WorkerProcess | null {
     return this.#workers.get(id) ?? null
   }
@@ -127,6 +142,7 @@ export class Machine implements Ticking {
     this.life.alive = false
     for (const id of [...this.#workers.keys()]) this.#end(id, true)
     this.specs.clear()
+    this.leases.clear()
     this.xapi.end()
     this.#endDaemon(true)
     this.storage.isAttached = false

@@ -67,7 +67,16 @@ export class WorkerProcess {
     const { plan, dice } = world
     const { clock, timers } = process
     return {
-      ...{ clock, timers, incarnation, boot: machine.boot, pace: {}, witness: this.#witness },
+      ...{
+        clock,
+        bootClock: clock,
+        leases: machine.leasesOf(spec.id),
+        timers,
+        incarnation,
+        boot: machine.boot,
+        pace: {},
+        witness: this.#witness,
+      },
       log: logTo(world.say, `${machine.name} worker`),
       timeline: { record: (entry) => world.recorded(machine, entry) },
       domains: domainControl(process, machine.domains),

@@ -39,7 +39,9 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
       newLinkId: () => 1,
     },
     witness: { ...noWitness(), read: notAsked },
-    domains: { pause: notAsked, unpause: notAsked, destroy: notAsked },
+    bootClock: systemClock,
+    leases: { left: null, tell: notAsked, forget: notAsked, trouble: '' },
+    domains: { state: notAsked, pause: notAsked, unpause: notAsked, destroy: notAsked },
     openReplica: open,
     ...{ boot: 'boot', newGeneration: () => '0123456789abcdef', digest: blockDigests, pace: {} },
     serveDisk: async (volume, sizeBytes, handler) => {

@@ -10,6 +10,7 @@ import { KeptLog } from '../../contracts/running-witness'
 import { Dice } from '../../world/prng'
 
 const ID = 'eeeeeeee-0000-4000-8000-000000000001'
+const PAUSE = { then: 'pause', pauseWithinMs: 0, isPaused: false } as const
 const OTHER = 'eeeeeeee-0000-4000-8000-000000000002'
 let folder = ''
 let log: KeptLog
@@ -25,12 +26,12 @@ const path = (id = ID) => join(folder, id)
 describe('what one tells, the other reads', () => {
   test('with who told it, and when', () => {
     const before = systemClock.nowMs()
-    notesOf(ID).tell({ domids: ['7', '12'], untilMs: before + 1234.5, then: 'pause' })
-    notesOf(OTHER).tell({ domids: [], untilMs: null, then: 'destroy' })
+    notesOf(ID).tell({ domids: ['7', '12'], untilMs: before + 1234.5, ...PAUSE })
+    notesOf(OTHER).tell({ domids: [], untilMs: null, ...PAUSE, then: 'destroy' })
     const read = leaseFolder(folder, log).read()
     expect(read).toHaveLength(2)
     const mine = read.find(({ id }) => id === ID)
-    expect(mine).toMatchObject({ domids: ['7', '12'], untilMs: before + 1234.5, then: 'pause', pid: process.pid })
+    expect(mine).toMatchObject({ domids: ['7', '12'], untilMs: before + 1234.5, ...PAUSE, pid: process.pid })
     expect(mine?.startedTicks).toBe(startedTicks(process.pid))
     expect(mine?.toldAtMs).toBeGreaterThanOrEqual(before)
   })
@@ -38,14 +39,14 @@ describe('what one tells, the other reads', () => {
     const notes = notesOf(ID)
     const leases = leaseFolder(folder, log)
     for (let untilMs = 1; untilMs < 100; untilMs += 1) {
-      notes.tell({ domids: ['7'], untilMs, then: 'pause' })
+      notes.tell({ domids: ['7'], untilMs, ...PAUSE })
       expect(leases.read().map((note) => note.untilMs)).toEqual([untilMs])
     }
   })
   test('until it is forgotten', () => {
     const leases = leaseFolder(folder, log)
     const notes = notesOf(ID)
-    notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })
+    notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })
     expect(leases.read()).toHaveLength(1)
     notes.forget()
     notes.forget()
@@ -54,20 +55,20 @@ describe('what one tells, the other reads', () => {
   test('also after somebody removed the file, or the whole folder', () => {
     const notes = notesOf(ID)
     const leases = leaseFolder(folder, log)
-    notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })
+    notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })
     rmSync(path())
-    notes.tell({ domids: ['7'], untilMs: 2, then: 'pause' })
+    notes.tell({ domids: ['7'], untilMs: 2, ...PAUSE })
     expect(leases.read().map(({ untilMs }) => untilMs)).toEqual([2])
     rmSync(folder, { recursive: true })
     expect(leases.read().map(({ untilMs }) => untilMs)).toEqual([2])
-    notes.tell({ domids: ['7'], untilMs: 3, then: 'pause' })
+    notes.tell({ domids: ['7'], untilMs: 3, ...PAUSE })
     expect(leases.read().map(({ untilMs }) => untilMs)).toEqual([3])
   })
 })
 
 describe('a damaged file', () => {
   const untilMsAfter = (damage: (bytes: Buffer) => Buffer): (number | null)[] => {
-    notesOf(ID).tell({ domids: ['7'], untilMs: 1, then: 'pause' })
+    notesOf(ID).tell({ domids: ['7'], untilMs: 1, ...PAUSE })
     const leases = leaseFolder(folder, log)
     leases.read()
     writeFileSync(path(), damage(readFileSync(path())))
@@ -101,7 +102,7 @@ describe('a damaged file', () => {
 describe('a pause by the watchdog', () => {
   test('is told to the worker once it is done, and as long as it is under way', () => {
     const [notes, leases] = [notesOf(ID), leaseFolder(folder, log)]
-    const tell = () => notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })
+    const tell = () => notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })
     expect(tell()).toBe(false)
     leases.paused(ID, 'under-way')
     expect([tell(), tell()]).toEqual([true, true])
@@ -112,40 +113,40 @@ describe('a pause by the watchdog', () => {
     leaseFolder(folder, log).paused(ID, 'under-way')
     leaseFolder(folder, log)
     const notes = notesOf(ID)
-    expect(notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })).toBe(true)
-    expect(notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })).toBe(false)
+    expect(notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })).toBe(true)
+    expect(notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })).toBe(false)
   })
   test('of a guest that ended is forgotten', () => {
     const [notes, leases] = [notesOf(ID), leaseFolder(folder, log)]
     leases.paused(ID, 'done')
     notes.forget()
-    expect(notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })).toBe(false)
+    expect(notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })).toBe(false)
   })
 })
 
 describe('what cannot be written', () => {
   test('is told until it can, and the last note stands', () => {
     const notes = notesOf(ID)
-    notes.tell({ domids: ['7'], untilMs: 1, then: 'pause' })
-    expect(notes.tell({ domids: ['-h'], untilMs: 2, then: 'pause' })).toBe(false)
+    notes.tell({ domids: ['7'], untilMs: 1, ...PAUSE })
+    expect(notes.tell({ domids: ['-h'], untilMs: 2, ...PAUSE })).toBe(false)
     expect(notes.trouble).toContain('a domid is none')
     expect(
       leaseFolder(folder, log)
         .read()
         .map(({ untilMs }) => untilMs),
     ).toEqual([1])
-    notes.tell({ domids: ['7'], untilMs: 3, then: 'pause' })
+    notes.tell({ domids: ['7'], untilMs: 3, ...PAUSE })
     expect(notes.trouble).toBe('')
   })
   test('because there is no folder and cannot be one', () => {
     const notes = leaseNotes({ folder: '/proc/leases', id: ID, clock: systemClock, log })
-    expect(notes.tell({ domids: [], untilMs: 1, then: 'pause' })).toBe(false)
+    expect(notes.tell({ domids: [], untilMs: 1, ...PAUSE })).toBe(false)
     expect(notes.trouble).toContain('/proc/leases')
   })
 })
 
 const aLease = (untilMs: number) => ({
-  ...{ id: ID, pid: 2, startedTicks: 3, domids: ['7'], untilMs, then: 'pause' as const, toldAtMs: 4 },
+  ...{ id: ID, pid: 2, startedTicks: 3, domids: ['7'], untilMs, ...PAUSE, toldAtMs: 4 },
 })
 
 test.each([

@@ -27,7 +27,7 @@ const GIVE: readonly HolderEffect[] = [
 test('nothing may be answered before the swap leaves; with its answer the holder is spent', () => {
   const holder = holding()
   expect(holder.apply({ on: 'hand-over', to: B })).toEqual(GIVE)
-  expect(holder.guestsUntilMs).toBe(Number.NEGATIVE_INFINITY)
+  expect(holder.leaseUntilMs).toBe(Number.NEGATIVE_INFINITY)
   expect(holder.apply({ on: 'swapped', revision: 9 })).toEqual([{ do: 'spent', stored: { revision: 9, claim: given } }])
   expect(holder.leaseValid).toBe(false)
 })

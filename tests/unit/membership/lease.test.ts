@@ -1,6 +1,6 @@
 import type { Claim } from '../../../lib/core/domain/claim'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import { CLOCK_DRIFT_MAX, leaseOverAfterMs, PAUSE_MARGIN_MS } from '../../../lib/core/domain/lease'
+import { CLOCK_DRIFT_MAX, leaseOverAfterMs, pauseMarginMs } from '../../../lib/core/domain/lease'
 import { Holder } from '../../../lib/core/membership/holder'
 import { Book } from '../../../lib/core/witness/book'
 
@@ -44,7 +44,7 @@ function ends(leaseMs: number, holder: MachineClock, judge: MachineClock, underW
   book.enter({ kind: 'stored', pool: 'pool', revision: 1, claim: claimOf(leaseMs) }, judge.at(-1e6))
   expect(book.renew(VM, 1, A, judge.at(underWayMs))).toBe(true)
   machine.apply({ on: 'renewed', askedAtMs: holder.at(0) })
-  const [fromMs, untilMs] = [0.98 * leaseMs - 300, 1.2 * leaseMs + underWayMs + 200]
+  const [fromMs, untilMs] = [0.98 * leaseMs - pauseMarginMs(leaseMs) - 50, 1.2 * leaseMs + underWayMs + 200]
   const pausedAt: number[] = []
   const answersMs = first(fromMs, untilMs, 1, (trueMs) => {
     for (const effect of machine.apply({ on: 'tick', nowMs: holder.at(trueMs) }))
@@ -72,7 +72,7 @@ test.each([1000, 1500, 4000, 60_000])(
             ...context,
             inOrder: true,
           })
-          expect(Math.abs((seen.answersMs - seen.guestMs) * holder - PAUSE_MARGIN_MS)).toBeLessThan(3)
+          expect(Math.abs((seen.answersMs - seen.guestMs) * holder - pauseMarginMs(leaseMs))).toBeLessThan(3)
         }
   },
 )
@@ -85,4 +85,5 @@ test('beyond the bound that order is lost: the enumeration can fail', () => {
 test('the default in numbers', () => {
   expect(leaseOverAfterMs(1500)).toBe(1565)
   expect(leaseOverAfterMs(4000)).toBe(4090)
+  expect([1000, 1500, 4000, 60_000].map((leaseMs) => Math.round(pauseMarginMs(leaseMs)))).toEqual([250, 250, 667, 2000])
 })

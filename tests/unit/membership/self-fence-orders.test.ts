@@ -91,6 +91,8 @@ function run(given: Case): Guest {
       domids: ['7'],
       untilMs: guest.untilMs,
       then: given.then,
+      pauseWithinMs: 0,
+      isPaused: false,
       toldAtMs: nowMs,
     }
     for (const effect of machine.apply({ on: 'tick', nowMs, bootMs: nowMs, leases: [lease] })) {

@@ -5,7 +5,17 @@ let machine: SelfFence
 beforeEach(() => (machine = new SelfFence()))
 
 const lease = (changes: Partial<LeaseNote> = {}): LeaseNote => ({
-  ...{ id: 'vm', pid: 10, startedTicks: 20, domids: ['7'], untilMs: 1000, then: 'pause', toldAtMs: 0 },
+  ...{
+    id: 'vm',
+    pid: 10,
+    startedTicks: 20,
+    domids: ['7'],
+    untilMs: 1000,
+    then: 'pause',
+    pauseWithinMs: 0,
+    isPaused: false,
+    toldAtMs: 0,
+  },
   ...changes,
 })
 const tick = (nowMs: number, leases: readonly LeaseNote[], bootMs = nowMs): readonly SelfFenceEffect[] =>
@@ -65,6 +75,13 @@ describe('what is told', () => {
     ).toEqual(['guest-destroyed 7'])
     expect(told(tick(60_000, [lease({ toldAtMs: 60_000 })]))).toEqual([])
   })
+})
+
+test('a lease that leaves more time for the pause is given it', () => {
+  const slow = lease({ pauseWithinMs: 700 })
+  expect(told(tick(1100, [slow]))).toEqual(['pause 7', 'arm'])
+  expect(told(tick(1699, [slow]))).toEqual([])
+  expect(told(tick(1700, [slow]))).toEqual(['pause-unconfirmed 7', 'destroy 7'])
 })
 
 test('a guest seen to stand is looked at each second, and is given ten before it is destroyed', () => {

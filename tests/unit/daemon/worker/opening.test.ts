@@ -28,7 +28,12 @@ function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void 
     ...scene.parts,
     clock: { nowMs: () => performance.now() },
     timers: systemTimers,
-    domains: { destroy: (domid: string) => Promise.resolve(void destroyed.push(domid)) },
+    domains: {
+      destroy: (domid: string) => Promise.resolve(void destroyed.push(domid)),
+      state: (domid: string) => Promise.resolve(destroyed.includes(domid) ? 'gone' : 'running'),
+      pause: () => Promise.resolve(),
+      unpause: () => Promise.resolve(),
+    },
     dialPeer: () => ({ port: 1, close: () => Promise.resolve() }),
     newLinkId: () => 1,
     restart: (reason: string) => void restarts.push(reason),

@@ -68,6 +68,10 @@ export class SecondaryScene {
     }
     this.parts = {
       ...{ clock: { nowMs: () => this.nowMs }, timers: systemTimers, log: this.log, openReplica: this.replicas.opener },
+      ...{
+        bootClock: { nowMs: () => this.nowMs },
+        leases: { left: null, tell: () => false, forget: () => undefined, trouble: '' },
+      },
       timeline: { record: ({ act }: { act: string }) => this.acts.push(act) },
       witness: { reachable: true, read: () => this.#read(), compareAndSwap: (_: number, next: Claim) => this.#swap(next) },
       listenPeer: (listen: PeerListen) => {

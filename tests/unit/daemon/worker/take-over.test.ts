@@ -45,7 +45,8 @@ class Scene {
     }
     const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
     const parts: WorkerParts = {
-      ...{ clock, timers: systemTimers, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
+      ...{ clock, bootClock: clock, timers: systemTimers, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
+      leases: { left: null, tell: unasked('a note'), forget: unasked('forgetting'), trouble: '' },
       witness: {
         read: (vm) => (scene.isSilent ? scene.silence() : port.read(vm)),
         compareAndSwap: slowly,
@@ -56,7 +57,7 @@ class Scene {
         close: unasked('closing'),
       },
       timeline: { record: unasked('the timeline') },
-      domains: { pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
+      domains: { state: unasked('state'), pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
       ...{
         serveDisk: unasked('a disk'),
         serveView: unasked('a view'),

@@ -1,0 +1,81 @@
+import type { WorkerParts } from './parts'
+
+/** A domain that does not do what it was asked is asked again after so long; one that stands is looked at as often. */
+export const AGAIN_MS = 1000
+/** So often one that nobody here paused for certain is unpaused: it may have been paused twice, or be one that cannot run. */
+const TRIES_MAX = 8
+
+/**
+ * One domain of a guest, kept from running while its lease is not sure. Xen counts pauses: those that were made here are taken back,
+ * and no other, as long as it is known how many they are; otherwise, until the domain runs.
+ */
+export class DomainHold {
+  #pauses = 0
+  #isBusy = false
+  #wantsToRun = true
+  #nextMs = Number.NEGATIVE_INFINITY
+  #tries = 0
+
+  constructor(
+    private readonly domid: string,
+    private readonly parts: Pick<WorkerParts, 'domains' | 'log' | 'clock'>,
+    /** By a process before this one, or by the watchdog. */
+    private mayBePaused: boolean,
+  ) {}
+
+  get isHeld(): boolean {
+    return this.#pauses > 0 || this.mayBePaused
+  }
+
+  pausedElsewhere(): void {
+    this.mayBePaused = true
+    this.#tries = 0
+  }
+
+  /** To be called again and again: what does not succeed is repeated. */
+  tick(nowMs: number, mayRun: boolean): void {
+    if (mayRun !== this.#wantsToRun) {
+      this.#nextMs = Number.NEGATIVE_INFINITY
+      this.#tries = 0
+    }
+    this.#wantsToRun = mayRun
+    if (this.#isBusy || nowMs < this.#nextMs || (mayRun && !this.isHeld)) return
+    this.#isBusy = true
+    this.#nextMs = nowMs + AGAIN_MS
+    void (mayRun ? this.#run() : this.#stand()).finally(() => (this.#isBusy = false))
+  }
+
+  /** The first pause waits for no look. Later, somebody may have let it run. */
+  async #stand(): Promise<void> {
+    try {
+      if (this.isHeld && (await this.parts.domains.state(this.domid)) !== 'running') return
+      await this.parts.domains.pause(this.domid)
+      this.#pauses += 1
+    } catch (error) {
+      // The toolstack's own words. It may have been done all the same; the disks stay frozen whatever it does.
+      this.mayBePaused = true
+      this.parts.log.error('cannot pause the domain', { domid: this.domid, error: String(error) })
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { domains, log } = this.parts
+    try {
+      while (this.#pauses > 0 && this.#wantsToRun) {
+        this.#pauses -= 1
+        await domains.unpause(this.domid)
+      }
+      while (this.mayBePaused && this.#wantsToRun && this.#tries < TRIES_MAX) {
+        if ((await domains.state(this.domid)) !== 'standing') break
+        this.#tries += 1
+        await domains.unpause(this.domid)
+      }
+      if (this.#tries === TRIES_MAX) log.error('the domain does not run, although it was unpaused', { domid: this.domid })
+      if (this.#wantsToRun) this.mayBePaused = false
+    } catch (error) {
+      this.#tries += 1
+      this.mayBePaused = this.#tries < TRIES_MAX
+      log.warn('cannot unpause the domain', { domid: this.domid, error: String(error) })
+    }
+  }
+}
