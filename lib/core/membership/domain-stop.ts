@@ -32,9 +32,11 @@ export interface StopLimits {
 }
 
 export const STOP_LIMITS: StopLimits = {
-  /** With the head start, the earliest moment at which another host can have the claim, under a lease of the usual length. */
-  pause: 200,
-  /** The taker still has to look, to attach and to boot. */
+  /**
+   * Another host may have the claim 200 ms after this began. It still has to look, to attach and to boot, and a busy control domain has
+   * time until then: a guest that is only paused goes on when the lease is confirmed, and one that was destroyed does not.
+   */
+  pause: 1000,
   destroy: 1000,
 }
 /** What a worker asked for in the last moment of its lease may come after our pause. */

@@ -52,6 +52,8 @@ function seenByPrimary(worker: WorkerStatus): Health {
   // Whoever is not listed may not take the VM over, however whole its replica is.
   const lists = Object.values(worker.claim?.claim.upToDate ?? {})
   if (lists.some((hosts) => hosts.length < 2)) return degraded('both replicas are whole, and the witness has not stored it yet')
+  // It is mirrored; but should its worker hang, its packets would go on.
+  if (worker.unguarded !== undefined && worker.unguarded !== '') return degraded(worker.unguarded)
   return { health: 'protected', reason: '' }
 }
 

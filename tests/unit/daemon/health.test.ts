@@ -66,6 +66,12 @@ test.each<[what: string, vm: ProtectedVm, health: string, reason: string]>([
   ['the secondary, its worker away', seenBy(B, {}), 'degraded', WORKER_AWAY],
   ['a home, worker away and witness silent', seenBy(A, { claim: 'unread' }), 'degraded', WORKER_AWAY],
   ['the primary', seenBy(A, { worker: worker('primary') }), 'protected', ''],
+  [
+    'the primary, without a watchdog',
+    seenBy(A, { worker: worker('primary', { unguarded: 'no watchdog' }) }),
+    'degraded',
+    'no watchdog',
+  ],
   ['the primary, alone', seenBy(A, { worker: worker('primary', { degraded: 'alone' }) }), 'degraded', 'alone'],
   ['the primary, frozen', seenBy(A, { worker: worker('primary', { frozen: true }) }), 'frozen', 'the guest waits for a replica'],
   ['the secondary', seenBy(B, { worker: worker('secondary') }), 'protected', ''],

@@ -65,7 +65,7 @@ class Guest {
 
 /** Ticks first, so that calls are made at the time of a tick, as in life. */
 function run(given: Case): Guest {
-  const machine = new SelfFence()
+  const machine = new SelfFence({ pause: 200, destroy: 1000 })
   const guest = new Guest(given)
   for (let nowMs = UNTIL_MS - 2 * TICK_MS; nowMs <= END_MS; nowMs += TICK_MS) {
     if (nowMs === given.renewedAtMs) guest.untilMs = nowMs + 400

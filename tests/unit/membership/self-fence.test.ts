@@ -1,8 +1,9 @@
 import type { LeaseNote } from '../../../lib/core/domain/lease-note'
 import { SelfFence, type SelfFenceEffect } from '../../../lib/core/membership/self-fence'
 
+const LIMITS = { pause: 200, destroy: 1000 }
 let machine: SelfFence
-beforeEach(() => (machine = new SelfFence()))
+beforeEach(() => (machine = new SelfFence(LIMITS)))
 
 const lease = (changes: Partial<LeaseNote> = {}): LeaseNote => ({
   ...{
@@ -50,7 +51,7 @@ describe('whose guest is stopped', () => {
   })
   test('of two leases for one domain, the one that ended first counts, and destroy before pause', () => {
     expect(told(tick(1100, [lease({ untilMs: 9000 }), lease({ id: 'b' })]))).toEqual(['pause 7', 'arm'])
-    machine = new SelfFence()
+    machine = new SelfFence(LIMITS)
     expect(told(tick(1100, [lease(), lease({ id: 'b', untilMs: 1050, then: 'destroy' })]))).toEqual(['destroy 7', 'arm'])
   })
 })
