@@ -6,6 +6,7 @@ import { registerFence } from './commander/fence'
 import { registerMirror } from './commander/mirror'
 import { registerPlan } from './commander/plan'
 import { registerProtect } from './commander/protect'
+import { registerSplit } from './commander/split'
 import { registerStatus } from './commander/status'
 import { registerTimeline } from './commander/timeline'
 import { registerUnprotect } from './commander/unprotect'
@@ -41,6 +42,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerUnprotect,
     registerVerify,
     registerFence,
+    registerSplit,
     registerTimeline,
     registerMirror,
     registerVersion,

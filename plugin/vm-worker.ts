@@ -75,16 +75,10 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
     serveView: async (volume, sizeBytes, handler) => {
-      const socket = join(folder, `split-${volume}.sock`)
-      const served = await createNbdExport({
-        listen: { unix: socket },
-        exportName: volume,
-        sizeBytes,
-        readOnly: true,
-        handler,
-        log,
-      })
-      return Object.assign(served, { socket })
+      const socket = join(folder, `split-${spec.volumes.findIndex(({ key }) => key === volume)}.sock`)
+      const exportName = 'disk'
+      const served = await createNbdExport({ listen: { unix: socket }, exportName, sizeBytes, readOnly: true, handler, log })
+      return Object.assign(served, { socket, exportName })
     },
     keepAside: (volume, name) => keepAside(volume, name),
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),

@@ -1,13 +1,9 @@
-import type { Aside } from '../wire/split'
+import type { Aside, SplitExport } from '../wire/split'
 import type { WorkerVolume } from '../wire/worker-api'
 import type { DiskExport, DiskHandler } from './disk-export'
 
 /** Serves a disk read-only at a socket of its own, beside the one that its guest uses. */
-export type ServeView = (
-  volume: string,
-  sizeBytes: number,
-  handler: DiskHandler,
-) => Promise<DiskExport & { readonly socket: string }>
+export type ServeView = (volume: string, sizeBytes: number, handler: DiskHandler) => Promise<DiskExport & SplitExport>
 
 /** A copy of a replica that goes on by itself. */
 export interface AsideCopy {

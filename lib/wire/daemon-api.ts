@@ -5,6 +5,7 @@ import type { Level } from '../core/domain/level'
 import type { HostFinding, HostVerdict } from '../core/domain/host-finding'
 import type { TimelineEntry } from '../core/domain/timeline'
 import type { VolumeRecord } from '../core/domain/volume'
+import type { SplitDaemonApi } from './split-report'
 
 /**
  * The daemon's socket: HTTP, `POST /v1/<function>` with a JSON object, answered by `{"value": ...}` (200), `{"refusal": Rejection}`
@@ -16,7 +17,7 @@ export interface Rejection {
   readonly facts: Facts
 }
 
-export interface DaemonApi {
+export interface DaemonApi extends SplitDaemonApi {
   version: { ask: Record<string, never>; answer: VersionReport }
   /** Of one VM, the disks are as the host that holds its claim reports them, unless `here`: then as this host knows them. */
   status: { ask: { vm?: string; here?: boolean }; answer: StatusReport }
@@ -74,6 +75,7 @@ export type DaemonFunction = keyof DaemonApi
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
   ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'timeline'] as const),
   ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'hears'] as const),
+  ...(['split-here', 'split-aside', 'split-export', 'split-keep'] as const),
 ]
 
 export interface VersionReport {

@@ -17,13 +17,13 @@ export interface Compared {
 
 /** Polls until every disk is compared. */
 export async function compared(look: () => Promise<Compared[]>, terminal: Terminal): Promise<Compared[]> {
-  const bar = progressBar(terminal)
+  const bar = comparisonBar(terminal)
   try {
     for (let polls = 0; ; polls++) {
       const disks = await look()
       if (disks.length === 0 && polls > BEGIN_POLLS_MAX)
         throw new Refusal('HOLDFAST_TIMED_OUT', { seconds: (polls * POLL_MS) / 1000, reason: 'No host reports the comparison.' })
-      bar.show(disks)
+      bar.show(disks.map(({ verify }) => verify))
       if (disks.length > 0 && disks.every(({ verify }) => verify.state !== 'running')) return disks
       await sleep(POLL_MS)
     }
@@ -32,16 +32,19 @@ export async function compared(look: () => Promise<Compared[]>, terminal: Termin
   }
 }
 
-function progressBar({ progress: stream }: Terminal): { show(disks: readonly Compared[]): void; end(): void } {
+type Progress = Pick<VerifyReport, 'doneBytes' | 'totalBytes' | 'bytesPerSecond' | 'etaSeconds'>
+
+/** Of all disks together. */
+export function comparisonBar({ progress: stream }: Terminal): { show(disks: readonly Progress[]): void; end(): void } {
   if (stream === null) return { show: () => undefined, end: () => undefined }
   const format = 'comparing [{bar}] {percentage} %  {done} of {all}, {rate}/s{left}'
   const bar = new SingleBar({ format, stream, barsize: 24, hideCursor: true, linewrap: false, clearOnComplete: true })
   bar.start(1, 0, { done: bytes(0), all: '?', rate: bytes(0), left: '' })
   return {
     show(disks) {
-      const sum = (of: (verify: VerifyReport) => number): number => disks.reduce((total, { verify }) => total + of(verify), 0)
+      const sum = (of: (disk: Progress) => number): number => disks.reduce((total, disk) => total + of(disk), 0)
       const [done, all] = [sum(({ doneBytes }) => doneBytes), sum(({ totalBytes }) => totalBytes)]
-      const seconds = Math.max(0, ...disks.map(({ verify }) => verify.etaSeconds ?? 0))
+      const seconds = Math.max(0, ...disks.map(({ etaSeconds }) => etaSeconds ?? 0))
       bar.setTotal(Math.max(1, all))
       const left = seconds === 0 ? '' : `, ${duration(seconds)} left`
       bar.update(done, { done: bytes(done), all: bytes(all), rate: bytes(sum(({ bytesPerSecond }) => bytesPerSecond)), left })

@@ -20,6 +20,7 @@ import type { HostParts } from './parts'
 import { Protection } from './protection'
 import { peerHandlers } from './secondary-duty'
 import { ResyncTasks } from './resync-tasks'
+import { splitHandlers } from './split'
 import { statusReport } from './status'
 import { storageHandlers } from './storage'
 import { timelineReport } from './timeline-report'
@@ -82,6 +83,7 @@ export class HostDaemon {
       ...storageHandlers(parts, catalogue, fleet),
       ...datapathHandlers(parts, catalogue, fleet),
       ...peerHandlers(parts, catalogue, fleet),
+      ...splitHandlers({ parts, catalogue, fleet, isAlive: (host) => membership.isAlive(host) }),
     }
   }
 

@@ -12,7 +12,7 @@ import type { ResyncProgress } from '../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
 import { BlockStatus } from './block-status'
 import type { DiskNeeds } from './disk-needs'
-import { allOf, errnoOf, guestRequests } from './guest-requests'
+import { allOf, type Asked, Changes, errnoOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
@@ -23,12 +23,6 @@ import { StartPatience } from './start-patience'
 import { VerifyRun } from './verify-run'
 
 const IDLE_AFTER_MS = 1000
-
-interface Asked {
-  readonly reply: (reply: DiskReply) => void
-  readonly atMs: number
-  readonly request: GuestRequest
-}
 
 /** One disk on its primary: the mirror machine, the local replica, the NBD export, and the way to the peer. */
 export class Disk {
@@ -46,6 +40,8 @@ export class Disk {
   #busyAtMs: number
   #idle = true
   readonly patience = new StartPatience()
+  /** That the guest was told to be done. */
+  readonly changes = new Changes()
   #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
@@ -253,7 +249,8 @@ export class Disk {
   }
 
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
-    const { reply, atMs } = must(this.#asked.take(id), 'each request is answered once')
+    const { reply, atMs, request } = must(this.#asked.take(id), 'each request is answered once')
+    if (error === '') this.changes.count(request)
     if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
     const errno = errnoOf(error)
     reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })

@@ -1,5 +1,5 @@
 import { must } from '../../core/domain/assert'
-import type { GuestRequest } from '../../core/domain/replica-request'
+import { isChange, type GuestRequest } from '../../core/domain/replica-request'
 import type { DiskReply, DiskRequest } from '../../ports/disk-export'
 
 /** A longer request to zero is done in parts, so that none keeps others waiting and the activity log holds each. */
@@ -47,3 +47,22 @@ function wholeRequest(request: DiskRequest): GuestRequest {
 const ERRNO: Readonly<Record<string, number>> = { EIO: 5, ENOMEM: 12, EINVAL: 22, ENOSPC: 28 }
 
 export const errnoOf = (error: string): number => (error === '' ? 0 : (ERRNO[error] ?? 5))
+
+/** A request on its way. */
+export interface Asked {
+  readonly reply: (reply: DiskReply) => void
+  readonly atMs: number
+  readonly request: GuestRequest
+}
+
+/** Both only grow. */
+export class Changes {
+  writes = 0
+  bytes = 0
+
+  count(request: GuestRequest): void {
+    if (!isChange(request)) return
+    this.writes++
+    this.bytes += request.length
+  }
+}

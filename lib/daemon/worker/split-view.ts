@@ -15,8 +15,7 @@ export class SplitView {
   #open = true
 
   private constructor(
-    private readonly served: DiskExport & { readonly socket: string },
-    private readonly exportName: string,
+    private readonly served: DiskExport & SplitExport,
     parts: WorkerParts,
     isThere: () => boolean,
   ) {
@@ -28,7 +27,7 @@ export class SplitView {
   /** Rejects as the making of its socket does. */
   static async open(volume: WorkerVolume, seat: Seat, now: () => Seat | null, parts: WorkerParts): Promise<SplitView> {
     const { key, sizeBytes } = volume
-    return new SplitView(await parts.serveView(key, sizeBytes, readsOf(seat)), key, parts, () => now() === seat)
+    return new SplitView(await parts.serveView(key, sizeBytes, readsOf(seat)), parts, () => now() === seat)
   }
 
   get isOpen(): boolean {
@@ -36,7 +35,8 @@ export class SplitView {
   }
 
   get address(): SplitExport | null {
-    return this.#open ? { socket: this.served.socket, exportName: this.exportName } : null
+    const { socket, exportName } = this.served
+    return this.#open ? { socket, exportName } : null
   }
 
   async close(): Promise<void> {

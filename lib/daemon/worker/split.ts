@@ -7,6 +7,7 @@ import type { AsideCopy } from '../../ports/split-ports'
 import type { Aside, ReplicaHistory, SplitApi, SplitSeen, SplitVolume } from '../../wire/split'
 import type { WorkerVolume } from '../../wire/worker-api'
 import type { Disk } from './disk'
+import { type LoneFacts, LoneService } from './lone-service'
 import type { WorkerParts } from './parts'
 import { coded } from './peer-looks'
 import { Primary } from './primary'
@@ -27,11 +28,18 @@ export class SplitDesk {
   readonly #runs = new Map<VolumeKey, SplitRun>()
   readonly #views = new Map<VolumeKey, SplitView>()
   readonly #asides = new Map<VolumeKey, AsideCopy>()
+  readonly #alone: LoneService
 
   constructor(
     private readonly parts: () => WorkerParts,
     private readonly side: () => Primary | Secondary | undefined,
-  ) {}
+  ) {
+    this.#alone = new LoneService(parts)
+  }
+
+  tick(nowMs: number): void {
+    this.#alone.look(this.#loneFacts(), nowMs)
+  }
 
   readonly handlers: Handlers = {
     split: ({ compare }) => {
@@ -83,6 +91,7 @@ export class SplitDesk {
   }
 
   async close(): Promise<void> {
+    this.#alone.look(null, this.parts().clock.nowMs())
     await Promise.all([...this.#views.values()].map((view) => view.close()))
   }
 
@@ -101,6 +110,17 @@ export class SplitDesk {
     const kept = this.#kept().find(({ volume }) => volume.key === key)
     if (kept !== undefined) return kept
     throw notSplit(key, 'No worker of this host keeps it now.', 'Look at: holdfast status.')
+  }
+
+  #loneFacts(): LoneFacts | null {
+    const side = this.side()
+    if (!(side instanceof Primary) || side.claim === null) return null
+    const { disks, claim, term } = side
+    const sum = (of: (disk: Disk) => number): number => disks.reduce((total, disk) => total + of(disk), 0)
+    return {
+      ...{ vm: claim.claim.vm, term, alone: disks.some(({ active, redundant }) => active && !redundant) },
+      ...{ writes: sum(({ changes }) => changes.writes), writtenBytes: sum(({ changes }) => changes.bytes) },
+    }
   }
 
   #compare(disk: Disk): void {

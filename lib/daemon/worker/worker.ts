@@ -53,7 +53,10 @@ export class Worker {
   /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
   async start(): Promise<void> {
     const { clock, timers } = this.parts
-    this.#timer = timers.every(TICK_MS, () => (this.#coming ?? this.#part?.side)?.tick(clock.nowMs()))
+    this.#timer = timers.every(TICK_MS, () => {
+      ;(this.#coming ?? this.#part?.side)?.tick(clock.nowMs())
+      this.#split.tick(clock.nowMs())
+    })
     const { vm, host } = this.spec
     if (vm === null) {
       await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)

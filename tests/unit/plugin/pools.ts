@@ -4,6 +4,7 @@ import type { Handlers } from '../../../lib/dom0/api-answer'
 import { objectionWords } from '../../../lib/core/fencing/words'
 import type { DaemonApi, DiskStatus, FenceReport, StatusReport, VerifyReport, VmStatus } from '../../../lib/wire/daemon-api'
 import { daemonHandlers } from '../dom0/small-daemon'
+import { splitPool } from './split-pool'
 
 /** The pools that the transcripts in tests/cli name. Each answers as a daemon of host h1 would. */
 const H1 = hostUuid('bbbbbbbb-0001-4000-8000-000000000001')
@@ -216,5 +217,8 @@ export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   interrupted: () => comparing({ state: 'stopped', why: 'one of them was lost while they were compared', doneBytes: 5 * GIB }),
   degraded: () => ({ ...healthy, status: answer(degraded) }),
   twins: () => ({ ...healthy, status: answer(status(web, { ...db, name: 'web' })) }),
+  split: () => splitPool(healthy),
+  together: () => splitPool(healthy, 'none'),
+  apart: () => splitPool(healthy, 'unknown'),
   broken: () => ({ ...healthy, status: () => Promise.reject(new RangeError('no such row')) }),
 }
