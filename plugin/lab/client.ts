@@ -48,13 +48,13 @@ verb('watch', 'keep every connection and note who answers, until SIGTERM; exit 1
     process.exitCode = twice.length > 0 ? 1 : 0
   })
 
-verb('verify', 'compare what redis holds with the journal; exit 1 if anything acknowledged is not there').action(
-  async ({ host, port, journal }: Options) => {
-    const verdict = await verifyRecords({ host, port }, journal)
+verb('verify', 'compare what redis holds with the journal; exit 1 if anything acknowledged is not there')
+  .option('--after <n>', 'only records with a higher number', whole, 0)
+  .action(async ({ host, port, journal, after }: Options & { after: number }) => {
+    const verdict = await verifyRecords({ host, port }, journal, after)
     process.stdout.write(`${JSON.stringify(verdict)}\n`)
     process.exitCode = verdict.missing.length + verdict.different.length > 0 ? 1 : 0
-  },
-)
+  })
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`client: ${error instanceof Error ? error.message : String(error)}\n`)

@@ -23,10 +23,10 @@ const BATCH = 500
 const ANSWER_MS = 30_000
 const GAPS_TOLD = 10
 
-/** Reads back every record the journal says was acknowledged. */
-export async function verifyRecords(address: RedisAddress, journal: string): Promise<Verdict> {
+/** Reads back every record the journal says was acknowledged, of those with a number above `after`. */
+export async function verifyRecords(address: RedisAddress, journal: string, after = 0): Promise<Verdict> {
   const { acknowledgements, recordBytes } = readJournal(journal)
-  const numbers = [...new Set(acknowledgements.map(({ n }) => n))]
+  const numbers = [...new Set(acknowledgements.map(({ n }) => n))].filter((n) => n > after)
   const missing: number[] = []
   const different: number[] = []
   const connection = await Connection.open(address)
