@@ -4,6 +4,7 @@ import { Refusal, refusalLines } from '../lib/core/domain/errors'
 import { asker, type Ask } from '../lib/dom0/daemon-client'
 import { registerFence } from './commander/fence'
 import { registerMirror } from './commander/mirror'
+import { registerMove } from './commander/move'
 import { registerPlan } from './commander/plan'
 import { registerProtect } from './commander/protect'
 import { registerSplit } from './commander/split'
@@ -43,6 +44,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerVerify,
     registerFence,
     registerSplit,
+    registerMove,
     registerTimeline,
     registerMirror,
     registerVersion,

@@ -6,6 +6,7 @@ import type { HostUuid } from '../lib/core/domain/ids'
 import { PATHS, PORTS } from '../lib/core/domain/layout'
 import { HostDaemon } from '../lib/daemon/host/host-daemon'
 import type { HostParts } from '../lib/daemon/host/parts'
+import { bootClock } from '../lib/dom0/boot-clock'
 import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
 import { FenceFolder } from '../lib/dom0/fence-record'
@@ -20,6 +21,7 @@ import { systemTimers } from '../lib/dom0/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/timeline-file'
 import { srRegistry } from '../lib/dom0/volume-files'
 import { workerProcesses } from '../lib/dom0/worker-processes'
+import { xenFence } from '../lib/dom0/xen-fence'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
 import { holdfastConfig, type HostAddresses } from '../lib/wire/config'
 import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
@@ -88,6 +90,8 @@ function build(): {
       })
     },
     newUuid: randomUUID,
+    upMs: () => bootClock.nowMs(),
+    domainState: (domid) => xenFence().state(domid),
     heartbeats: (role, received) =>
       startHeartbeats({
         ...{ pool: config.pool, host, key: secret.key, incarnation, links, role, log },

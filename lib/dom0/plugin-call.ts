@@ -4,7 +4,17 @@ import type { Ask } from './daemon-client'
 import { failureResponse, readPluginCall, successResponse } from './plugin-xml'
 
 /** What `xe host-call-plugin plugin=holdfast fn=...` offers; docs/reference/plugin.md describes each. */
-export const PLUGIN_FUNCTIONS = ['version', 'protect', 'unprotect', 'verify', 'status', 'plan', 'timeline'] as const
+export const PLUGIN_FUNCTIONS = [
+  'version',
+  'protect',
+  'unprotect',
+  'verify',
+  'move',
+  'moving',
+  'status',
+  'plan',
+  'timeline',
+] as const
 type PluginFunction = (typeof PLUGIN_FUNCTIONS)[number]
 
 /** xapi waits for a plug-in without a limit of its own, so ours is hard. Argument `timeout` sets another one, in seconds. */
@@ -39,6 +49,7 @@ function answerTo(fn: PluginFunction, args: ReadonlyMap<string, string>, ask: As
     ...given,
     ...(given['limit'] === undefined ? {} : { limit: wholeOf(given['limit'], 'limit') }),
     ...(given['repair'] === undefined ? {} : { repair: truthOf(given['repair'], 'repair') }),
+    ...(given['plan'] === undefined ? {} : { plan: truthOf(given['plan'], 'plan') }),
   }
   if (!fits(DAEMON_ASKS, fn, body)) throw misunderstood(misfit(DAEMON_ASKS[fn], body))
   return ask(fn, body, limitSeconds(timeout) * 1000)

@@ -39,6 +39,8 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   verify: { vm: 'text', repair: 'truth?' },
   fence: { host: 'text', confirm: 'truth?', who: 'text?', here: 'truth?' },
   hears: { host: 'text' },
+  move: { vm: 'text', to: 'text', plan: 'truth?' },
+  moving: { vm: 'text' },
   timeline: { vm: 'text?', limit: 'whole?' },
   hook: { hook: 'text', vm: 'text?', host: 'text?', reason: 'text' },
   'sr-create': { uuid: 'text', configuration: 'pairs' },
@@ -64,6 +66,7 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   'peer-catalogue': { records: 'object' },
   'peer-secondary': { vm: 'text', primary: 'text', records: 'object' },
   'peer-release': { vm: 'text' },
+  'handed-over': { vm: 'text' },
 }
 
 export const WORKER_ASKS: AskShapes<WorkerApi> = {

@@ -31,6 +31,9 @@ export interface DaemonApi extends SplitDaemonApi {
    * unless `here`.
    */
   fence: { ask: { host: string; confirm?: boolean; who?: string; here?: boolean }; answer: FenceReport }
+  /** The VM is to run on the other of its two hosts, named by uuid or name; with `plan` only tells how. `moving` tells how far it is. */
+  move: { ask: { vm: string; to: string; plan?: boolean }; answer: MoveReport }
+  moving: { ask: { vm: string }; answer: MoveProgress }
   timeline: { ask: { vm?: string; limit?: number }; answer: { entries: TimelineEntry[] } }
   /** From an /etc/xapi.d hook. */
   hook: { ask: { hook: string; vm?: string; host?: string; reason: string }; answer: { goOn: boolean; text: string } }
@@ -63,6 +66,8 @@ export interface DaemonApi extends SplitDaemonApi {
   hears: { ask: { host: string }; answer: { heard: boolean } }
   /** Peer: the VM is no longer protected; its worker here ends, and its replicas go. */
   'peer-release': { ask: { vm: string }; answer: null }
+  /** Peer: the asker has handed the claim of this VM over to this host. */
+  'handed-over': { ask: { vm: string }; answer: null }
 }
 
 export interface RecordList {
@@ -73,8 +78,8 @@ export type DaemonFunction = keyof DaemonApi
 
 /** What the daemons of a pool may ask one another. */
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
-  ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'timeline'] as const),
-  ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'hears'] as const),
+  ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'move', 'timeline'] as const),
+  ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'handed-over', 'hears'] as const),
   ...(['split-here', 'split-aside', 'split-export', 'split-keep'] as const),
 ]
 
@@ -215,6 +220,25 @@ export interface FenceReport {
   readonly confirmed: { readonly who: string; readonly at: string } | null
   /** After a word was given: what the other hosts did with it. */
   readonly passedOn: readonly { readonly host: string; readonly recorded: boolean; readonly why: string }[]
+}
+
+export interface MoveReport {
+  readonly vm: VmUuid
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  /** Empty when it is there already. */
+  readonly steps: readonly PlanStep[]
+  /** `begun` also for one that was under way already. */
+  readonly state: 'planned' | 'begun' | 'nothing'
+}
+
+/** The last planned move of a VM. */
+export interface MoveProgress {
+  readonly vm: VmUuid
+  readonly state: 'none' | 'under-way' | 'moved' | 'failed'
+  /** What is being done, or what became of it; a sentence. Empty when there was none. */
+  readonly text: string
 }
 
 export interface ProtectReport {

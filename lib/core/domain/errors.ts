@@ -40,6 +40,11 @@ export const REFUSALS = {
     why: 'A disk was plugged in since it started, and until it is restarted its disks are served by different processes.',
     todo: 'Shut the VM down, start it again, and repeat the request.',
   },
+  HOLDFAST_MOVE_REFUSED: {
+    what: 'VM {vm} cannot be moved to {host}.',
+    why: '{reason}.',
+    todo: '{todo}',
+  },
   HOLDFAST_VDI_IN_USE: {
     what: 'VM {vm} cannot be protected.',
     why: 'Disk {vdi} is also attached to {other}.',

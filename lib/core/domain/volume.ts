@@ -1,5 +1,6 @@
 import type { HostUuid, SrUuid, VmUuid, VolumeKey } from './ids'
 import type { Level } from './level'
+import type { PlannedMove } from './planned-move'
 
 /** A disk in a Holdfast SR, as the catalogue on every host records it. */
 export interface VolumeRecord {
@@ -17,6 +18,10 @@ export interface VolumeRecord {
   readonly level: Level | null
   /** Hosts that keep a replica (up-to-date or not). Empty until the volume is first attached somewhere. */
   readonly homes: readonly HostUuid[]
+  /** A guest uses it, as the host that holds the claim last knew: what ran when all hosts lost power is started again. */
+  readonly guestActive?: boolean
+  /** The last planned move of its VM, or the one under way; null or absent when there was none. */
+  readonly move?: PlannedMove | null
   /** A deleted volume's record stays as a tombstone, so that a host that was away learns of it. */
   readonly deleted: boolean
   /** Grows with each change; the higher version wins when two hosts compare, the higher author breaks ties. */

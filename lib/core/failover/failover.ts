@@ -15,6 +15,8 @@ export interface LostVm {
 }
 
 export type FailoverEvent =
+  /** VMs that ran here when this host went down, whose claim it still holds. */
+  | { readonly type: 'ran-here'; readonly vms: readonly (Omit<LostVm, 'wasRunning'> & { readonly term: number })[] }
   /** Again and again while it lasts: more of the VMs that were lost with the host may be known by then. */
   | { readonly type: 'host-suspected'; readonly host: HostUuid; readonly evidence: Evidence; readonly vms: readonly LostVm[] }
   /** It is proven that the host is off, as long as it is not heard again. */
@@ -75,6 +77,7 @@ export class Failover {
   private dispatch(event: FailoverEvent, atMs: number): FailoverEffect[] {
     if (event.type === 'host-suspected') return this.suspect(event, atMs)
     if (event.type === 'host-fenced') return this.promotion.apply({ ...event, type: 'proof' }, atMs)
+    if (event.type === 'ran-here') return this.ranHere(event.vms, atMs)
     if ('vm' in event) return this.toVm(event, atMs)
     if (event.type === 'host-back') this.begun.delete(event.host)
     const effects: FailoverEffect[] = this.promotion.apply(event, atMs)
@@ -106,6 +109,18 @@ export class Failover {
       effects.push(...restart.begin(evidence))
     }
     return effects
+  }
+
+  private ranHere(vms: Extract<FailoverEvent, { type: 'ran-here' }>['vms'], atMs: number): FailoverEffect[] {
+    const { here } = this
+    return vms
+      .filter(({ vm }) => (this.phaseOf(vm) ?? 'ended') === 'ended')
+      .flatMap(({ term, ...of }) => {
+        const lost: LostVm = { ...of, wasRunning: true }
+        const restart = new Restart({ vm: of.vm, name: of.name, lost: here, here, wasRunning: true }, atMs)
+        this.underway.set(of.vm, { restart, lost, patienceEndsMs: atMs + PATIENCE_MS, settledAtMs: null })
+        return restart.beginHeld(term)
+      })
   }
 
   private toVm(event: Extract<FailoverEvent, { vm: VmUuid }>, atMs: number): FailoverEffect[] {

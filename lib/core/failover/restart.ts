@@ -31,7 +31,8 @@ export type RestartEvent =
   | { readonly type: 'host-back' }
   /** The coordinator can be asked, and VMs of a lower order are up. */
   | { readonly type: 'turn' }
-  | { readonly type: 'looked'; readonly seen: Seen }
+  /** `servedHere`: a guest on this host uses its disks; null: not known. */
+  | { readonly type: 'looked'; readonly seen: Seen; readonly servedHere: boolean | null }
   | { readonly type: 'xapi-answered'; readonly step: XapiStep }
   | { readonly type: 'xapi-failed'; readonly step: XapiStep; readonly code: string }
   | { readonly type: 'xapi-silent'; readonly step: XapiStep }
@@ -67,6 +68,14 @@ export class Restart {
     private readonly suspectedAtMs: number,
   ) {}
 
+  /** Of a VM whose claim never left this host, which was away itself. */
+  beginHeld(term: number): RestartEffect[] {
+    this.phase = 'queued'
+    this.term = term
+    const text = `${this.facts.name} ran here when this host went down, and is started again`
+    return [this.record('restart-begun', 'ran-here', text, { term })]
+  }
+
   begin(evidence: Evidence): RestartEffect[] {
     return [
       this.record('takeover-begun', 'host-suspected', `${this.facts.name} loses its host; its claim is asked for`, evidence),
@@ -90,7 +99,7 @@ export class Restart {
       case 'turn':
         return this.phase === 'queued' ? this.firstStep() : []
       case 'looked':
-        return this.phase === 'looking' ? this.decide(event.seen, atMs) : []
+        return this.phase === 'looking' ? this.decide(event.seen, event.servedHere, atMs) : []
       case 'xapi-answered':
         return this.answered(event.step, atMs)
       case 'xapi-failed':
@@ -146,16 +155,20 @@ export class Restart {
   }
 
   /** What XAPI shows decides what is done, whatever was done before. */
-  private decide(seen: Seen, atMs: number): RestartEffect[] {
+  private decide(seen: Seen, servedHere: boolean | null, atMs: number): RestartEffect[] {
     const { name, lost, here } = this.facts
     if (seen === null) return this.end('takeover-ended', 'vm-gone', `XAPI no longer knows ${name}`, {})
     const { powerState, residentOn, operations } = seen
-    if (residentOn === lost) return this.ask('reset-power-state', 'resetting')
+    if (residentOn === lost && lost !== here) return this.ask('reset-power-state', 'resetting')
     const starting = operations.some((operation) => operation.startsWith('start') || operation.startsWith('resume'))
     if (starting || (powerState === 'Running' && residentOn === null)) return this.rest(BUSY_MS, atMs)
     if (powerState === 'Suspended') return this.end('vm-rehomed', 'suspended-is-left', `${name} is suspended and stays so`, {})
     if (powerState === 'Halted') return this.ask('start-on', 'starting')
-    if (residentOn === here) return this.up('runs-here', atMs)
+    if (residentOn === here) {
+      if (servedHere === null) return this.rest(BUSY_MS, atMs)
+      // The copy of the database with which a member was promoted may be from a time when it ran here.
+      return servedHere ? this.up('runs-here', atMs) : this.ask('reset-power-state', 'resetting')
+    }
     const text = `${name} runs on a host that does not hold its claim`
     return [...this.end('takeover-ended', 'runs-elsewhere', text, { residentOn }), this.alert('HOLDFAST_VM_ELSEWHERE', 2, text)]
   }
@@ -169,8 +182,10 @@ export class Restart {
   }
 
   private up(rule: string, atMs: number): RestartEffect[] {
+    const { name, lost, here } = this.facts
     const sinceSuspectedMs = atMs - this.suspectedAtMs
-    const text = `${this.facts.name} runs on this host, ${(sinceSuspectedMs / 1000).toFixed(1)} s after its host was suspected`
+    const since = lost === here ? 'its restart was begun' : 'its host was suspected'
+    const text = `${name} runs on this host, ${(sinceSuspectedMs / 1000).toFixed(1)} s after ${since}`
     const evidence = { term: this.term, sinceSuspectedMs, failures: this.failures, steps: this.steps.join(' ') }
     return [
       this.record('vm-restarted', rule, text, evidence),

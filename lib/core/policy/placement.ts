@@ -63,6 +63,11 @@ export const isFit = (situation: Situation, wish: PlacementWish, host: HostUuid)
     (known) => known.uuid === host && host !== wish.primary && judge(situation, wish, known).unfit === null,
   )
 
+/** What speaks against the host as the place of the VM, a sentence's end; null when nothing does. */
+export function unfitness(situation: Situation, wish: PlacementWish, host: InventoryHost): string | null {
+  return judge(situation, wish, host).unfit
+}
+
 function judge(situation: Situation, wish: PlacementWish, host: InventoryHost): Candidate {
   const { inventory } = situation
   const promised = protections(situation).filter(({ vm, secondary }) => secondary === host.uuid && vm.uuid !== wish.vm.uuid)

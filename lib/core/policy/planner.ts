@@ -4,7 +4,7 @@ import { admit, haltFor, isElsewhere, refuse, volumesOf, type Admitted, type Wis
 import { chooseSecondary, isFit, rejections } from './placement'
 import { primaryOf, protectionOf, type Situation } from './protection'
 
-export const isRefusal = (outcome: ProtectionPlan | Admitted | RefusalValue): outcome is RefusalValue => 'code' in outcome
+export const isRefusal = (outcome: object): outcome is RefusalValue => 'code' in outcome
 
 /** What it takes to give the VM that level, or why it cannot have it. Once that is done, the same question answers no steps. */
 export function planProtect(situation: Situation, wish: Wish): ProtectionPlan | RefusalValue {

@@ -1,3 +1,4 @@
+import type { HostUuid } from '../../core/domain/ids'
 import type { PoolInventory } from '../../core/domain/inventory'
 import { XapiFailure } from '../../ports/xapi'
 import type { Catalogue } from './catalogue'
@@ -9,7 +10,8 @@ const SYNC_MS = 20_000
 
 /**
  * XAPI copies its database to a member every five minutes, and a promoted member starts with its copy (facts C5). What a restart
- * of a protected VM needs is copied at once: after a protection, and after a change of a protected VM's configuration.
+ * of a protected VM needs is copied at once: after a protection, after a change of a protected VM's configuration, and when a host that was away
+ * for such a change is heard again.
  */
 export class DatabaseSync {
   #copied = ''
@@ -20,6 +22,7 @@ export class DatabaseSync {
     private readonly parts: HostParts,
     private readonly catalogue: Catalogue,
     private readonly elected: () => boolean,
+    private readonly isAlive: (host: HostUuid) => boolean,
   ) {}
 
   /** Called often, on every host; only the coordinator's daemon copies by itself. */
@@ -52,14 +55,16 @@ export class DatabaseSync {
   }
 
   /** Without what changes while a VM runs: a copy that calls it halted is good enough to start it. */
-  #configuration({ vms }: PoolInventory): string {
+  #configuration({ vms, hosts }: PoolInventory): string {
     const protectedVms = new Set(this.catalogue.protectedVms())
     const kept = vms.filter(({ uuid }) => protectedVms.has(uuid))
-    return JSON.stringify(
+    const heard = hosts.filter(({ uuid }) => this.isAlive(uuid)).map(({ uuid, enabled, live }) => [uuid, enabled, live])
+    return JSON.stringify([
+      heard,
       kept.map(({ uuid, name, memoryBytes, order, affinity, otherConfig, disks, nics }) => [
         ...[uuid, name, memoryBytes, order, affinity, otherConfig, nics],
         disks.map(({ vdi, userdevice, sizeBytes }) => [vdi, userdevice, sizeBytes]),
       ]),
-    )
+    ])
   }
 }

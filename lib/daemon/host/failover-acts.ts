@@ -12,7 +12,12 @@ export type XapiEffect = Exclude<FailoverEffect, { effect: 'record' | 'alert' | 
 const DEADLINE_MS = { ask: 1500, look: 1500, reset: 20_000, start: 60_000, change: 5000, promote: 2000, recover: 30_000 } as const
 
 /** Does what a failover asks of XAPI; the answer, or the lack of one, as the event that it waits for. Null: it waits for none. */
-export async function actOnXapi(effect: XapiEffect, xapi: XapiPort): Promise<FailoverEvent | null> {
+export async function actOnXapi(
+  effect: XapiEffect,
+  xapi: XapiPort,
+  /** Whether a guest on this host uses the VM's disks; null: not known. */
+  servedHere: (vm: VmUuid) => Promise<boolean | null>,
+): Promise<FailoverEvent | null> {
   switch (effect.effect) {
     case 'ask-coordinator':
       return (
@@ -26,7 +31,12 @@ export async function actOnXapi(effect: XapiEffect, xapi: XapiPort): Promise<Fai
       await settled(async () => xapi.call('pool.recover_slaves', [], { deadlineMs: DEADLINE_MS.recover }))
       return null
     case 'look':
-      return step(effect.vm, 'look', async () => ({ type: 'looked', vm: effect.vm, seen: await look(effect.vm, xapi) }))
+      return step(effect.vm, 'look', async () => ({
+        type: 'looked',
+        vm: effect.vm,
+        seen: await look(effect.vm, xapi),
+        servedHere: await servedHere(effect.vm),
+      }))
     case 'reset-power-state':
       return change(effect.vm, effect.effect, xapi, 'VM.power_state_reset', [], DEADLINE_MS.reset)
     case 'start-on':
@@ -66,7 +76,8 @@ async function promote(xapi: XapiPort): Promise<FailoverEvent> {
   }
 }
 
-async function look(vm: VmUuid, xapi: XapiPort): Promise<Seen> {
+/** XAPI's record of a VM as it is now. Rejects with XapiFailure. */
+export async function look(vm: VmUuid, xapi: XapiPort): Promise<Seen> {
   const record = await xapi
     .call('VM.get_record', [{ xapiClass: 'VM', uuid: vm }], { deadlineMs: DEADLINE_MS.look })
     .catch(nullIfGone)

@@ -1,17 +1,17 @@
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { FailoverEffect } from '../../core/failover/effects'
+import { waitForPreferredMs } from '../../core/policy/survivor'
 import { Failover, type FailoverEvent } from '../../core/failover/failover'
-import { XapiFailure } from '../../ports/xapi'
 import type { HolderFenced } from '../../wire/worker-api'
 import type { CoordinatorClaim } from './coordinator-claim'
+import { alert } from './alert'
 import { actOnXapi, type XapiEffect } from './failover-acts'
 import type { Fencing } from './fencing'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
-import { silentHost } from './silent-host'
+import { ranked, silentHost } from './silent-host'
 
-const ALERT_MS = 5000
 const TAKE_OVER_MS = 12_000
 
 export interface FailoverNeeds {
@@ -19,6 +19,8 @@ export interface FailoverNeeds {
   readonly fleet: Fleet
   readonly election: CoordinatorClaim
   readonly fencing: Pick<Fencing, 'looked' | 'seen' | 'fenced' | 'of'>
+  /** Whether its guest used its disks when that was last known. */
+  readonly ran: (vm: VmUuid) => boolean
 }
 
 /** Carries the failover machine's effects to XAPI, the workers and the witness, and the answers back. */
@@ -67,12 +69,14 @@ export class FailoverDriver {
   }
 
   async #suspect(host: HostUuid, evidence: Readonly<Record<string, number>>): Promise<void> {
-    const { parts, fleet, fencing } = this.needs
-    const silent = await silentHost(host, parts, fleet)
+    const { parts, fleet, fencing, ran } = this.needs
+    const silent = await silentHost(host, parts, fleet, ran)
     if (!this.#suspects.has(host)) return
     fencing.looked(host, silent)
-    for (const { vm } of silent.lost) this.#lostFrom.set(vm, host)
-    this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms: silent.lost })
+    // After a power cut of all hosts the preferred one is left time to go on with what it holds.
+    const vms = waitForPreferredMs(parts.host, parts.config.preferredSurvivor, parts.upMs()) > 0 ? [] : silent.lost
+    for (const { vm } of vms) this.#lostFrom.set(vm, host)
+    this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms })
     // While it stands it is told again, and what stands no longer is taken back.
     if (fencing.of(host)?.proof != null) this.fenced(host)
   }
@@ -105,6 +109,16 @@ export class FailoverDriver {
     return fenced === undefined ? { reason } : { reason, fenced }
   }
 
+  /** VMs that ran here when this host went down, and whose claim it still holds. */
+  ranHere(vms: readonly { readonly vm: VmUuid; readonly term: number }[]): void {
+    const inOrder = vms.map(({ vm, term }) => ({ ...ranked(vm, this.needs.parts), term })).sort((a, b) => a.rank - b.rank)
+    if (inOrder.length > 0) this.#apply({ type: 'ran-here', vms: inOrder })
+  }
+
+  isUnderWay(vm: VmUuid): boolean {
+    return (this.#machine?.phaseOf(vm) ?? 'ended') !== 'ended'
+  }
+
   #apply(event: FailoverEvent): void {
     const machine = this.#ready()
     if (machine === null) return
@@ -123,7 +137,7 @@ export class FailoverDriver {
         this.needs.parts.timeline.record(effect.entry)
         break
       case 'alert':
-        void this.#alert(effect)
+        void alert(this.needs.parts, effect)
         break
       case 'look':
       case 'reset-power-state':
@@ -138,7 +152,8 @@ export class FailoverDriver {
   }
 
   async #act(effect: XapiEffect): Promise<void> {
-    const event = await actOnXapi(effect, this.needs.parts.xapi)
+    const servedHere = async (vm: VmUuid): Promise<boolean | null> => (await this.needs.fleet.status(vm))?.guestActive ?? null
+    const event = await actOnXapi(effect, this.needs.parts.xapi, servedHere)
     if (event !== null) this.#apply(event)
   }
 
@@ -172,17 +187,5 @@ export class FailoverDriver {
     if (outcome === 'unanswered') this.#apply({ type: 'election-unanswered' })
     else if (outcome === this.needs.parts.host) this.#apply({ type: 'election-won' })
     else this.#apply({ type: 'election-lost', winner: outcome })
-  }
-
-  /** Nothing waits for it. */
-  async #alert({ name, priority, vm, text }: Extract<FailoverEffect, { effect: 'alert' }>): Promise<void> {
-    const { config, xapi, log } = this.needs.parts
-    const about = vm === null ? (['Pool', config.pool] as const) : (['VM', vm] as const)
-    try {
-      await xapi.call('message.create', [name, priority, ...about, text], { deadlineMs: ALERT_MS })
-    } catch (error) {
-      if (!(error instanceof XapiFailure)) throw error
-      log.warn('XAPI did not take the message', { name, error: error.message })
-    }
   }
 }

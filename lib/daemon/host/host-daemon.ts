@@ -3,6 +3,7 @@
  * path and the claims are the workers': this process may end at any moment and picks up where it was.
  */
 import type { HostRole } from '../../core/domain/heartbeat'
+import type { HostUuid } from '../../core/domain/ids'
 import type { Timer } from '../../ports/timers'
 import type { DaemonApi } from '../../wire/daemon-api'
 import { Catalogue } from './catalogue'
@@ -15,9 +16,12 @@ import { fenceHandler } from './fence-report'
 import { Fleet } from './fleet'
 import { hookVerdict } from './hooks'
 import { Membership } from './membership'
+import { Moves } from './move'
 import { DiskMover } from './move-disks'
 import type { HostParts } from './parts'
 import { Protection } from './protection'
+import { PutAway } from './put-away'
+import { RanHere } from './ran-here'
 import { peerHandlers } from './secondary-duty'
 import { ResyncTasks } from './resync-tasks'
 import { splitHandlers } from './split'
@@ -61,14 +65,26 @@ export class HostDaemon {
     this.#membership = membership
     const fencing = new Fencing({ parts, catalogue: this.#catalogue, membership, proven: (host) => this.#failover.fenced(host) })
     this.#fencing = fencing
-    this.#failover = new FailoverDriver({ parts, fleet: this.#fleet, election: this.#election, fencing })
+    this.#failover = new FailoverDriver({
+      ...{ parts, fleet: this.#fleet, election: this.#election, fencing },
+      ran: (vm) => this.#catalogue.ofVm(vm).some(({ guestActive }) => guestActive === true),
+    })
     const [catalogue, fleet] = [this.#catalogue, this.#fleet]
     const mover = new DiskMover(parts)
-    this.#database = new DatabaseSync(parts, catalogue, () => this.#election.held)
+    this.#database = new DatabaseSync(
+      parts,
+      catalogue,
+      () => this.#election.held,
+      (host) => membership.isAlive(host),
+    )
     const database = this.#database
     this.#tasks = new ResyncTasks(parts, fleet)
     const protection = new Protection({ parts, catalogue, fleet, mover, database, membership })
-    this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, isAlive: (host) => membership.isAlive(host) })
+    const moves = new Moves({ parts, catalogue, fleet, membership })
+    const ran = new RanHere(parts, catalogue, this.#failover)
+    const putAway = new PutAway(parts, fleet)
+    const isAlive = (host: HostUuid): boolean => membership.isAlive(host)
+    this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, moves, putAway, ran, isAlive })
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
       status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership }, ask),
@@ -78,6 +94,9 @@ export class HostDaemon {
       fence: fenceHandler({ parts, membership, fencing }),
       hears: (ask) => Promise.resolve(hears(membership, ask)),
       verify: (ask) => verify(parts, fleet, ask),
+      move: (ask) => moves.move(ask),
+      moving: (ask) => moves.moving(ask),
+      'handed-over': (ask) => moves.handedOver(ask),
       timeline: (ask) => timelineReport(parts, ask, (host) => membership.isAlive(host)),
       hook: (ask) => hookVerdict(parts, catalogue, ask),
       ...storageHandlers(parts, catalogue, fleet),

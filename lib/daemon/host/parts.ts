@@ -3,6 +3,7 @@ import type { HostRole, SenderHealth } from '../../core/domain/heartbeat'
 import type { HostUuid } from '../../core/domain/ids'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import type { Clock } from '../../ports/clock'
+import type { DomainFence } from '../../ports/domain-fence'
 import type { Log } from '../../ports/log'
 import type { FenceRecord } from '../../ports/fence-record'
 import type { FrontPort } from '../../ports/fronts'
@@ -35,6 +36,10 @@ export interface HostParts {
   readonly fences: FenceRecord
   readonly askPeer: AskPeer
   readonly newUuid: () => string
+  /** Since this host's machine was started. Milliseconds. */
+  readonly upMs: () => number
+  /** Of a domain of this host, from its hypervisor. Rejects when that does not tell. */
+  readonly domainState: DomainFence['state']
   /** Starts heartbeats on every link. */
   readonly heartbeats: (role: () => HostRole, received: (heard: HeardHeartbeat) => void) => { close(): void }
 }

@@ -17,11 +17,21 @@ export interface SilentHost {
 
 type Seen = readonly [spec: WorkerSpec, status: WorkerStatus]
 
-export async function silentHost(host: HostUuid, parts: HostParts, fleet: Fleet): Promise<SilentHost> {
+/** `ran`: whether a VM's guest used its disks when that was last known. */
+export async function silentHost(
+  host: HostUuid,
+  parts: HostParts,
+  fleet: Fleet,
+  ran: (vm: VmUuid) => boolean,
+): Promise<SilentHost> {
+  const runs = (vm: VmUuid, { guestActive }: WorkerStatus): boolean =>
+    guestActive || ran(vm) || parts.xapi.inventory()?.vms.find(({ uuid }) => uuid === vm)?.residentOn === host
   const specs = fleet.specs().filter(({ vm }) => vm !== null)
   const asked = await Promise.all(specs.map(async (spec) => [spec, await fleet.status(spec.id)] as const))
   const seen = asked.flatMap(([spec, status]): Seen[] => (status === null ? [] : [[spec, status]]))
-  const lost = seen.flatMap(([{ id }, status]) => (isLost(status, host) ? [lostVm(id as VmUuid, status, host, parts)] : []))
+  const lost = seen.flatMap(([{ id }, status]) =>
+    isLost(status, host) ? [{ ...ranked(id as VmUuid, parts), wasRunning: runs(id as VmUuid, status) }] : [],
+  )
   return {
     lost: lost.sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1)),
     isHeard: seen.some(
@@ -40,12 +50,10 @@ export async function silentHost(host: HostUuid, parts: HostParts, fleet: Fleet)
 const isLost = ({ role, claim }: WorkerStatus, host: HostUuid): boolean => role === 'secondary' && claim?.claim.holder === host
 const isServing = ({ role }: WorkerStatus): boolean => role === 'primary'
 
-function lostVm(vm: VmUuid, { guestActive }: WorkerStatus, host: HostUuid, { xapi }: HostParts): LostVm {
+/** When it is started, and how it is called. */
+export function ranked(vm: VmUuid, { xapi }: HostParts): Omit<LostVm, 'wasRunning'> {
   const known = xapi.inventory()?.vms.find(({ uuid }) => uuid === vm)
   const order = known?.order ?? 0
-  return {
-    ...{ vm, name: known?.name ?? vm, delaySeconds: known?.startDelaySeconds ?? 0 },
-    rank: order < 0 ? Number.MAX_SAFE_INTEGER : order,
-    wasRunning: guestActive || known?.residentOn === host,
-  }
+  const rank = order < 0 ? Number.MAX_SAFE_INTEGER : order
+  return { vm, name: known?.name ?? vm, delaySeconds: known?.startDelaySeconds ?? 0, rank }
 }

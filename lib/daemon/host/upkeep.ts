@@ -6,8 +6,11 @@ import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
 import { hostNameOf } from './names'
+import type { Moves } from './move'
 import type { HostParts } from './parts'
 import type { Protection } from './protection'
+import type { PutAway } from './put-away'
+import type { RanHere } from './ran-here'
 import { release } from './secondary-duty'
 
 export interface UpkeepNeeds {
@@ -15,6 +18,9 @@ export interface UpkeepNeeds {
   readonly catalogue: Catalogue
   readonly fleet: Fleet
   readonly protection: Protection
+  readonly moves: Moves
+  readonly putAway: PutAway
+  readonly ran: RanHere
   readonly isAlive: (host: HostUuid) => boolean
 }
 
@@ -35,6 +41,7 @@ export class Upkeep {
     try {
       await this.needs.fleet.upkeep()
       for (const vm of this.needs.catalogue.protectedVms()) await this.#keep(vm)
+      this.needs.ran.startAgain()
       for (const { id, vm } of this.needs.fleet.specs()) if (vm !== null) await this.#dropIfForeign(id as VmUuid)
     } finally {
       this.#busy = false
@@ -42,7 +49,7 @@ export class Upkeep {
   }
 
   async #keep(vm: VmUuid): Promise<void> {
-    const { parts, catalogue, fleet } = this.needs
+    const { parts, catalogue, fleet, ran } = this.needs
     const records = catalogue.ofVm(vm)
     const homes = new Set(records.flatMap((record) => record.homes))
     if (!homes.has(parts.host)) return
@@ -50,6 +57,7 @@ export class Upkeep {
     if (records.some(({ sr }) => !catalogue.srs.includes(sr))) return
     // After this host has booted its workers are gone: the claim tells a new one which role it has.
     if (!fleet.has(vm)) {
+      ran.booted(vm, records)
       await fleet.start(fleet.pairSpec(vm, records, null))
       return
     }
@@ -57,6 +65,11 @@ export class Upkeep {
     for (const { sr } of this.#repaired(records, status)) await catalogue.giveBack(sr)
     const peer = [...homes].find((host) => host !== parts.host)
     if (status?.role === 'primary' && peer !== undefined) await this.#pair(vm, status, peer)
+    if (status !== null) {
+      await this.needs.moves.keep(vm, status)
+      await this.needs.putAway.keep(vm, status)
+      await ran.keep(vm, records, status)
+    }
     // The claim was lost, and the guest ended. A worker that does not know its role yet may be the primary's.
     if (status?.role === 'secondary' && status.claim !== null) for (const { key } of records) parts.fronts.release(key)
   }

@@ -77,7 +77,7 @@ test('an unknown function is named, also one that the daemon has for others', as
     expect(await answerPluginCall([call(fn)], ask)).toBe(failureResponse(['UNKNOWN_XENAPI_PLUGIN_FUNCTION', fn]))
   }
   expect(asked).toEqual([])
-  expect(PLUGIN_FUNCTIONS).toHaveLength(7)
+  expect(PLUGIN_FUNCTIONS).toHaveLength(9)
 })
 
 test('a refusal becomes an API error with its code and three sentences', async () => {

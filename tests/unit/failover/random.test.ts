@@ -171,7 +171,7 @@ class World {
     }
     if (this.coordinator === null || (luck > 0.5 && luck < 0.85)) this.later({ type: 'xapi-silent', vm: of, step })
     else if (luck >= 0.85) this.later({ type: 'xapi-failed', vm: of, step, code: 'HOST_DISABLED' })
-    else if (step === 'look') this.later({ type: 'looked', vm: of, seen })
+    else if (step === 'look') this.later({ type: 'looked', vm: of, seen, servedHere: seen?.residentOn === HERE })
     else this.later({ type: 'xapi-answered', vm: of, step })
   }
 }

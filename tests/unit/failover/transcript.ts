@@ -37,6 +37,8 @@ export class Incident {
           evidence: { silentMs: 600 },
           vms: words.slice(1).map((word) => this.lost(word)),
         }
+      case 'ran-here':
+        return { type: command, vms: words.map((word) => ({ ...this.lost(word), term: 1 })) }
       case 'host-back':
       case 'coordinator-is':
         return { type: command, host: this.host(first) }
@@ -49,7 +51,15 @@ export class Incident {
       case 'claim-lost':
         return { type: command, vm: this.vm(first), holder: this.host(second) }
       case 'looked':
-        return { type: command, vm: this.vm(first), seen: this.seen(second, rest) }
+        return {
+          type: command,
+          vm: this.vm(first),
+          seen: this.seen(
+            second,
+            rest.filter((word) => word !== 'unserved'),
+          ),
+          servedHere: !rest.includes('unserved'),
+        }
       case 'xapi-answered':
       case 'xapi-silent':
         return { type: command, vm: this.vm(first), step: second as XapiStep }

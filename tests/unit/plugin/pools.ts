@@ -2,7 +2,15 @@ import { Refusal } from '../../../lib/core/domain/errors'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
 import type { Handlers } from '../../../lib/dom0/api-answer'
 import { objectionWords } from '../../../lib/core/fencing/words'
-import type { DaemonApi, DiskStatus, FenceReport, StatusReport, VerifyReport, VmStatus } from '../../../lib/wire/daemon-api'
+import type {
+  DaemonApi,
+  DiskStatus,
+  FenceReport,
+  MoveProgress,
+  StatusReport,
+  VerifyReport,
+  VmStatus,
+} from '../../../lib/wire/daemon-api'
 import { daemonHandlers } from '../dom0/small-daemon'
 import { splitPool } from './split-pool'
 
@@ -173,6 +181,26 @@ function comparing(found: Partial<VerifyReport>): Handlers<DaemonApi> {
       vm === WEB ? Promise.resolve({ vm: WEB }) : Promise.reject(new Refusal('HOLDFAST_NOT_PROTECTED', { vm })),
   }
 }
+/** A move that is told in three looks, and ends as it is given. */
+function movingTo(end: Pick<MoveProgress, 'state' | 'text'>): Handlers<DaemonApi> {
+  const looks: Pick<MoveProgress, 'state' | 'text'>[] = [
+    { state: 'under-way', text: 'it shuts down' },
+    { state: 'under-way', text: 'it shuts down' },
+    { state: 'under-way', text: 'it is halted, and its claim changes hands' },
+  ]
+  return {
+    ...healthy,
+    move: ({ vm, to, plan }) => {
+      const refused = { vm: 'web', host: to, reason: 'The replica there is not up-to-date', todo: 'Wait.' }
+      if (to === 'h3') return Promise.reject(new Refusal('HOLDFAST_MOVE_REFUSED', refused))
+      const steps = [{ step: `hand the claim over to ${to}`, reason: 'its replica of every disk is up-to-date' }]
+      const state = to === 'h1' ? 'nothing' : plan === true ? 'planned' : 'begun'
+      return Promise.resolve({ vm: vmUuid(vm), name: 'web', from: 'h1', to, steps: to === 'h1' ? [] : steps, state })
+    },
+    moving: () => Promise.resolve({ vm: WEB, ...(looks.shift() ?? end) }),
+  }
+}
+
 const DIFFERING = {
   differingBytes: 131_072,
   ranges: [
@@ -212,6 +240,8 @@ export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   copying: () => ({ ...healthy, status: answer(status(copyingAt(3 * GIB), db)) }),
   advancing: () => ({ ...healthy, status: advancing() }),
   equal: () => comparing({}),
+  moves: () => movingTo({ state: 'moved', text: 'web was moved and runs on h2.' }),
+  'moves-not': () => movingTo({ state: 'failed', text: 'web was not moved to h2: the guest did not shut down.' }),
   differing: () => comparing(DIFFERING),
   repaired: () => comparing({ ...DIFFERING, repaired: true }),
   interrupted: () => comparing({ state: 'stopped', why: 'one of them was lost while they were compared', doneBytes: 5 * GIB }),

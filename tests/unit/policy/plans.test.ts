@@ -4,6 +4,7 @@ import { refusalLines } from '../../../lib/core/domain/errors'
 import { hostName } from '../../../lib/core/domain/inventory'
 import { planHostLost } from '../../../lib/core/policy/host-loss'
 import { lossStepText, stepText } from '../../../lib/core/policy/plan-text'
+import { planMove } from '../../../lib/core/policy/move-plan'
 import { isRefusal, planProtect, planUnprotect } from '../../../lib/core/policy/planner'
 import type { Situation } from '../../../lib/core/policy/protection'
 import { hostId, situationOf, vmId, type PoolFile } from './pool-file'
@@ -26,6 +27,7 @@ function answer(ask: Ask, situation: Situation): string {
       steps.map((step) => [lossStepText(step, inventory), step.reason]),
     )
   }
+  if ('move' in ask) return moved(ask, situation)
   const wanted = 'protect' in ask ? ask.protect : ask.unprotect
   const vm = inventory.vms.some(({ name }) => name === wanted) ? vmId(wanted) : wanted
   const outcome = 'protect' in ask ? planProtect(situation, { vm, level: ask.level }) : planUnprotect(situation, vm)
@@ -43,6 +45,20 @@ function answer(ask: Ask, situation: Situation): string {
     ),
     ...halt,
   ].join('\n')
+}
+
+function moved({ move, to }: Extract<Ask, { move: string }>, situation: Situation): string {
+  const { vms } = situation.inventory
+  const outcome = planMove(situation, { vm: vms.some(({ name }) => name === move) ? vmId(move) : move, to })
+  if (isRefusal(outcome))
+    return [`move ${move} to ${to}`, `  refused: ${outcome.code}`, ...indented(refusalLines(outcome.code, outcome.facts))].join(
+      '\n',
+    )
+  const from = hostName(situation.inventory, outcome.from)
+  return numbered(
+    `move ${move} to ${to} (from ${from})`,
+    outcome.steps.map(({ step, reason }) => [step, reason]),
+  )
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `    ${line}`)

@@ -22,7 +22,9 @@ export interface PoolFile {
   readonly suspected?: readonly string[]
   readonly grey?: readonly string[]
   readonly lockstepLacks?: string | null
-  readonly ask: readonly ({ protect: string; level: string } | { unprotect: string } | { lose: string })[]
+  readonly ask: readonly (
+    { protect: string; level: string } | { unprotect: string } | { lose: string } | { move: string; to: string }
+  )[]
 }
 
 interface VmInFile {
@@ -36,7 +38,7 @@ interface VmInFile {
   readonly level?: string
   readonly secondary?: string
   readonly claim?: { holder: string; upToDate: string[] }
-  readonly disks?: readonly { sr?: string; mib?: number; home?: string; alsoOf?: string[] }[]
+  readonly disks?: readonly { sr?: string; mib?: number; home?: string; homes?: string[]; alsoOf?: string[] }[]
   /** Hosts that the VM's only network reaches. */
   readonly network?: readonly string[]
 }
@@ -59,7 +61,9 @@ export function situationOf(file: PoolFile): Situation {
   const hosts = Object.keys(file.hosts)
   const claims = Object.entries(file.vms).flatMap(([name, vm]) => (vm.claim === undefined ? [] : [claimOf(name, vm, vm.claim)]))
   const homes = Object.entries(file.vms).flatMap(([name, { disks = [{}] }]) =>
-    disks.flatMap(({ home }, device) => (home === undefined ? [] : [[volumeId(name, device), [hostId(home)]] as const])),
+    disks.flatMap(({ home, homes = home === undefined ? [] : [home] }, device) =>
+      homes.length === 0 ? [] : [[volumeId(name, device), homes.map(hostId)] as const],
+    ),
   )
   return {
     inventory: inventoryOf(file, hosts),

@@ -92,7 +92,7 @@ async function failOver(machine: Failover, here: XapiPort, start: FailoverEvent)
       else if (effect.effect === 'take-over') feed({ type: 'claim-taken', vm: effect.vm, term: 2 })
       else if (effect.effect === 'elect-coordinator') feed({ type: 'election-won' })
       else if (effect.effect !== 'alert') {
-        const work = actOnXapi(effect, here).then((answer) => {
+        const work = actOnXapi(effect, here, () => Promise.resolve(false)).then((answer) => {
           working.delete(work)
           if (answer !== null) feed(answer)
         })
