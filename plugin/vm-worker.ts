@@ -8,12 +8,14 @@ import { serveApi } from '../lib/dom0/api-server'
 import { blockDigests } from '../lib/dom0/block-digests'
 import type { HeldSocket } from '../lib/dom0/held-socket'
 import { heldSockets } from '../lib/dom0/held-sockets'
+import { claimNotesIn } from '../lib/dom0/claim-notes-files'
 import { endOfTheLast, tellMinder } from '../lib/dom0/minder'
 import { createNbdExport } from '../lib/dom0/nbd-export'
 import type { NbdListen } from '../lib/dom0/nbd-listen'
 import { keepAside } from '../lib/dom0/keep-aside'
 import { newGeneration } from '../lib/dom0/new-generation'
 import { serverCertificates } from '../lib/dom0/nbd-certificates'
+import { PATHS } from '../lib/core/domain/layout'
 import { noWitness } from '../lib/dom0/no-witness'
 import { openReplica } from '../lib/dom0/open-replica'
 import { connectPeer } from '../lib/dom0/peer-link/connect'
@@ -63,7 +65,9 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     timers: systemTimers,
     log,
     timeline,
-    witness: witnessOf(spec, secret, log),
+    witness: spec.witness === null ? noWitness() : witnessOf(spec, spec.witness, secret, log),
+    alternate: spec.alternateWitness == null ? null : witnessOf(spec, spec.alternateWitness, secret, log),
+    claimNotes: claimNotesIn(spec.claimNotesFolder ?? PATHS.claims),
     domains: xl,
     openReplica,
     serveDisk: async (volume, sizeBytes, handler, extents) => {
@@ -160,9 +164,8 @@ function tellMinderOf(folder: string, log: Log): void {
   }
 }
 
-function witnessOf({ witness, witnessTls = null, host, id }: WorkerSpec, secret: PoolSecret, log: Log): WitnessPort {
-  if (witness === null) return noWitness()
-  return connectWitnessOf({ address: witness, tls: witnessTls, secret, client: `worker ${host} ${id}`, log })
+function witnessOf({ witnessTls = null, host, id }: WorkerSpec, address: string, secret: PoolSecret, log: Log): WitnessPort {
+  return connectWitnessOf({ address, tls: witnessTls, secret, client: `worker ${host} ${id}`, log })
 }
 
 /** A rate that is never to be exceeded is not exceeded for the sake of the usual least one. */

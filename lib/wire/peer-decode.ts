@@ -5,7 +5,7 @@ import { isPositioned, type Envelope, type WireFrame } from './peer-envelope'
 import { PEER_HEADER_BYTES, readHeader, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
 import { asHello, asRefuse, asWelcome, fieldsOf, isOtherProtocol } from './peer-text'
-import { asHint, asMark, asPresence } from './peer-replica-text'
+import { asHint, asMark, asNote, asNoted, asPresence } from './peer-replica-text'
 
 /** `protocol`: a hello or welcome of another protocol; `garbage`: anything else that is no frame. */
 export type PeerFault = { readonly fault: 'protocol' | 'garbage'; readonly reason: string }
@@ -73,6 +73,8 @@ function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
     case TYPE.mark:
     case TYPE.hint:
     case TYPE.present:
+    case TYPE.note:
+    case TYPE.noted:
       return replicaFrameOf(header, payload)
     case TYPE.write:
       return { type: 'write', seq, volume, offset, data: payload, term, fua }
@@ -135,6 +137,14 @@ function replicaFrameOf({ type, seq, volume, term }: PeerHeader, payload: Buffer
   if (type === TYPE.hint) {
     const hint = asHint(fields)
     return hint === null ? garbage('a hint of no known shape') : { type: 'hint', volume, hint, term }
+  }
+  if (type === TYPE.note) {
+    const note = asNote(fields)
+    return note === null ? garbage('a note of no known shape') : { type: 'note', note, term }
+  }
+  if (type === TYPE.noted) {
+    const noted = asNoted(fields)
+    return noted === null ? garbage('the answer to a note, of no known shape') : { type: 'noted', noted }
   }
   const presence = asPresence(fields)
   return presence === null ? garbage('a presence of no known shape') : { type: 'present', volume, presence }

@@ -34,6 +34,10 @@ export function payloadOf(frame: WireFrame): Buffer {
       return text(frame.hint)
     case 'present':
       return text(frame.presence)
+    case 'note':
+      return text(frame.note)
+    case 'noted':
+      return text(frame.noted)
     case 'write':
     case 'data':
     case 'bits':
@@ -86,6 +90,9 @@ function numbersOf(frame: WireFrame): Numbers {
       return { volume: 0, seq: frame.id, offset: 0, term: frame.term, length: 0 }
     case 'pong':
       return { volume: 0, seq: frame.id, offset: 0, term: 0, length: 0 }
+    case 'note':
+      return { volume: 0, seq: 0, offset: 0, term: frame.term, length: 0 }
+    case 'noted':
     case 'hello':
     case 'welcome':
     case 'refuse':

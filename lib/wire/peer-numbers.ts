@@ -19,6 +19,8 @@ export const TYPE = {
   bits: 16,
   present: 17,
   gone: 18,
+  note: 19,
+  noted: 20,
   'link-ping': 32,
   'link-ack': 33,
   bye: 34,

@@ -1,9 +1,11 @@
+import type { DeciderNote, Noted } from '../core/domain/decider-note'
 import type { BlockRun } from '../core/domain/dirty-bitmap'
 import type { Hint, Mark, Presence } from '../core/domain/replica-request'
 import { HISTORY_MAX, type Generations, type ReplicaMetadata } from '../core/domain/volume'
+import { deciderNoteOf, notedOf } from './decider-note-json'
 import { fields, flag, list, Malformed, oneOf, text, wholeNumber, type Fields } from './shape'
 
-/** What two workers tell each other of a replica, as JSON. Each answers null for what is not of its shape. */
+/** What two workers tell each other of a replica, and of the witnesses, as JSON. Each answers null for what is not of its shape. */
 
 const STATES = ['up-to-date', 'inconsistent', 'outdated'] as const satisfies readonly ReplicaMetadata['state'][]
 const GENERATION = /^(?:[0-9a-f]{16})?$/
@@ -32,6 +34,10 @@ export const asPresence = (of: Fields): Presence | null =>
     generations: generations(of['generations']),
     cacheKept: flag(of['cacheKept'], 'cacheKept'),
   }))
+
+export const asNote = (of: Fields): DeciderNote | null => unlessMalformed(() => deciderNoteOf(of))
+
+export const asNoted = (of: Fields): Noted | null => unlessMalformed(() => notedOf(of))
 
 function generations(value: unknown): Generations {
   const of = fields(value, 'generations')

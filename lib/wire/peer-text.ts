@@ -32,8 +32,9 @@ export function asHello(fields: Fields): Hello | null {
 }
 
 export function asWelcome(fields: Fields): Welcome | null {
-  const { host } = fields
-  return fields['protocol'] === PEER_PROTOCOL && isText(host) ? { protocol: PEER_PROTOCOL, host } : null
+  const { host, notes } = fields
+  if (fields['protocol'] !== PEER_PROTOCOL || !isText(host)) return null
+  return { protocol: PEER_PROTOCOL, host, ...(notes === true ? { notes } : {}) }
 }
 
 export function asRefuse(fields: Fields): Refuse | null {

@@ -1,3 +1,4 @@
+import type { DeciderNote, Noted } from '../core/domain/decider-note'
 import type { Hint, Mark, Presence } from '../core/domain/replica-request'
 
 /**
@@ -64,6 +65,10 @@ export type PeerFrame =
   | { readonly type: 'present'; readonly volume: number; readonly presence: Presence }
   /** It failed. */
   | { readonly type: 'gone'; readonly volume: number; readonly error: string }
+  /** What the primary has noted about the witnesses; to one whose welcome says that it keeps notes. */
+  | { readonly type: 'note'; readonly note: DeciderNote; readonly term: number }
+  /** The answer, once as much is on stable storage; none comes from one that does not agree. */
+  | { readonly type: 'noted'; readonly noted: Noted }
 
 export interface Hello {
   readonly protocol: typeof PEER_PROTOCOL
@@ -81,6 +86,8 @@ export interface Hello {
 export interface Welcome {
   readonly protocol: typeof PEER_PROTOCOL
   readonly host: string
+  /** It understands a `note`. Absent: it is of an earlier release. */
+  readonly notes?: true
 }
 
 /** 2: replicas tell their history and what they may lack. */

@@ -32,6 +32,8 @@ export interface WorkerSpec {
   readonly timelineFile: string
   /** Folder of what the watchdog of the host is told. Absent: the host's own. */
   readonly leases?: string
+  /** Of the notes about two witnesses. Absent: where a host keeps them. */
+  readonly claimNotesFolder?: string
   readonly volumes: readonly WorkerVolume[]
   /** TCP port and addresses where this worker accepts its peer; null for an unprotected volume. */
   readonly listen: { readonly port: number; readonly addresses: readonly string[] } | null

@@ -1,3 +1,5 @@
+import type { Claim } from '../../lib/core/domain/claim'
+import { hostUuid, vmUuid, volumeKey } from '../../lib/core/domain/ids'
 import { Inbox } from '../../lib/wire/nbd/inbox'
 import { PeerDecoder, type PeerFault } from '../../lib/wire/peer-decode'
 import { PEER_PROTOCOL } from '../../lib/wire/peer'
@@ -40,6 +42,12 @@ export const envelope = (frame: WireFrame, position: number, resume = false): En
 const HISTORY = { current: '0123456789abcdef', bitmap: '', former: '', history: ['fedcba9876543210'] }
 const PRESENCE = { identity: 'r', incarnation: 'i-1', state: 'outdated', generations: HISTORY, cacheKept: true } as const
 
+const HOST = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
+const CLAIM: Claim = {
+  ...{ vm: vmUuid('eeeeeeee-0000-4000-8000-000000000001'), term: 3, holder: HOST, leaseMs: 1500, lockstep: null },
+  upToDate: { [volumeKey('dddddddd-0000-4000-8000-000000000004')]: [HOST] },
+}
+
 /** One of each type, with the numbers at their ends. */
 export const EVERY_FRAME: readonly Envelope[] = [
   envelope(
@@ -66,6 +74,7 @@ export const EVERY_FRAME: readonly Envelope[] = [
     },
     0,
   ),
+  envelope({ type: 'welcome', welcome: { protocol: PEER_PROTOCOL, host: 'g', notes: true } }, 0),
   envelope({ type: 'refuse', refuse: { code: 'TERM', text: 'term 9 was seen', term: 9 } }, 0),
   envelope({ type: 'write', seq: 7, volume: 2, offset: 4096, data: Buffer.from('guest data'), term: 3, fua: true }, 1),
   envelope(
@@ -92,6 +101,10 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope({ type: 'bits', volume: 1, page: 1023, data: Buffer.alloc(4096, 0x81) }, 17),
   envelope({ type: 'present', volume: 1, presence: PRESENCE }, 18),
   envelope({ type: 'gone', volume: 1, error: 'EIO' }, Number.MAX_SAFE_INTEGER),
+  envelope({ type: 'note', note: { generation: 4, by: 'w', pending: null }, term: 2 ** 53 - 1 }, 19),
+  envelope({ type: 'note', note: { generation: 5, by: 'w', pending: CLAIM, untold: [HOST] }, term: 3 }, 20),
+  envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: 3 } }, 21),
+  envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: null } }, 22),
   envelope({ type: 'link-ping' }, 0),
   envelope({ type: 'link-ack' }, 0),
   envelope({ type: 'bye', reason: 'the worker stops' }, 0),

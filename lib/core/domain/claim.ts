@@ -36,6 +36,9 @@ export interface StoredClaim {
   readonly claim: Claim
 }
 
+/** Whoever is up-to-date for some disk, each once. */
+export const hostsOf = ({ upToDate }: Claim): readonly HostUuid[] => [...new Set(Object.values(upToDate).flat())]
+
 /** True when `host` has every acknowledged write of every disk. */
 export const isUpToDateEverywhere = (claim: Claim, host: HostUuid): boolean =>
   Object.values(claim.upToDate).every((hosts) => hosts.includes(host))

@@ -18,6 +18,8 @@ export const PATHS = {
   timeline: '/var/lib/holdfast/timeline',
   /** Which hosts an operator has confirmed to be off. */
   fences: '/var/lib/holdfast/fences',
+  /** What was agreed about two witnesses, a note for each VM. */
+  claims: '/var/lib/holdfast/claims',
   bin: '/opt/holdfast/bin',
 } as const
 

@@ -13,22 +13,17 @@
  */
 import { assert } from '../domain/assert'
 import type { Claim, Decision } from '../domain/claim'
+import type { DeciderNote } from '../domain/decider-note'
 import type { HostUuid } from '../domain/ids'
 
-/** What a host keeps on stable storage. */
-export interface DeciderNote extends Decision {
-  /** The claim that is to be carried to that witness; null once it is known to have it. */
-  readonly pending: Claim | null
-}
-
 export type DeciderEvent =
-  /** The holder's: from now on another witness is to decide. `stored`: the claim as it is stored, no change of it being under way. */
+  /** The holder's: from now on another witness is to decide. `stored`: the claim, with everybody listed whom it lists or may list by now. */
   | { readonly on: 'switch'; readonly to: string; readonly stored: Claim }
   /** The last note is on stable storage. */
   | { readonly on: 'noted' }
   /** The holder asks this host, which its claim lists, to note; `term`: the highest that this host has seen. */
   | { readonly on: 'asked'; readonly note: DeciderNote; readonly term: number }
-  /** A listed host has noted that claim of that generation: a holder that is spent and its successor can come to the same generation. */
+  /** A listed host has noted that claim of that generation: a spent holder and its successor can come to the same generation. */
   | { readonly on: 'promised'; readonly host: HostUuid; readonly generation: number; readonly term: number }
   /** The holder is suspected: finish what it began. `noted`: other hosts that are known to have noted it. */
   | { readonly on: 'finish'; readonly noted: readonly HostUuid[] }
@@ -138,9 +133,8 @@ export class Decider {
     const isSame = note.generation === mine.generation && pending.term === mine.pending?.term
     if (note.generation < mine.generation) this.#out.push({ do: 'refuse', rule: 'old-generation' })
     else if (pending.term < Math.max(term, mine.pending?.term ?? 0)) this.#out.push({ do: 'refuse', rule: 'old-term' })
-    else if (isSame) this.#out.push(promise)
-    else if (note.generation === mine.generation && mine.pending === null)
-      this.#out.push({ do: 'refuse', rule: 'old-generation' })
+    // One that knows it to be decided agrees as well: what the witness has then tells the holder.
+    else if (isSame || (note.generation === mine.generation && mine.pending === null)) this.#out.push(promise)
     else {
       this.#out.push({ do: 'forget-requests' })
       this.#save(note, () => this.#out.push(promise))

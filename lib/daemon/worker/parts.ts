@@ -1,5 +1,6 @@
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { PaceLimits } from '../../core/mirror/pace'
+import type { ClaimNotes } from '../../ports/claim-notes'
 import type { Clock } from '../../ports/clock'
 import type { DiskExport, DiskExtents, DiskHandler } from '../../ports/disk-export'
 import type { DomainControl } from '../../ports/domain-control'
@@ -11,6 +12,7 @@ import type { KeepAside, ServeView } from '../../ports/split-ports'
 import type { TimelinePort } from '../../ports/timeline'
 import type { Timers } from '../../ports/timers'
 import type { WitnessPort } from '../../ports/witness'
+import type { DecidingWitness } from './witnesses/deciding-witness'
 
 /** The world of a worker; plugin/vm-worker.ts builds it. */
 export interface WorkerParts {
@@ -20,7 +22,12 @@ export interface WorkerParts {
   readonly timers: Timers
   readonly log: Log
   readonly timeline: TimelinePort
+  /** The preferred one, where there are two. */
   readonly witness: WitnessPort
+  readonly alternate: WitnessPort | null
+  readonly claimNotes: ClaimNotes
+  /** Which of the two decides; made by the worker, which asks through it then. Absent: nobody but `witness`. */
+  readonly deciding?: DecidingWitness
   readonly domains: DomainControl
   /** For the watchdog of this host. */
   readonly leases: LeaseNotes

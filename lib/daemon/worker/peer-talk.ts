@@ -1,6 +1,7 @@
 import type { VmUuid } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { PeerLink } from '../../ports/peer-link'
+import type { DeciderNote } from '../../core/domain/decider-note'
 import { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import type { Hint, ReplicaRequest } from '../../core/domain/replica-request'
 import { bitmapPages } from '../../core/domain/blocks'
@@ -133,7 +134,15 @@ export class PeerTalk {
     await endpoint?.close(reason)
   }
 
+  #tellNotes({ notes }: Welcome): void {
+    const [link, host] = [this.#link, this.#peer?.host]
+    if (link === null || host === undefined) return
+    const tell = notes === true ? (note: DeciderNote) => link.send({ type: 'note', note, term: this.needs.term() }) : null
+    this.parts.deciding?.peerUp(host, tell)
+  }
+
   #down(reason: string): void {
+    this.parts.deciding?.peerDown()
     this.#link = null
     this.#welcome = null
     this.#bits.clear()
@@ -157,6 +166,7 @@ export class PeerTalk {
       case 'welcome':
         this.#welcome = frame.welcome
         this.#refused = null
+        this.#tellNotes(frame.welcome)
         this.ping(this.parts.clock.nowMs())
         break
       case 'bits':
@@ -164,6 +174,9 @@ export class PeerTalk {
         break
       case 'present':
         this.#present(frame)
+        break
+      case 'noted':
+        this.parts.deciding?.peerNoted(frame.noted)
         break
       case 'gone':
         this.needs.disks()[frame.volume]?.replicaDown('peer', frame.error)
@@ -178,6 +191,7 @@ export class PeerTalk {
       case 'mark':
       case 'hint':
       case 'ping':
+      case 'note':
         this.parts.log.warn('a frame that only a primary sends came from the peer', { type: frame.type })
     }
   }

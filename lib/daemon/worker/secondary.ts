@@ -167,7 +167,8 @@ export class Secondary {
     if (size !== undefined) return refuse('SIZE', `volume ${size.key} has ${size.sizeBytes} bytes here`)
     this.#raise(hello.term)
     this.#greeted = hello.incarnation
-    return { welcome: { protocol: PEER_PROTOCOL, host: this.spec.host } }
+    const notes = this.parts.deciding?.keepsNotes === true ? ({ notes: true } as const) : {}
+    return { welcome: { protocol: PEER_PROTOCOL, host: this.spec.host, ...notes } }
   }
 
   /** Each open replica knows the highest term before anything more is done to it. */
@@ -200,12 +201,19 @@ export class Secondary {
       case 'ping':
         this.#ping(frame, link)
         break
+      case 'note':
+        if (this.rules.judge(frame.term).verdict !== 'do') break
+        this.parts.deciding?.told(frame.note, frame.term, (noted) => {
+          if (link === this.#link && this.rules.judge(frame.term).verdict === 'do') link.send({ type: 'noted', noted })
+        })
+        break
       case 'hello':
       case 'welcome':
       case 'refuse':
       case 'done':
       case 'data':
       case 'pong':
+      case 'noted':
       case 'bits':
       case 'present':
       case 'gone':

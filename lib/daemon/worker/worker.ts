@@ -20,12 +20,15 @@ import { claimNow, secondaryStatus } from './secondary-status'
 import { SplitDesk } from './split'
 import { takeOver } from './take-over'
 import { turnsOutToHold } from './unknown-claim'
+import { DecidingWitness } from './witnesses/deciding-witness'
 
 type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
 type Part = { role: 'solo' | 'primary'; side: Primary } | { role: 'secondary'; side: Secondary }
 
 /** How often the witness is asked for the claim while a worker does not know its role. */
 const ASK_ROLE_EVERY_MS = 200
+/** Revision of a claim that is being carried: a change of it is refused until it has been read. */
+const NOT_STORED = 0
 /** A disk is asked for a moment after the worker was started: opening a replica and a word with the witness come first. */
 const ROLE_LIMIT_MS = 10_000
 
@@ -44,11 +47,17 @@ export class Worker {
     () => this.#part?.side,
   )
 
+  private readonly parts: WorkerParts
+  private readonly deciding: DecidingWitness
+
   constructor(
     private spec: WorkerSpec,
-    private readonly parts: WorkerParts,
+    parts: WorkerParts,
     private readonly saveSpec: (spec: WorkerSpec) => void,
-  ) {}
+  ) {
+    this.deciding = new DecidingWitness(() => this.spec, parts)
+    this.parts = { ...parts, witness: this.deciding, deciding: this.deciding }
+  }
 
   /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
   async start(): Promise<void> {
@@ -74,6 +83,13 @@ export class Worker {
         }
         return
       }
+      const pending = stored === undefined ? await this.deciding.pendingOwn(vm) : null
+      if (pending !== null) {
+        await this.#becomePrimary({ revision: NOT_STORED, claim: pending }, null)
+        return
+      }
+      if (await this.deciding.isDamaged(vm))
+        this.parts.log.warn('what was noted about the witnesses is damaged: waiting for a holder', { vm })
       this.parts.log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
       await timers.pause(ASK_ROLE_EVERY_MS)
     }

@@ -1,3 +1,4 @@
+import { noClaimNotes } from '../../../lib/dom0/no-witness'
 import type { HostUuid } from '../../../lib/core/domain/ids'
 import type { WorkerParts } from '../../../lib/daemon/worker/parts'
 import { Worker } from '../../../lib/daemon/worker/worker'
@@ -77,6 +78,7 @@ export class WorkerProcess {
         pace: {},
         witness: this.#witness,
       },
+      ...{ alternate: null, claimNotes: noClaimNotes },
       log: logTo(world.say, `${machine.name} worker`),
       timeline: { record: (entry) => world.recorded(machine, entry) },
       domains: domainControl(process, machine.domains),

@@ -5,7 +5,7 @@ import { hostUuid, volumeKey } from '../../../lib/core/domain/ids'
 import type { WorkerParts } from '../../../lib/daemon/worker/parts'
 import { Worker } from '../../../lib/daemon/worker/worker'
 import { createNbdExport } from '../../../lib/dom0/nbd-export'
-import { noWitness } from '../../../lib/dom0/no-witness'
+import { noClaimNotes, noWitness } from '../../../lib/dom0/no-witness'
 import { openReplica } from '../../../lib/dom0/open-replica'
 import { blockDigests } from '../../../lib/dom0/block-digests'
 import { systemClock } from '../../../lib/dom0/system-clock'
@@ -42,6 +42,7 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
     bootClock: systemClock,
     leases: { left: null, tell: notAsked, forget: notAsked, trouble: '' },
     domains: { state: notAsked, pause: notAsked, unpause: notAsked, destroy: notAsked },
+    ...{ alternate: null, claimNotes: noClaimNotes },
     openReplica: open,
     ...{ boot: 'boot', newGeneration: () => '0123456789abcdef', digest: blockDigests, pace: {} },
     serveDisk: async (volume, sizeBytes, handler) => {

@@ -1,6 +1,7 @@
 import { type Claim, type Decision, isUpToDateEverywhere } from '../../../lib/core/domain/claim'
+import type { DeciderNote } from '../../../lib/core/domain/decider-note'
 import { hostUuid, type HostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import { Decider, type DeciderEffect, type DeciderEvent, type DeciderNote } from '../../../lib/core/membership/decider'
+import { Decider, type DeciderEffect, type DeciderEvent } from '../../../lib/core/membership/decider'
 import type { Dice } from '../../world/prng'
 
 const DISK = volumeKey('dddddddd-0000-4000-8000-000000000004')

@@ -1,6 +1,7 @@
 import type { Claim } from '../../../lib/core/domain/claim'
+import type { DeciderNote } from '../../../lib/core/domain/decider-note'
 import { hostUuid, type HostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import { Decider, type DeciderEffect, type DeciderNote } from '../../../lib/core/membership/decider'
+import { Decider, type DeciderEffect } from '../../../lib/core/membership/decider'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
@@ -140,9 +141,12 @@ describe('a listed host that is asked to note', () => {
   test('promises the same again', () => {
     expect(new Decider(B, PENDING).apply({ on: 'asked', note: PENDING, term: 3 })).toEqual([PROMISE])
   })
+  test('promises what it knows to be decided: the holder finds that where it carries the claim to', () => {
+    expect(new Decider(B, DECIDED).apply({ on: 'asked', note: PENDING, term: 3 })).toEqual([PROMISE])
+    expect(new Decider(B, DECIDED).apply({ on: 'asked', note: PENDING, term: 4 })).toEqual([{ do: 'refuse', rule: 'old-term' }])
+  })
   test.each<[string, DeciderNote, number, 'old-generation' | 'old-term']>([
     ['an earlier generation', { ...DECIDED, generation: 6 }, 3, 'old-generation'],
-    ['one that is decided', DECIDED, 3, 'old-generation'],
     ['a term that it has seen the end of', OLD, 4, 'old-term'],
     ['a spent claim of the same generation', { ...PENDING, pending: claimOf(4, [B], B) }, 3, 'old-term'],
   ])('refuses %s', (_, note, term, rule) => {

@@ -4,6 +4,7 @@ import { FenceWord } from '../../../../lib/daemon/worker/fence-word'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
 import { takeOver } from '../../../../lib/daemon/worker/take-over'
+import { noClaimNotes } from '../../../../lib/dom0/no-witness'
 import { openReplica } from '../../../../lib/dom0/open-replica'
 import { systemTimers } from '../../../../lib/dom0/system-timers'
 import { type WitnessPort, WitnessUnreachable } from '../../../../lib/ports/witness'
@@ -56,6 +57,7 @@ class Scene {
         ...{ id: 'one', reachable: true },
         close: unasked('closing'),
       },
+      ...{ alternate: null, claimNotes: noClaimNotes },
       timeline: { record: unasked('the timeline') },
       domains: { state: unasked('state'), pause: unasked('pause'), unpause: unasked('unpause'), destroy: unasked('destroy') },
       ...{
