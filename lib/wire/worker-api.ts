@@ -156,6 +156,8 @@ export interface WorkerStatus {
   readonly degraded: string
   readonly peerConnected: boolean
   readonly witnessReachable: boolean
+  /** Which of two witnesses decides about the claim; null while that is being changed, or is not known. Absent: there is one. */
+  readonly decidedBy?: 'preferred' | 'alternate' | null
   /** The guest has its disks activated (as far as this side knows). */
   readonly guestActive: boolean
   /** What the worker cannot write down at present, and why; empty or absent when nothing. The disks are served all the same. */

@@ -104,6 +104,7 @@ export class WorkerPair {
     return {
       ...{ format: 1, id: this.vm, pool: POOL, host: host.uuid, vm: this.vm, witness: `127.0.0.1:${this.witness.port}` },
       ...{ poolKeyFile: this.bench.keyFile, timelineFile: host.timelineFile, leases: join(host.folder, 'leases') },
+      claimNotesFolder: join(host.folder, 'claims'),
       volumes: [{ key: this.volume, sizeBytes: DISK_BYTES, path: host.image }],
       listen: { port: PEER_PORT, addresses: this.addressesOf(host) },
       peer: this.addressOf(other),

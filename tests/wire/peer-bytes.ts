@@ -44,8 +44,9 @@ const PRESENCE = { identity: 'r', incarnation: 'i-1', state: 'outdated', generat
 
 const HOST = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const CLAIM: Claim = {
-  ...{ vm: vmUuid('eeeeeeee-0000-4000-8000-000000000001'), term: 3, holder: HOST, leaseMs: 1500, lockstep: null },
+  ...{ vm: vmUuid('eeeeeeee-0000-4000-8000-000000000001'), term: 3, holder: HOST, leaseMs: 1500 },
   upToDate: { [volumeKey('dddddddd-0000-4000-8000-000000000004')]: [HOST] },
+  lockstep: null,
 }
 
 /** One of each type, with the numbers at their ends. */

@@ -278,13 +278,13 @@ export class Worker {
   status(now: StoredClaim | null = null): WorkerStatus {
     const part = this.#part
     const { id } = this.spec
-    const witnessReachable = this.parts.witness.reachable
+    const witnessed = { witnessReachable: this.deciding.reachable, ...this.deciding.decides }
     if (part === null || part.role === 'secondary') {
-      return { ...secondaryStatus(this.spec, part?.side ?? null, now), witnessReachable }
+      return { ...secondaryStatus(this.spec, part?.side ?? null, now), ...witnessed }
     }
     const { side, role } = part
     return {
-      ...{ id, role, claim: side.claim, claimIsCurrent: true, frozen: side.frozen, degraded: side.degraded, witnessReachable },
+      ...{ id, role, claim: side.claim, claimIsCurrent: true, frozen: side.frozen, degraded: side.degraded, ...witnessed },
       peerConnected: side.peerConnected,
       guestActive: side.guestActive,
       volumes: side.disks.map((disk) => disk.status(this.parts.clock.nowMs())),

@@ -100,7 +100,7 @@ export class Agreement {
     if (note.pending !== null) this.feed({ on: 'asked', note, term })
     else {
       this.feed({ on: 'word', decision: note, term })
-      if (!this.isSaving) this.#answer()
+      if (this.#saving === null) this.#answer()
     }
   }
 

@@ -11,7 +11,7 @@ import type { HostUuid, VmUuid } from '../../../core/domain/ids'
 import { vmUuid } from '../../../core/domain/ids'
 import { KnownClaim } from '../../../core/membership/known-claim'
 import { type CasAnswer, type RenewAnswer, WitnessUnreachable, type WitnessPort } from '../../../ports/witness'
-import type { WorkerSpec } from '../../../wire/worker-api'
+import type { WorkerSpec, WorkerStatus } from '../../../wire/worker-api'
 import { unlessUnreachable } from '../claim-keeper'
 import type { WorkerParts } from '../parts'
 import { Agreement, type Told } from './agreement'
@@ -62,12 +62,12 @@ export class DecidingWitness implements WitnessPort {
     return witness === null ? !hasNote && this.parts.witness.reachable : (portNamed(this.parts, witness)?.reachable ?? false)
   }
 
-  /** Null where there is one witness, and always was. */
-  get decides(): 'preferred' | 'alternate' | 'neither' | null {
-    if (this.#state === null) return null
+  /** Nothing where there is one witness, and always was. */
+  get decides(): Pick<WorkerStatus, 'decidedBy'> {
+    if (this.#state === null) return {}
     const { witness } = this.#state.agreement
-    if (witness === null) return 'neither'
-    return witness === this.parts.witness.id ? 'preferred' : 'alternate'
+    if (witness === null) return { decidedBy: null }
+    return { decidedBy: witness === this.parts.witness.id ? 'preferred' : 'alternate' }
   }
 
   get keepsNotes(): boolean {

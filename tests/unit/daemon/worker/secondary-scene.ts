@@ -1,3 +1,4 @@
+import { noClaimNotes } from '../../../../lib/dom0/no-witness'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -73,6 +74,7 @@ export class SecondaryScene {
         leases: { left: null, tell: () => false, forget: () => undefined, trouble: '' },
       },
       timeline: { record: ({ act }: { act: string }) => this.acts.push(act) },
+      ...{ alternate: null, claimNotes: noClaimNotes },
       witness: { reachable: true, read: () => this.#read(), compareAndSwap: (_: number, next: Claim) => this.#swap(next) },
       listenPeer: (listen: PeerListen) => {
         this.#listen = listen
