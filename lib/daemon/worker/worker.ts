@@ -18,6 +18,7 @@ import { Primary } from './primary'
 import { Secondary } from './secondary'
 import { claimNow, secondaryStatus } from './secondary-status'
 import { SplitDesk } from './split'
+import { startingClaim } from './starting-claim'
 import { takeOver } from './take-over'
 import { turnsOutToHold } from './unknown-claim'
 import { DecidingWitness } from './witnesses/deciding-witness'
@@ -25,10 +26,6 @@ import { DecidingWitness } from './witnesses/deciding-witness'
 type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
 type Part = { role: 'solo' | 'primary'; side: Primary } | { role: 'secondary'; side: Secondary }
 
-/** How often the witness is asked for the claim while a worker does not know its role. */
-const ASK_ROLE_EVERY_MS = 200
-/** Revision of a claim that is being carried: a change of it is refused until it has been read. */
-const NOT_STORED = 0
 /** A disk is asked for a moment after the worker was started: opening a replica and a word with the witness come first. */
 const ROLE_LIMIT_MS = 10_000
 
@@ -71,32 +68,14 @@ export class Worker {
       await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)
       return
     }
-    for (;;) {
-      if (this.#isStopped()) return
-      const stored = await unlessUnreachable(this.parts.witness.read(vm))
-      if (stored != null) {
-        if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
-        else {
-          await endSpentGuest(this.spec, stored.claim, this.parts)
-          if (Object.keys(this.spec.attached).length > 0) this.#remember({ ...this.spec, attached: {} })
-          await this.#becomeSecondary(stored)
-        }
-        return
-      }
-      const pending = stored === undefined ? await this.deciding.pendingOwn(vm) : null
-      if (pending !== null) {
-        await this.#becomePrimary({ revision: NOT_STORED, claim: pending }, null)
-        return
-      }
-      if (await this.deciding.isDamaged(vm))
-        this.parts.log.warn('what was noted about the witnesses is damaged: waiting for a holder', { vm })
-      this.parts.log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
-      await timers.pause(ASK_ROLE_EVERY_MS)
+    const stored = await startingClaim(vm, this.deciding, this.parts, () => this.#stopped)
+    if (stored === null) return
+    if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
+    else {
+      await endSpentGuest(this.spec, stored.claim, this.parts)
+      if (Object.keys(this.spec.attached).length > 0) this.#remember({ ...this.spec, attached: {} })
+      await this.#becomeSecondary(stored)
     }
-  }
-
-  #isStopped(): boolean {
-    return this.#stopped
   }
 
   async #roleKnown(): Promise<void> {
