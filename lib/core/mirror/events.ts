@@ -16,8 +16,11 @@ export type MirrorEvent =
   /** A replica can be used. `bits`: the blocks in which it may differ from the other one. */
   | { readonly on: 'replica-up'; readonly side: Side; readonly presence: Presence; readonly bits: DirtyBitmap }
   | { readonly on: 'replica-down'; readonly side: Side; readonly error: string }
-  /** What the witness has stored, as far as is known for certain. */
-  | { readonly on: 'claimed'; readonly members: Members }
+  /**
+   * What the witness has stored, as far as is known for certain. `isStored`, if it is false: it does not answer, and the pool wants this
+   * host to go on alone all the same; what it says of the older claim later is left aside.
+   */
+  | { readonly on: 'claimed'; readonly members: Members; readonly isStored?: boolean }
   /** Whether a claim says whose bytes count, so that the replicas must tell what the other one may lack. */
   | { readonly on: 'tracked'; readonly tracked: boolean }
   /** While the lease is not valid nothing is started and nothing is answered. */

@@ -94,6 +94,12 @@ export class Mirror {
     return this.#standing.replicas
   }
 
+  /** One replica goes on alone: its history has parted from the other one's, on stable storage. */
+  get hasParted(): boolean {
+    const { reader, mayAnswer } = this.#standing
+    return mayAnswer && reader !== undefined && !this.replicas[otherSide(reader)].binding
+  }
+
   /** Requests wait for the lease, a replica or the claim. */
   get stalled(): boolean {
     const waitsForClaim = SIDES.some((side) => this.replicas[side].state === 'out') || !this.#standing.mayAnswer
@@ -126,7 +132,7 @@ export class Mirror {
         break
       case 'claimed': {
         const wasReplaceable = isReplaceable('peer', this.replicas)
-        this.#standing.claimed(event.members)
+        this.#standing.claimed(event.members, event.isStored ?? true)
         // What was answered before is in the peer's cache only, too.
         if (wasReplaceable && !isReplaceable('peer', this.replicas)) this.#ownFlush()
         this.#standingChanged = true

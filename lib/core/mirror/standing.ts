@@ -9,6 +9,7 @@ import type { Mark, Presence } from '../domain/replica-request'
 import { type EntryVerdict, verdictOnAbsent, verdictOnListed } from './entry'
 import { type Members, otherSide, type Side, SIDES } from './events'
 import { giveUp, only } from './given-up'
+import { Listing } from './listing'
 import { announced, inStep, isAnnounced, parted, recounted, targeted, unmirrored } from './lineage'
 import { proposal, wished } from './proposal'
 import { Replica } from './replica'
@@ -16,8 +17,7 @@ import type { StandingNeeds, StandingOptions } from './standing-needs'
 
 export class Standing {
   readonly replicas: Readonly<Record<Side, Replica>>
-  #listed: Members
-  #proposed: Members
+  readonly #listing: Listing
   #tracked: boolean
   #localSeen = false
   /** The last history that was begun for a resync of the whole disk, and whose. */
@@ -30,7 +30,7 @@ export class Standing {
   ) {
     this.#patient = patient ?? false
     assert(listed.local || listed.peer, 'a claim lists at least one replica')
-    this.#listed = this.#proposed = listed
+    this.#listing = new Listing(listed)
     this.#tracked = tracked
     this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
     for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
@@ -58,7 +58,8 @@ export class Standing {
     this.#tracked = tracked
     if (tracked) return
     // Nobody waits any more for one that the claim no longer lists.
-    for (const side of SIDES) if (this.replicas[side].state === 'out' && !this.#listed[side]) this.replicas[side].become('absent')
+    for (const side of SIDES)
+      if (this.replicas[side].state === 'out' && !this.#listing.listed[side]) this.replicas[side].become('absent')
     const alone = this.#alone()
     if (alone !== null) this.#mark(alone, { generations: unmirrored(this.replicas[alone].generations), bits: 'none' })
   }
@@ -81,7 +82,7 @@ export class Standing {
       other.dirty.clearAll()
     }
     // One that was never proposed is in no claim, and no claim will tell that it has left it.
-    const bound = replica.state === 'joining' ? this.#proposed[side] || this.#listed[side] : replica.binding
+    const bound = replica.state === 'joining' ? this.#listing.proposed[side] || this.#listing.listed[side] : replica.binding
     replica.become(bound ? 'out' : 'absent')
     this.#note(side, bound ? 'replica-failed' : 'resync-interrupted', 'io-failed-or-peer-lost', error)
     return true
@@ -91,17 +92,18 @@ export class Standing {
    * A replica that is not listed, and was proposed since, may be listed by the time this is heard: it goes on to bind. So one that
    * was lost and is back before the witness stored its loss stays a member.
    */
-  claimed(members: Members): void {
-    this.#listed = members
+  claimed(members: Members, isStored: boolean): void {
+    if (!this.#listing.hears(members, isStored, (side) => this.replicas[side].state === 'joining')) return
     for (const side of SIDES) {
       const replica = this.replicas[side]
       assert(!members[side] || replica.state !== 'resyncing', 'the claim lists only what was proposed')
       if (members[side]) {
         if (replica.state === 'joining') this.#joined(side)
         else if (replica.state === 'absent') replica.become('out')
-      } else if (replica.state === 'out' && !this.#proposed[side]) {
+      } else if (replica.state === 'out' && !this.#listing.proposed[side]) {
         replica.become('absent')
-        this.#note(side, 'replica-left-claim', 'claim-before-lone-acknowledgement', replica.lastError)
+        const rule = isStored ? 'claim-before-lone-acknowledgement' : 'without-quorum'
+        this.#note(side, 'replica-left-claim', rule, replica.lastError)
       }
     }
   }
@@ -125,8 +127,9 @@ export class Standing {
 
   giveUp(side: Side): void {
     if (!giveUp(side, this.replicas)) return
-    this.#proposed = only(otherSide(side))
-    this.needs.out({ do: 'propose', members: this.#proposed, rule: 'operator-chose', error: '' })
+    const members = only(otherSide(side))
+    this.#listing.propose(members)
+    this.needs.out({ do: 'propose', members, rule: 'operator-chose', error: '' })
   }
 
   /** Two members are equal again in every block. */
@@ -160,7 +163,7 @@ export class Standing {
   }
 
   #alone(): Side | null {
-    const side = SIDES.find((one) => this.#listed[one] && !this.replicas[otherSide(one)].binding)
+    const side = SIDES.find((one) => this.#listing.listed[one] && !this.replicas[otherSide(one)].binding)
     return side !== undefined && this.replicas[side].state === 'member' ? side : null
   }
 
@@ -183,7 +186,7 @@ export class Standing {
   }
 
   #considerAbsent(side: Side): void {
-    if (this.replicas[side].state !== 'absent' || this.#listed[side] || !this.mayAnswer || !this.#tracked) return
+    if (this.replicas[side].state !== 'absent' || this.#listing.listed[side] || !this.mayAnswer || !this.#tracked) return
     this.#follow(side, verdictOnAbsent(side, this.replicas))
   }
 
@@ -286,9 +289,7 @@ export class Standing {
   #propose(): void {
     if (this.reader === undefined) return
     const members = wished(this.replicas, this.#patient)
-    if (members.local === this.#proposed.local && members.peer === this.#proposed.peer) return
-    this.#proposed = members
-    this.needs.out(proposal(members, this.#listed, this.replicas))
+    if (this.#listing.propose(members)) this.needs.out(proposal(members, this.#listing.listed, this.replicas))
   }
 
   #note(side: Side, act: string, rule: string, error: string): void {

@@ -129,8 +129,13 @@ export class Disk {
     this.#apply({ on: 'replica-down', side, error })
   }
 
-  claimed(members: Members): void {
-    this.#apply({ on: 'claimed', members })
+  /** `isStored`: see MirrorEvent. */
+  claimed(members: Members, isStored = true): void {
+    this.#apply({ on: 'claimed', members, isStored })
+  }
+
+  get hasParted(): boolean {
+    return this.#mirror.hasParted
   }
 
   lease(valid: boolean): void {
@@ -252,8 +257,7 @@ export class Disk {
     const { reply, atMs, request } = must(this.#asked.take(id), 'each request is answered once')
     if (error === '') this.changes.count(request)
     if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
-    const errno = errnoOf(error)
-    reply(data === undefined ? { error: errno, dataIsFree: free } : { error: errno, data })
+    reply({ error: errnoOf(error), ...(data === undefined ? { dataIsFree: free } : { data }) })
   }
 
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {

@@ -17,6 +17,8 @@ export class Guest {
   /** A process before this one had a lease until then: it is ours to use up. */
   #standFromMs: number
   #isOver = false
+  /** Domains that are ended here, although the claim is this host's. */
+  readonly #ended = new Set<string>()
   #lease: GuestLease | null = null
   #hasNote: boolean
   #told = ''
@@ -62,8 +64,27 @@ export class Guest {
     await endDomains(domainsOf(this.disks()), this.parts)
   }
 
-  #hold(nowMs: number): void {
+  /** Ended for want of a lease; another domain may come when there is one. */
+  async stop(): Promise<void> {
+    const domids = this.#domids
+    for (const domid of domids) this.#ended.add(domid)
+    this.#hasNote = false
+    await endDomains(domids, this.parts)
+  }
+
+  /** Some domain uses the disks. */
+  get isThere(): boolean {
+    return this.#domids.size > 0
+  }
+
+  get #domids(): Set<string> {
     const domids = domainsOf(this.disks())
+    for (const domid of this.#ended) domids.delete(domid)
+    return domids
+  }
+
+  #hold(nowMs: number): void {
+    const domids = this.#domids
     for (const domid of this.#holds.keys()) if (!domids.has(domid)) this.#holds.delete(domid)
     if (!this.#mayRun && nowMs < this.#standFromMs) return
     for (const domid of domids) this.#holdOf(domid).tick(nowMs, this.#mayRun)
@@ -79,7 +100,7 @@ export class Guest {
 
   #tell(nowMs: number): void {
     const { leases } = this.parts
-    const domids = domainsOf(this.disks())
+    const domids = this.#domids
     if (domids.size === 0 || this.#lease === null) {
       if (this.#hasNote) leases.forget()
       this.#hasNote = false

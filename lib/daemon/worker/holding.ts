@@ -80,14 +80,19 @@ export class Holding {
     this.#keeper.apply({ on: 'woke', nowMs })
   }
 
-  /** Null where nobody else may run the guest. */
-  get guestLease(): GuestLease | null {
+  /** Other hosts that could take the claim. */
+  get others(): readonly HostUuid[] {
+    return this.#keeper?.holder.others ?? []
+  }
+
+  /** Null where nobody else may run the guest. It is paused before the lease ends, or destroyed when it does. */
+  guestLease(then: GuestLease['then']): GuestLease | null {
     const holder = this.#keeper?.holder
     if (holder === undefined) return null
     const { leaseUntilMs } = holder
     const marginMs = pauseMarginMs(holder.stored.claim.leaseMs)
-    const untilMs = leaseUntilMs === null ? null : Math.max(0, leaseUntilMs - marginMs)
-    return { untilMs, then: 'pause', pauseWithinMs: marginMs + HICCUP_MS }
+    const untilMs = leaseUntilMs === null ? null : Math.max(0, leaseUntilMs - (then === 'pause' ? marginMs : 0))
+    return { untilMs, then, pauseWithinMs: marginMs + HICCUP_MS }
   }
 
   want(volume: VolumeKey, hosts: readonly HostUuid[]): void {

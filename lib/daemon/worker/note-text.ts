@@ -8,7 +8,9 @@ export function noteText(act: string, rule: string, side: Side, error: string): 
     case 'replica-failed':
       return `The ${which} failed${why}; acknowledgements wait until the claim no longer lists it.`
     case 'replica-left-claim':
-      return `The claim no longer lists the ${which}; I/O goes on with the other one.`
+      return rule === 'without-quorum'
+        ? `The witness does not answer; the ${which} is left behind without it, and the history of the other one parts from its own.`
+        : `The claim no longer lists the ${which}; I/O goes on with the other one.`
     case 'replica-joined-claim':
       return `The ${which} has everything again: redundancy is back.`
     case 'resync-started':

@@ -38,6 +38,7 @@ export class PeerTalk {
   readonly #expected = new ExpectedAnswers()
   readonly #looks = new PeerLooks()
   #refused: Refuse | null = null
+  #heardAtMs = Number.NEGATIVE_INFINITY
   #nextPing = 1
   #pingAtMs = 0
 
@@ -55,6 +56,11 @@ export class PeerTalk {
   get absence(): string {
     if (this.#refused === null) return 'the peer is not connected'
     return `the peer refuses this host: ${this.#refused.text.slice(0, REFUSAL_LENGTH_MAX)} (${this.#refused.code})`
+  }
+
+  /** When anything of it was heard, also that it refuses; monotonic. */
+  get heardAtMs(): number {
+    return this.#heardAtMs
   }
 
   /** As the daemon named it last; null before it has. */
@@ -81,6 +87,7 @@ export class PeerTalk {
       },
       onRefused: (refuse) => {
         this.#refused = refuse
+        this.#heardAtMs = this.parts.clock.nowMs()
         if (refuse.code === 'SEALED') for (const disk of this.needs.disks()) disk.patience.sealed(this.parts.clock.nowMs())
         this.parts.log.warn('the peer refuses this primary', { ...refuse })
       },
@@ -153,6 +160,7 @@ export class PeerTalk {
   }
 
   #frame(frame: PeerFrame): void {
+    this.#heardAtMs = this.parts.clock.nowMs()
     switch (frame.type) {
       case 'done':
         this.#answered(frame.volume, frame.seq, frame.error, undefined)

@@ -5,12 +5,12 @@ import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { Members, MirrorEffect } from '../../core/mirror/events'
 import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
 import { Disk } from './disk'
-import { Guest } from './guest'
+import { Guest, type GuestLease } from './guest'
 import { type HandOver, Holding } from './holding'
 import { noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
-import { Serving } from './serving'
+import { Serving, type ServingFacts } from './serving'
 
 /**
  * The side whose guest runs, or may run: serves the disks, mirrors them to the peer, keeps the claim. Without a claim (an
@@ -32,7 +32,9 @@ export class Primary {
   ) {
     this.#guest = new Guest(parts, () => this.disks)
     this.#serving = new Serving({
-      ...{ guest: this.#guest, disks: () => this.disks },
+      ...{ guest: this.#guest, disks: () => this.disks, facts: () => this.#facts },
+      wishes: { behaviour: spec.withoutQuorum ?? 'freeze', isPreferred: spec.isPreferredSurvivor ?? false },
+      part: () => this.#part(),
       record: (act, rule, text) => this.#record(act, rule, { text }),
     })
     this.#holding = new Holding(spec, parts, {
@@ -87,6 +89,7 @@ export class Primary {
     if (this.claim === null)
       return this.disks.every(({ replicas }) => replicas.local.state === 'member') ? '' : ONLY_REPLICA_FAILED
     if (this.handing !== null) return 'the claim is being handed over'
+    if (this.#serving.risk !== '') return this.#serving.risk
     if (!this.#serving.guestsMayRun) return 'neither the peer nor the witness confirms the lease: the guest waits'
     if (!this.peerConnected) return this.#talk.absence
     const lacking = this.disks.filter((disk) => !disk.redundant)
@@ -120,7 +123,8 @@ export class Primary {
 
   tick(nowMs: number): void {
     this.#holding.tick(nowMs)
-    this.#guest.tick(nowMs, this.#holding.guestLease)
+    if (this.claim !== null) this.#serving.tick(nowMs)
+    this.#guest.tick(nowMs, this.#guestLease)
     for (const disk of this.disks) disk.tick(nowMs)
     this.#talk.tick(nowMs)
   }
@@ -140,7 +144,7 @@ export class Primary {
   /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart; and the watchdog, whom to stop. */
   guestChanged(): void {
     const nowMs = this.parts.clock.nowMs()
-    this.#guest.tick(nowMs, this.#holding.guestLease)
+    this.#guest.tick(nowMs, this.#guestLease)
     this.#talk.ping(nowMs)
   }
 
@@ -149,6 +153,25 @@ export class Primary {
   #hold(stored: StoredClaim, leaseFromMs: number | null): void {
     this.#serving.begin()
     this.#holding.hold(stored, leaseFromMs)
+  }
+
+  get #facts(): ServingFacts {
+    const hasEveryWrite = this.disks.every(({ replicas }) => replicas.local.state === 'member')
+    const hasParted = this.disks.every((disk) => disk.hasParted)
+    const leaseMs = this.claim?.claim.leaseMs ?? 0
+    const { others } = this.#holding
+    return { others, fenced: new Set(), hasEveryWrite, hasParted, leaseMs, heardAtMs: this.#talk.heardAtMs }
+  }
+
+  /** Once the link is down: what it was asked is known to be lost then. */
+  #part(): void {
+    if (this.peerConnected) return
+    for (const disk of this.disks) if (!disk.hasParted) disk.claimed({ local: true, peer: false }, false)
+  }
+
+  get #guestLease(): GuestLease | null {
+    const lease = this.#holding.guestLease(this.spec.withoutQuorum === 'stop' ? 'destroy' : 'pause')
+    return lease !== null && this.#serving.isAlone ? { ...lease, untilMs: null } : lease
   }
 
   #members(hosts: readonly HostUuid[]): Members {
@@ -201,6 +224,7 @@ export class Primary {
   }
 
   async #spent(now: StoredClaim | null, given: boolean): Promise<void> {
+    this.#serving.spent()
     const [holder, term] = [now?.claim.holder ?? null, now?.claim.term ?? 'none']
     if (given)
       this.#record('claim-handed-over', 'asked-for', { text: `This host gave the claim to another one (term ${term}).`, holder })

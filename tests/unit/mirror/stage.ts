@@ -95,7 +95,7 @@ function eventOf(verb: string, words: readonly string[]): MirrorEvent {
     case 'down':
       return { on: 'replica-down', side: sideOf(first), error: second ?? '' }
     case 'claimed':
-      return { on: 'claimed', members: membersOf(words) }
+      return { on: 'claimed', members: membersOf(words), isStored: !words.includes('unstored') }
     case 'lease':
       return { on: 'lease', valid: first === 'valid' }
     case 'tracked':
