@@ -7,6 +7,7 @@ import { registerMirror } from './commander/mirror'
 import { registerMove } from './commander/move'
 import { registerPlan } from './commander/plan'
 import { registerProtect } from './commander/protect'
+import { registerSetup } from './commander/setup'
 import { registerSplit } from './commander/split'
 import { registerStatus } from './commander/status'
 import { registerTimeline } from './commander/timeline'
@@ -45,6 +46,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerFence,
     registerSplit,
     registerMove,
+    registerSetup,
     registerTimeline,
     registerMirror,
     registerVersion,

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { hostUuid } from '../lib/core/domain/ids'
 import type { HostUuid } from '../lib/core/domain/ids'
 import { PATHS, PORTS } from '../lib/core/domain/layout'
 import { HostDaemon } from '../lib/daemon/host/host-daemon'
@@ -29,6 +28,7 @@ import type { PowerSwitch } from '../lib/wire/power-settings'
 import { connectXapi } from '../lib/xapi/connect'
 import { connectWitnessOf } from './connect-witness'
 import { PRODUCT_VERSION } from './product-version'
+import { thisHost } from './this-host'
 
 const log = processLog('holdfastd')
 const PEER_LIMIT_MS = 5000
@@ -37,11 +37,6 @@ const PEER_CONNECT_MS = 500
 const BIND_AGAIN_MS = 500
 /** The end of the process waits so long for a disk that is full or silent. */
 const WRITE_LIMIT_MS = 1000
-
-function thisHost(): HostUuid {
-  const uuid = /^INSTALLATION_UUID='?([0-9a-f-]+)'?$/m.exec(readFileSync(PATHS.inventory, 'utf8'))?.[1]
-  return hostUuid(uuid ?? '')
-}
 
 function build(): {
   parts: HostParts

@@ -4,6 +4,7 @@
  */
 import { asker, daemonSocket } from '../lib/dom0/daemon-client'
 import { answerPluginCall, PLUGIN_LIMIT_S } from '../lib/dom0/plugin-call'
+import { setupCalls } from './setup-calls'
 
 const ask = asker(daemonSocket(process.env), PLUGIN_LIMIT_S.usual * 1000)
-void answerPluginCall(process.argv.slice(2), ask).then((response) => process.stdout.write(response))
+void answerPluginCall(process.argv.slice(2), ask, setupCalls(ask)).then((response) => process.stdout.write(response))

@@ -1,7 +1,7 @@
 import { Refusal, refusalLines } from '../core/domain/errors'
 import { DAEMON_ASKS, fits, misfit } from '../wire/ask-shapes'
 import type { Ask } from './daemon-client'
-import { failureResponse, readPluginCall, successResponse } from './plugin-xml'
+import { failureResponse, type PluginCall, readPluginCall, successResponse } from './plugin-xml'
 
 /** What `xe host-call-plugin plugin=holdfast fn=...` offers; docs/reference/plugin.md describes each. */
 export const PLUGIN_FUNCTIONS = [
@@ -20,8 +20,11 @@ type PluginFunction = (typeof PLUGIN_FUNCTIONS)[number]
 /** xapi waits for a plug-in without a limit of its own, so ours is hard. Argument `timeout` sets another one, in seconds. */
 export const PLUGIN_LIMIT_S = { usual: 30, longest: 3000 }
 
+/** Functions that do without the daemon, by name; not for operators. */
+export type OwnFunctions = Readonly<Record<string, (call: PluginCall) => Promise<unknown>>>
+
 /** The methodResponse to `argv` (what follows the executable's name). Never rejects: a failure is an answer, too. */
-export async function answerPluginCall(argv: readonly string[], ask: Ask): Promise<string> {
+export async function answerPluginCall(argv: readonly string[], ask: Ask, own: OwnFunctions = {}): Promise<string> {
   let fn = ''
   try {
     const [xml] = argv
@@ -29,6 +32,8 @@ export async function answerPluginCall(argv: readonly string[], ask: Ask): Promi
       throw misunderstood(`The plug-in was run with ${argv.length} arguments instead of 1.`)
     const call = await readPluginCall(xml)
     fn = call.fn
+    const mine = Object.hasOwn(own, fn) ? own[fn] : undefined
+    if (mine !== undefined) return successResponse(JSON.stringify(await mine(call)))
     if (!isPluginFunction(fn)) return failureResponse(['UNKNOWN_XENAPI_PLUGIN_FUNCTION', fn])
     return successResponse(JSON.stringify(await answerTo(fn, call.args, ask)))
   } catch (error) {

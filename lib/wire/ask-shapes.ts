@@ -81,6 +81,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   'take-over': { reason: 'text', fenced: 'object?' },
   'hand-over': { to: 'text' },
   verify: { repair: 'truth' },
+  'new-settings': { settings: 'object' },
   split: { compare: 'truth' },
   'split-export': { volume: 'text', serve: 'truth' },
   'split-keep-aside': { volume: 'text' },

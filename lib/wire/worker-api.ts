@@ -48,6 +48,12 @@ export interface WorkerSpec {
   readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
 }
 
+/** What of a spec comes from the pool's configuration. */
+export type WorkerSettings = Pick<
+  WorkerSpec,
+  'witness' | 'alternateWitness' | 'witnessTls' | 'withoutQuorum' | 'isPreferredSurvivor' | 'resync'
+>
+
 export interface DiskExportAt {
   readonly exportName: string
   readonly listen: DiskListen
@@ -104,6 +110,8 @@ export interface WorkerApi extends SplitApi {
   'hand-over': { ask: { to: HostUuid }; answer: { handedOver: true; term: number } | ClaimKept }
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
+  /** The configuration was changed: the worker notes it, and is started again with it. */
+  'new-settings': { ask: { settings: WorkerSettings }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
 }
 

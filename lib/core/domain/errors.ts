@@ -100,6 +100,21 @@ export const REFUSALS = {
     why: '{reason}',
     todo: '{todo}',
   },
+  HOLDFAST_SETUP_LACKS: {
+    what: 'The pool cannot be set up yet.',
+    why: 'What is missing: {reason}.',
+    todo: '{todo}',
+  },
+  HOLDFAST_OTHER_KEY: {
+    what: 'The pool has another key already, and {host} has it.',
+    why: 'Hosts and witnesses with different keys do not hear each other.',
+    todo: 'Run holdfast setup there. If that key is to be replaced: holdfast setup --renew-key, with an invitation of each witness.',
+  },
+  HOLDFAST_ROOT_ONLY: {
+    what: 'Function "{fn}" of the plug-in is refused.',
+    why: "Only root's own session on a host may set a pool up.",
+    todo: 'Run this on a host, as root: holdfast setup',
+  },
   HOLDFAST_HOST_UNREACHABLE: {
     what: 'The request needs host {host}, and its daemon does not answer.',
     why: '{reason}',

@@ -7,6 +7,7 @@ export const PATHS = {
   inventory: '/etc/xensource-inventory',
   poolConf: '/etc/xensource/pool.conf',
   xapiSocket: '/var/lib/xcp/xapi',
+  run: '/run/holdfast',
   daemonSocket: '/run/holdfast/daemon.sock',
   /** One folder per worker: spec.json, control.sock, worker.log, and one NBD socket per volume. */
   workers: '/run/holdfast/workers',

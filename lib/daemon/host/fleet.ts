@@ -2,9 +2,10 @@ import { Refusal } from '../../core/domain/errors'
 import { PATHS, PORTS } from '../../core/domain/layout'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
-import type { PeerAddress, WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
+import type { PeerAddress, WorkerApi, WorkerSettings, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { HostParts } from './parts'
+import { isOutOfDate, settingsFor } from './worker-settings'
 
 const ASK_LIMIT_MS = 3000
 const STATUS_LIMIT_MS = 800
@@ -31,7 +32,24 @@ export class Fleet {
   async open(): Promise<void> {
     for (const spec of this.parts.workers.list()) {
       this.#wanted.add(spec.id)
-      await this.parts.workers.start(spec)
+      const settings = settingsFor(this.parts)
+      if (isOutOfDate(spec, settings) && (await this.parts.workers.running(spec.id))) await this.#tell(spec, settings)
+      else await this.parts.workers.start({ ...spec, ...settings })
+    }
+  }
+
+  /** One that does not hear of it goes on as it is, and is told by the next daemon. */
+  async #tell({ id, vm }: WorkerSpec, settings: WorkerSettings): Promise<void> {
+    try {
+      await this.parts.workers.ask(id, 'new-settings', { settings }, ASK_LIMIT_MS)
+      this.parts.timeline.record({
+        ...{ vm, act: 'worker-restarted', rule: 'settings-changed' },
+        text: "The worker was started again with the pool's new settings.",
+        evidence: { worker: id },
+      })
+    } catch (error) {
+      if (!(error instanceof Refusal) && systemCode(error) === '') throw error
+      this.parts.log.warn('a worker was not told of new settings', { worker: id, why: String(error) })
     }
   }
 
@@ -115,8 +133,7 @@ export class Fleet {
     const { config, host } = this.parts
     return {
       ...{ format: 1, id, pool: config.pool, host, vm: null, poolKeyFile: PATHS.poolKey },
-      ...{ witness: config.witness, alternateWitness: config.alternateWitness, witnessTls: config.witnessTls },
-      ...{ withoutQuorum: config.withoutQuorum, isPreferredSurvivor: config.preferredSurvivor === host },
+      ...settingsFor(this.parts),
       timelineFile: `${PATHS.timeline}/worker-${id}.jsonl`,
       volumes: records.map((record) => ({
         key: record.key,
@@ -126,7 +143,6 @@ export class Fleet {
       listen: null,
       peer: null,
       attached: {},
-      resync: config.resync,
     }
   }
 

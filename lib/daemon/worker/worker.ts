@@ -162,6 +162,11 @@ export class Worker {
       this.#served().verify(repair)
       return Promise.resolve(null)
     },
+    'new-settings': ({ settings }) => {
+      this.#remember({ ...this.spec, ...settings })
+      this.parts.restart('its settings were changed')
+      return Promise.resolve(null)
+    },
     stop: () => this.stop().then(() => null),
     ...this.#split.handlers,
   }

@@ -40,15 +40,20 @@ export async function setStage({
   try {
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')
-    const api = await poolApi(lab)
-    const sr = await makeSr(lab, api)
-    const srUuid = await api.ref('SR.get_uuid', sr)
-    await api.logout()
-    return { lab, sr, srUuid }
+    return await makeHoldfastSr(lab)
   } catch (error) {
     if (!keepOnFailure) await lab.down()
     throw error
   }
+}
+
+/** For hosts on which the product answers. */
+export async function makeHoldfastSr(lab: Lab): Promise<Stage> {
+  const api = await poolApi(lab)
+  const sr = await makeSr(lab, api)
+  const srUuid = await api.ref('SR.get_uuid', sr)
+  await api.logout()
+  return { lab, sr, srUuid }
 }
 
 /** A session with the pool through a host that has power; by default the first one. */

@@ -36,7 +36,7 @@ const COPIED = [
 ]
 
 /** Made once per lab. The coordinator is the pool's first host. */
-export function makeRoot(paths: HostPaths, host: HostDescription, pool: PoolDescription, ptoken: string, key: string): void {
+export function makeRoot(paths: HostPaths, host: HostDescription, pool: PoolDescription, ptoken: string): void {
   for (const folder of [paths.log, join(paths.disk, 'holdfast')]) mkdirSync(folder, { recursive: true })
   for (const folder of [...OWN, ...MOUNT_POINTS]) mkdirSync(join(paths.root, folder), { recursive: true })
   for (const name of COPIED.join(' ').split(' ')) {
@@ -55,7 +55,7 @@ export function makeRoot(paths: HostPaths, host: HostDescription, pool: PoolDesc
   ] as const) {
     symlinkSync(target, join(paths.root, link))
   }
-  const write = (name: string, text: string, mode = 0o644): void => writeFileSync(join(paths.root, 'etc', name), text, { mode })
+  const write = writer(paths)
   const [coordinator] = pool.hosts
   write('hostname', `${host.name}\n`)
   write('hosts', ['127.0.0.1 localhost', ...pool.hosts.map(({ address, name }) => `${address} ${name}`), ''].join('\n'))
@@ -63,6 +63,16 @@ export function makeRoot(paths: HostPaths, host: HostDescription, pool: PoolDesc
   write('xensource/pool.conf', host === coordinator ? 'master' : `slave:${coordinator?.address ?? ''}`)
   write('xensource/ptoken', ptoken, 0o600)
   write('xensource/lab-pool.json', `${JSON.stringify(pool, null, 2)}\n`, 0o600)
+}
+
+const writer =
+  ({ root }: HostPaths) =>
+  (name: string, text: string, mode = 0o644): void =>
+    writeFileSync(join(root, 'etc', name), text, { mode })
+
+/** What an operator's set-up leaves on a host. */
+export function writeSettings(paths: HostPaths, pool: PoolDescription, key: string): void {
+  const write = writer(paths)
   write('holdfast/config.json', `${JSON.stringify(holdfastConfig(pool), null, 2)}\n`)
   write('holdfast/pool.key', `${key}\n`, 0o600)
 }

@@ -9,7 +9,7 @@ import { switchBatch } from '../net/script'
 import type { LabStatus } from './control'
 import { Gaps } from './gaps'
 import { Host } from './host'
-import { makeRoot } from './host-root'
+import { makeRoot, writeSettings } from './host-root'
 import { ipBatch } from './ip'
 import type { LabPaths } from './paths'
 import { Place } from './place'
@@ -60,14 +60,13 @@ export class Rack {
     this.#witnessPlace = await start('witness', WITNESS_WIRES)
     const key = randomBytes(32).toString('hex')
     writeFileSync(this.paths.key, `${key}\n`, { mode: 0o600 })
-    if (this.settings.witness !== null) {
-      this.#witness = witnessService(this.#witnessPlace, this.settings.witness, this.paths)
-      this.#witness.start()
-    }
+    this.#witness = witnessService(this.#witnessPlace, this.settings, this.paths)
+    this.#witness?.start()
     const ptoken = randomUUID()
     for (const host of this.hosts) {
       this.#doing = `installing ${host.description.name}`
-      makeRoot(host.paths, host.description, this.settings.pool, ptoken, key)
+      makeRoot(host.paths, host.description, this.settings.pool, ptoken)
+      if (!this.settings.isBare) writeSettings(host.paths, this.settings.pool, key)
       await this.#install(host)
     }
     this.#doing = 'booting the hosts'

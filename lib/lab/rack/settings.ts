@@ -13,6 +13,8 @@ export interface LabSettings {
   readonly labBin: string
   /** The witness's executable; null: a lab without a witness. */
   readonly witness: string | null
+  /** The product is installed and nothing more: no key, no configuration, and a witness that has no key. */
+  readonly isBare: boolean
   /** packaging/install.sh; null: hosts without the product. */
   readonly installer: string | null
   /** The guest's kernel and initrd, seen in each host at /opt/lab/guest; null: none. */

@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly guest?: string
   /** false: hosts and witness without the product, even if it is built. */
   readonly product?: boolean
+  /** false: the product is installed, and is still to be set up. */
+  readonly setUp?: boolean
   /** By default: whether this process is root. */
   readonly asRoot?: boolean
   readonly onProgress?: (doing: string) => void
@@ -53,7 +55,7 @@ export async function startLab(options: StartOptions): Promise<Lab> {
     if (existsSync(join(settings.labBin, 'xapi.js'))) {
       await Promise.all(lab.hosts.map(({ xapiSocket }) => accepts(xapiSocket)))
       await poolReady(lab.hosts, READY_LIMIT_MS)
-      await Promise.all(lab.hosts.map(({ name }) => servicesReady(paths.host(name).root)))
+      if (!settings.isBare) await Promise.all(lab.hosts.map(({ name }) => servicesReady(paths.host(name).root)))
     }
   } catch (error) {
     const logs = tails(paths, settings)
@@ -86,6 +88,7 @@ function decide(options: StartOptions, asRoot: boolean): LabSettings {
     pool: describePool(options.hosts, options.times ?? {}),
     labBin,
     witness: beside('../dom0/holdfast-witness') ?? beside('../dom0/holdfast-witness.js'),
+    isBare: options.setUp === false,
     installer: beside('../dom0/holdfastd') === null ? null : beside('../../packaging/install.sh'),
     guest: options.guest ?? null,
   }

@@ -5,8 +5,11 @@ import type { LabPaths } from './paths'
 import type { Place } from './place'
 import { WITNESS_PORT } from './pool'
 import { Service } from './service'
+import type { LabSettings } from './settings'
 
-export function witnessService(place: Place, executable: string, paths: LabPaths): Service {
+/** Null: there is none. */
+export function witnessService(place: Place, { witness: executable, isBare }: LabSettings, paths: LabPaths): Service | null {
+  if (executable === null) return null
   mkdirSync(paths.witness, { recursive: true })
   const argv = [
     process.execPath,
@@ -15,8 +18,7 @@ export function witnessService(place: Place, executable: string, paths: LabPaths
     `${WITNESS_ADDRESS}:${WITNESS_PORT}`,
     '--data',
     paths.witness,
-    '--key',
-    paths.key,
+    ...(isBare ? [] : ['--key', paths.key]),
   ]
   return new Service({ name: 'witness', argv, environment: {}, restart: 'no', restartMs: 0 }, place, `${paths.dir}/witness.log`)
 }

@@ -13,6 +13,7 @@ import { acting, dirOf, withDir } from './acting'
 interface UpOptions {
   readonly hosts: string
   readonly product: boolean
+  readonly setup: boolean
   /** false: --no-guest. */
   readonly guest?: string | false
   readonly time: readonly string[]
@@ -25,6 +26,7 @@ export function registerUp(lab: Command): void {
     .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz (default: made from Debian packages, once)")
     .option('--no-guest', 'a lab that needs no guests')
     .option('--no-product', 'hosts without Holdfast')
+    .option('--no-setup', 'hosts on which Holdfast is installed and not set up; witness.log has an invitation')
     .option('--time <name=ms>', `a time of the real xapi to shorten: ${Object.keys(REAL_TIMES).join(', ')}`, collect, [])
     .action((options: UpOptions, verb: Command) =>
       acting(async () => {
@@ -34,6 +36,7 @@ export function registerUp(lab: Command): void {
           hosts: Number(options.hosts),
           times: timesOf(options.time),
           product: options.product,
+          setUp: options.setup,
           ...(guest === null ? {} : { guest }),
           onProgress: (doing) => process.stderr.write(`${doing}\n`),
         })

@@ -72,6 +72,7 @@ async function worker(status: Partial<WorkerStatus>, takeOver: WorkerApi['take-o
         unprotect: done,
         'set-peer': done,
         verify: done,
+        'new-settings': done,
         split: () => Promise.resolve({ volumes: [] }),
         'split-export': done,
         'split-keep-aside': done,

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { Refusal } from '../../lib/core/domain/errors'
+import { PATHS } from '../../lib/core/domain/layout'
+import { textIn } from '../../lib/dom0/setup-desk'
+import { configMade } from '../../lib/wire/config-made'
+import { surveyPool } from '../../lib/xapi/pool-survey'
+import { asRoot } from '../../lib/xapi/root-session'
+import { keyFor, type KeyWishes, needInvitations, refuseOtherWitness, understood } from './setup/checks'
+import { delivered } from './setup/delivery'
+import { SetupHosts } from './setup/hosts'
+import { type SetupReport, setupText } from './setup/report'
+import { enrolAt, namedWitness } from './setup/witnesses'
+import { type CommandWorld, EndStatus, json } from './terminal'
+
+interface SetupOptions extends KeyWishes {
+  readonly witness?: string
+  readonly alternate?: string
+  readonly tls?: string
+  readonly alink?: readonly string[]
+  readonly json?: true
+}
+
+export function registerSetup(program: Command, { terminal }: CommandWorld): void {
+  program
+    .command('setup')
+    .description('sets the pool up, or a host that joined it: key and configuration to every host, key to the witnesses')
+    .option('--witness <invitation>', 'what the witness printed; or HOST:PORT of one that has the key; or etcd+https://...')
+    .option('--alternate <invitation>', 'the same of a second witness')
+    .option(
+      '--alink <network>',
+      "name of an A-links' network, in order; default: all on which every host has an address",
+      collect,
+    )
+    .option('--tls <folder>', 'for etcd: where every host has ca.pem, host.pem and host.key')
+    .option('--pool-key <file>', 'a key that was made by hand, and that the witness has')
+    .option('--renew-key', 'replace the key that hosts or witnesses have; no VM may run on Holdfast meanwhile')
+    .option('--json', 'the result as JSON')
+    .action(async (options: SetupOptions) => {
+      const report = await setUp(options, (text) => terminal.err(`${text}\n`))
+      terminal.out(options.json ? json(report) : setupText(report, terminal))
+      if (!report.ready) throw new EndStatus(1)
+    })
+}
+
+const collect = (name: string, names: readonly string[] = []): readonly string[] => [...names, name]
+
+function setUp(options: SetupOptions, tell: (doing: string) => void): Promise<SetupReport> {
+  const witness = namedWitness(options.witness, '--witness')
+  const alternate = namedWitness(options.alternate, '--alternate')
+  return asRoot({ socketPath: PATHS.xapiSocket }, async (session) => {
+    const survey = await surveyPool(session)
+    if (survey.haEnabled) throw new Refusal('HOLDFAST_XAPI_HA_ENABLED', {})
+    const wishes = {
+      ...{ witness: witness?.address ?? null, alternate: alternate?.address ?? null },
+      ...{ tlsFolder: options.tls ?? null, alinks: options.alink ?? null },
+    }
+    const config = understood(() => configMade(survey, wishes, textIn(PATHS.config)))
+    const hosts = new SetupHosts(session, survey)
+    const offers = await hosts.offers()
+    refuseOtherWitness(config, textIn(PATHS.config), offers, survey)
+    if (options.renewKey) needInvitations(config, [witness, alternate])
+    const key = keyFor(options, offers, survey, [witness, alternate])
+    const stranger = hosts.stranger(offers, key)
+    if (stranger !== null && !options.renewKey) throw new Refusal('HOLDFAST_OTHER_KEY', { host: stranger })
+    await enrolAt([witness, alternate], survey.pool, key, options.renewKey ?? false)
+    return delivered({ hosts, offers, survey, config, key, renewKey: options.renewKey ?? false, tell })
+  })
+}
