@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { DeciderNote } from '../lib/core/domain/decider-note'
 import type { HostUuid } from '../lib/core/domain/ids'
 import { PATHS, PORTS } from '../lib/core/domain/layout'
+import { PoolWitness } from '../lib/daemon/host/pool-witness'
 import { HostDaemon } from '../lib/daemon/host/host-daemon'
 import type { HostParts } from '../lib/daemon/host/parts'
 import { bootClock } from '../lib/dom0/boot-clock'
 import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
+import { claimNoteIn } from '../lib/dom0/claim-notes-files'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
 import { FenceFolder } from '../lib/dom0/fence-record'
 import { nextIncarnation } from '../lib/dom0/incarnation'
@@ -22,7 +25,9 @@ import { srRegistry } from '../lib/dom0/volume-files'
 import { workerProcesses } from '../lib/dom0/worker-processes'
 import { xenFence } from '../lib/dom0/xen-fence'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
-import { holdfastConfig, type HostAddresses } from '../lib/wire/config'
+import type { PoolSecret } from '../lib/dom0/tls-psk'
+import type { WitnessPort } from '../lib/ports/witness'
+import { type HoldfastConfig, holdfastConfig, type HostAddresses } from '../lib/wire/config'
 import { PEER_FUNCTIONS, type DaemonApi } from '../lib/wire/daemon-api'
 import type { PowerSwitch } from '../lib/wire/power-settings'
 import { connectXapi } from '../lib/xapi/connect'
@@ -37,6 +42,16 @@ const PEER_CONNECT_MS = 500
 const BIND_AGAIN_MS = 500
 /** The end of the process waits so long for a disk that is full or silent. */
 const WRITE_LIMIT_MS = 1000
+
+function witnessesOf(config: HoldfastConfig, host: HostUuid, secret: PoolSecret): Pick<HostParts, 'witness' | 'witnesses'> {
+  const at = (address: string): WitnessPort =>
+    connectWitnessOf({ address, tls: config.witnessTls, secret, log, client: `daemon ${host}` })
+  const preferred = at(config.witness)
+  if (config.alternateWitness === null) return { witness: preferred }
+  const witnesses = { preferred, alternate: at(config.alternateWitness) }
+  const noteOf = (vm: string): Promise<DeciderNote | null> => claimNoteIn(PATHS.claims, vm)
+  return { witness: new PoolWitness({ pool: config.pool, ...witnesses, noteOf }), witnesses }
+}
 
 function build(): {
   parts: HostParts
@@ -66,7 +81,7 @@ function build(): {
     timeline,
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
-    witness: connectWitnessOf({ address: config.witness, tls: config.witnessTls, secret, log, client: `daemon ${host}` }),
+    ...witnessesOf(config, host, secret),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry(PATHS.attachedSrs, log),

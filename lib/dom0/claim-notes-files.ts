@@ -18,27 +18,27 @@ interface Copy {
 /** 64 hosts and 255 disks fit several times. */
 const BYTES_MAX = 256 * 1024
 const FORMAT = 1
+const COPIES = 2
+
+const pathsIn = (folder: string, vm: string): [string, string] => {
+  const name = vmUuid(vm)
+  return [join(folder, `${name}.json`), join(folder, `${name}.2.json`)]
+}
 
 /**
  * `<vm>.json` and `<vm>.2.json` in a folder: one line each, the SHA-256 of what follows it, a space, JSON. Each save replaces one after
  * the other, so one is whole at any moment; what a read finds is in both before it is answered.
  */
 export function claimNotesIn(folder: string, files: Files = systemFiles): ClaimNotes {
-  const pathsOf = (vm: string): [string, string] => {
-    const name = vmUuid(vm)
-    return [join(folder, `${name}.json`), join(folder, `${name}.2.json`)]
-  }
+  const pathsOf = (vm: string): [string, string] => pathsIn(folder, vm)
   const replaceAll = async (vm: string, copy: Copy): Promise<void> => {
     makeFolder(folder)
     for (const path of pathsOf(vm)) await replace(files, path, encode(vm, copy))
   }
   const newest = async (vm: string): Promise<Copy | null | 'damaged'> => {
-    const found = await Promise.all(pathsOf(vm).map((path) => load(files, path, vm)))
-    if (found.every((copy) => copy === null)) return null
-    const whole = found.flatMap((copy) => (copy === null || copy === 'damaged' ? [] : [copy]))
-    const [first] = whole.sort((a, b) => b.seq - a.seq)
-    if (first === undefined) return 'damaged'
-    if (whole.length < 2 || whole.some(({ seq }) => seq !== first.seq)) await replaceAll(vm, first)
+    const { first, whole } = await loadAll(files, pathsOf(vm), vm)
+    if (first === null || first === 'damaged') return first
+    if (whole.length < COPIES || whole.some(({ seq }) => seq !== first.seq)) await replaceAll(vm, first)
     return first
   }
   return {
@@ -57,6 +57,23 @@ export function claimNotesIn(folder: string, files: Files = systemFiles): ClaimN
       await files.syncFolderOf(first)
     },
   }
+}
+
+/** As another process of this host keeps it: nothing is mended. Null also where nobody can tell what it says. */
+export async function claimNoteIn(folder: string, vm: string): Promise<DeciderNote | null> {
+  const { first } = await loadAll(systemFiles, pathsIn(folder, vm), vm)
+  return first === null || first === 'damaged' ? null : first.note
+}
+
+async function loadAll(
+  files: Files,
+  paths: readonly string[],
+  vm: string,
+): Promise<{ first: Copy | null | 'damaged'; whole: readonly Copy[] }> {
+  const found = await Promise.all(paths.map((path) => load(files, path, vm)))
+  const whole = found.flatMap((copy) => (copy === null || copy === 'damaged' ? [] : [copy]))
+  const [first] = whole.sort((a, b) => b.seq - a.seq)
+  return { first: first ?? (found.every((copy) => copy === null) ? null : 'damaged'), whole }
 }
 
 async function replace(files: Files, path: string, bytes: Buffer): Promise<void> {

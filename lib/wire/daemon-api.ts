@@ -109,10 +109,17 @@ export type VmHealth = 'protected' | 'degraded' | 'syncing' | 'frozen' | 'unprot
 export interface StatusReport {
   readonly host: HostUuid
   readonly hosts: readonly HostStatus[]
-  readonly witness: { readonly address: string; readonly reachable: boolean }
+  readonly witness: WitnessStatus
+  /** Null: one witness is configured. */
+  readonly alternateWitness?: WitnessStatus | null
   readonly vms: readonly VmStatus[]
   /** What the asked host's daemon cannot write down at present, and why; empty or absent when nothing. */
   readonly unwritten?: string
+}
+
+export interface WitnessStatus {
+  readonly address: string
+  readonly reachable: boolean
 }
 
 export interface HostStatus {
@@ -139,6 +146,8 @@ export interface VmStatus {
   readonly holder: string | null
   readonly secondary: string | null
   readonly term: number | null
+  /** Which of two witnesses decides, as the asked host knows; null: it is being changed, or not known here. Absent: there is one. */
+  readonly decidedBy?: 'preferred' | 'alternate' | null
   readonly disks: readonly DiskStatus[]
 }
 

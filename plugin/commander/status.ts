@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
-import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus } from '../../lib/wire/daemon-api'
+import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus, WitnessStatus } from '../../lib/wire/daemon-api'
 import { bytes, duration, percent } from './quantities'
 import { cut, filled, table } from './table'
 import { json, paint, type CommandWorld, type Terminal } from './terminal'
@@ -24,13 +24,21 @@ export function registerStatus(program: Command, { ask, terminal }: CommandWorld
 function poolText(report: StatusReport, terminal: Terminal): string {
   const hosts = table(['HOST', 'STATE', 'LAST HEARD'], report.hosts.map(hostRow(terminal)))
   const findings = report.hosts.map(findingsText).join('')
-  const { address, reachable } = report.witness
-  const witness = `Witness ${address}: ${reachable ? 'reachable' : paint(terminal, 'red', 'unreachable')}\n`
+  const witness = witnessesText(report, terminal)
   const unwritten = report.unwritten ? `\n${paint(terminal, 'red', report.unwritten)}\n` : ''
   if (report.vms.length === 0) return `${hosts}${findings}\n${witness}${unwritten}\nNo VMs.\n`
   const vms = table(['VM', 'LEVEL', 'HEALTH', 'RUNS ON', 'SECONDARY', 'COPYING'], report.vms.map(vmRow(terminal)))
   const reasons = report.vms.filter(({ reason }) => reason !== '').map(({ name, reason }) => filled(`${name}: ${reason}`, '  '))
   return `${hosts}${findings}\n${witness}${unwritten}\n${vms}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`
+}
+
+function witnessesText({ witness, alternateWitness = null, vms }: StatusReport, terminal: Terminal): string {
+  const line = (name: string, { address, reachable }: WitnessStatus): string =>
+    `${name} ${address}: ${reachable ? 'reachable' : paint(terminal, 'red', 'unreachable')}\n`
+  if (alternateWitness === null) return line('Witness', witness)
+  const elsewhere = vms.filter(({ decidedBy }) => decidedBy === 'alternate').map(({ name }) => name)
+  const decided = elsewhere.length === 0 ? '' : filled(`The alternate witness decides about: ${elsewhere.join(', ')}`, '  ')
+  return `${line('Preferred witness', witness)}${line('Alternate witness', alternateWitness)}${decided}`
 }
 
 const hostRow =

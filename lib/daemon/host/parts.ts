@@ -29,6 +29,8 @@ export interface HostParts {
   readonly readTimeline: () => readonly TimelineEntry[]
   readonly xapi: XapiPort
   readonly witness: WitnessPort
+  /** What `witness` asks, one by one, where that is two; absent: it is one. */
+  readonly witnesses?: { readonly preferred: WitnessPort; readonly alternate: WitnessPort }
   readonly workers: WorkerPort
   readonly fronts: FrontPort
   readonly srs: SrRegistry

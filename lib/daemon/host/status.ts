@@ -37,7 +37,7 @@ export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status'][
   return {
     host: parts.host,
     hosts: hostsOf(needs),
-    witness: { address: parts.config.witness, reachable: parts.witness.reachable },
+    ...witnessesOf(parts),
     vms: await Promise.all(
       vms.map(async (vm) => {
         const status = await vmStatus(needs, vm)
@@ -68,6 +68,15 @@ async function askedOf(parts: HostParts, host: HostUuid, vm: VmUuid): Promise<Vm
     if (!(error instanceof Refusal)) throw error
     parts.log.debug('the holder does not tell its status', { vm, why: error.message })
     return null
+  }
+}
+
+function witnessesOf({ config, witness, witnesses }: HostParts): Pick<StatusReport, 'witness' | 'alternateWitness'> {
+  const { preferred, alternate } = witnesses ?? { preferred: witness, alternate: null }
+  const second = config.alternateWitness === null || alternate === null ? null : alternate
+  return {
+    witness: { address: config.witness, reachable: preferred.reachable },
+    alternateWitness: second === null ? null : { address: config.alternateWitness ?? '', reachable: second.reachable },
   }
 }
 
@@ -121,6 +130,7 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
     holder: holder === null ? null : name(holder),
     secondary: secondary === null ? null : name(secondary),
     term: (stored ?? worker?.claim)?.claim.term ?? null,
+    ...(worker?.decidedBy === undefined ? {} : { decidedBy: worker.decidedBy }),
     disks: vm.disks.flatMap(({ location, userdevice, sizeBytes }): DiskStatus[] => {
       const record = catalogue.find(location)
       if (record === undefined) return []
