@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readJournal } from '../../lib/lab/client/journal'
 import type { LabTimes } from '../../lib/lab/contract'
-import { poolApi, setStage, type Stage, startVmOn, until, VM_ADDRESS } from '../../lib/lab/demo/stage'
+import { poolApi, setStage, type Stage, type StageOptions, startVmOn, until, VM_ADDRESS } from '../../lib/lab/demo/stage'
 import type { Lab, Outcome } from '../../lib/lab/rack/lab'
 import type { LocalApi } from '../../lib/lab/seed/local-api'
 import type { DaemonApi, VmStatus } from '../../lib/wire/daemon-api'
@@ -26,10 +26,10 @@ export class ProductLab {
     readonly stage: Stage,
   ) {}
 
-  static async open(times: Partial<LabTimes> = {}): Promise<ProductLab> {
+  static async open(times: Partial<LabTimes> = {}, more: Pick<StageOptions, 'bmc' | 'config'> = {}): Promise<ProductLab> {
     const folder = mkdtempSync(join(tmpdir(), 'product-'))
     try {
-      return new ProductLab(folder, await setStage({ dir: join(folder, 'lab'), times }))
+      return new ProductLab(folder, await setStage({ dir: join(folder, 'lab'), times, ...more }))
     } catch (error) {
       rmSync(folder, { recursive: true, force: true })
       throw error

@@ -181,7 +181,7 @@ export class FenceLadder {
     const silentMs = this.#nowMs - this.#suspectedAtMs
     if (silentMs < leaseOverMs) return 'lease-current'
     if (this.#power.saysOn) return 'power-is-on'
-    if (hasPower && silentMs < leaseOverMs + POWER_TRIAL_MS) return 'power-not-tried'
+    if (hasPower && this.#isAtStake && silentMs < leaseOverMs + POWER_TRIAL_MS) return 'power-not-tried'
     const heard = this.#othersHear()
     if (heard === null) return 'others-not-asked'
     return heard ? 'seen-by-others' : null

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ensureGuestImage } from '../guest/image/image'
+import type { ConfigGiven } from '../../wire/config'
 import type { LabTimes, Value } from '../contract'
 import type { Lab } from '../rack/lab'
 import { startLab } from '../rack/up'
@@ -10,6 +11,8 @@ export interface StageOptions {
   readonly dir: string
   readonly hosts?: number
   readonly times?: Partial<LabTimes>
+  readonly bmc?: boolean
+  readonly config?: Partial<ConfigGiven>
   readonly onProgress?: (doing: string) => void
   /** The caller takes the lab down, also when it could not be finished. */
   readonly keepOnFailure?: boolean
@@ -31,12 +34,14 @@ export async function setStage({
   dir,
   hosts = 2,
   times,
+  bmc = false,
+  config = {},
   onProgress = () => undefined,
   keepOnFailure = false,
 }: StageOptions): Promise<Stage> {
   onProgress('preparing the guest image')
   const guest = (await ensureGuestImage()).directory
-  const lab = await startLab({ dir, hosts, guest, onProgress, ...(times === undefined ? {} : { times }) })
+  const lab = await startLab({ dir, hosts, guest, onProgress, bmc, config, ...(times === undefined ? {} : { times }) })
   try {
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')

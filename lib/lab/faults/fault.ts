@@ -16,7 +16,7 @@ export type CutChoice = (typeof CUT_CHOICES)[number]
 export const DIRECTIONS = ['both', 'to', 'from'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 export const HOST_ENDS = ['off', 'stop'] as const
-export const FAULT_KINDS = ['disk', 'link', 'cut', 'host', 'process', 'witness'] as const
+export const FAULT_KINDS = ['disk', 'link', 'cut', 'host', 'process', 'witness', 'bmc'] as const
 
 export interface DiskFault {
   readonly kind: 'disk'
@@ -58,7 +58,12 @@ export interface ProcessFault {
 export interface WitnessFault {
   readonly kind: 'witness'
 }
-export type Fault = DiskFault | LinkFault | CutFault | HostFault | ProcessFault | WitnessFault
+/** The host's power switch answers nobody. */
+export interface BmcFault {
+  readonly kind: 'bmc'
+  readonly host: string
+}
+export type Fault = DiskFault | LinkFault | CutFault | HostFault | ProcessFault | WitnessFault | BmcFault
 
 /** A request to the lab that makes no sense; nothing was changed. The text names the choices. */
 export class BadRequest extends Error {
@@ -78,6 +83,8 @@ export function parseFault(input: Readonly<Record<string, unknown>>, hosts: read
   switch (kind) {
     case 'host':
       return { kind, host, how: oneOf('how', input['how'] ?? 'off', HOST_ENDS) }
+    case 'bmc':
+      return { kind, host }
     case 'link':
       return { kind, host, link: oneOf('link', input['link'], LINK_CHOICES) }
     case 'cut': {

@@ -11,6 +11,7 @@ export const NETWORKS: readonly { readonly link: Link; readonly bridge: string; 
 ]
 export const MASK = '255.255.255.0'
 export const WITNESS_ADDRESS = '10.77.0.250'
+export const BMC_ADDRESS = '10.77.0.249'
 export const CLIENT_ADDRESS = '10.77.3.250'
 export const CLIENT_MANAGEMENT_ADDRESS = '10.77.0.251'
 /** Guests of the production network take addresses from .10 to .199; hosts count from .1 on the others. */
@@ -56,6 +57,8 @@ export function hostWires(name: string, nics: readonly NicDescription[]): Wire[]
 }
 
 export const WITNESS_WIRES: readonly Wire[] = [plain('witness', 'eth0', 'management', 250, WITNESS_ADDRESS)]
+/** The power switches of all hosts. */
+export const BMC_WIRES: readonly Wire[] = [plain('bmc', 'eth0', 'management', 249, BMC_ADDRESS)]
 export const CLIENT_WIRES: readonly Wire[] = [
   plain('client', 'eth0', 'production', 251, CLIENT_ADDRESS),
   plain('client', 'eth1', 'management', 252, CLIENT_MANAGEMENT_ADDRESS),

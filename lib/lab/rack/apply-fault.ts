@@ -1,6 +1,7 @@
 /** What each fault and each undo does to the rack. @returns a sentence for people */
 import { BadRequest, type CutFault, type DiskFault, type Fault, linksOf, type ProcessFault } from '../faults/fault'
 import { gapsBetween } from '../net/cut'
+import type { Bmc } from './bmc'
 import type { Host } from './host'
 import type { Place } from './place'
 import type { Rack } from './rack'
@@ -24,6 +25,9 @@ export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
     case 'link':
       await hostOf(rack, fault.host).setLinks(fault.link, 'down')
       return `${fault.host}: ${fault.link} down`
+    case 'bmc':
+      await bmcOf(rack, fault.host).signal('STOP')
+      return `the power switch of ${fault.host} answers nobody`
     case 'cut':
       return cut(rack, fault, 'open')
     case 'disk':
@@ -54,6 +58,9 @@ export async function undoFault(rack: Rack, fault: Fault): Promise<string> {
     case 'link':
       await hostOf(rack, fault.host).setLinks(fault.link, 'up')
       return `${fault.host}: ${fault.link} up`
+    case 'bmc':
+      await bmcOf(rack, fault.host).signal('CONT')
+      return `the power switch of ${fault.host} answers`
     case 'cut':
       return cut(rack, fault, 'closed')
     case 'disk': {
@@ -103,6 +110,12 @@ function hostOf(rack: Rack, name: string): Host {
   if (host === undefined)
     throw new BadRequest(`no host ${name}; choose one of: ${rack.hosts.map((h) => h.description.name).join(', ')}`)
   return host
+}
+
+function bmcOf(rack: Rack, host: string): Bmc {
+  const bmc = rack.bmc(host)
+  if (bmc === undefined) throw new BadRequest('this lab has no power switches; make one with: holdfast lab up --bmc')
+  return bmc
 }
 
 function powered(rack: Rack, name: string): { readonly host: Host; readonly place: Place } {

@@ -15,11 +15,16 @@ const TOOLS: readonly (readonly [tool: string, debianPackage: string])[] = [
   ['ip', 'iproute2'],
   ['sh', 'dash'],
 ]
+const BMC_TOOLS = [
+  ['ipmi_sim', 'openipmi'],
+  ['ipmitool', 'ipmitool'],
+] as const
 export const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** @returns one sentence per obstacle; empty when a lab can be built */
-export function obstacles(asRoot: boolean): string[] {
-  const missing = TOOLS.filter(([tool]) => !SEARCH_PATH.split(':').some((folder) => existsSync(join(folder, tool))))
+export function obstacles(asRoot: boolean, bmc: boolean): string[] {
+  const needed = bmc ? [...TOOLS, ...BMC_TOOLS] : TOOLS
+  const missing = needed.filter(([tool]) => !SEARCH_PATH.split(':').some((folder) => existsSync(join(folder, tool))))
   const tools = missing.map(([tool, name]) => `"${tool}" is missing; as root: apt-get install ${name}`)
   return [
     ...tools,

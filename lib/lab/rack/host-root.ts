@@ -15,7 +15,9 @@ import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { HostDescription, PoolDescription } from '../contract'
 import type { HostPaths } from './paths'
+import { BMC_PASSWORD, BMC_PASSWORD_FILE } from './bmc-switch'
 import { holdfastConfig } from './pool'
+import type { LabSettings } from './settings'
 
 const OWN = [
   'etc/systemd/system',
@@ -71,10 +73,11 @@ const writer =
     writeFileSync(join(root, 'etc', name), text, { mode })
 
 /** What an operator's set-up leaves on a host. */
-export function writeSettings(paths: HostPaths, pool: PoolDescription, key: string): void {
+export function writeSettings(paths: HostPaths, settings: LabSettings, key: string): void {
   const write = writer(paths)
-  write('holdfast/config.json', `${JSON.stringify(holdfastConfig(pool), null, 2)}\n`)
+  write('holdfast/config.json', `${JSON.stringify(holdfastConfig(settings), null, 2)}\n`)
   write('holdfast/pool.key', `${key}\n`, 0o600)
+  if (settings.bmc) writeFileSync(join(paths.root, BMC_PASSWORD_FILE), `${BMC_PASSWORD}\n`, { mode: 0o600 })
 }
 
 function inventory(host: HostDescription): string {

@@ -31,6 +31,8 @@ export class Host {
   readonly downLinks = new Set<Link>()
   readonly wires: readonly Wire[]
   readonly gaps = new Gaps()
+  /** Before anything of the host runs, and after nothing does any more. */
+  onPower: (power: 'on' | 'off') => void = () => undefined
   #place: Place | null = null
   #services: Service[] = []
   /** Settles when the last power off is complete. */
@@ -58,6 +60,7 @@ export class Host {
     await this.#ending
     if (this.#place !== null) return
     const { labBin, guest, userNamespace } = this.settings
+    this.onPower('on')
     refreshRoot(this.paths, labBin)
     const place = await Place.start({
       name: this.description.name,
@@ -100,6 +103,7 @@ export class Host {
     this.processes.forget()
     await place.ended
     await place.unplug()
+    this.onPower('off')
   }
 
   /** Takes the links down or up on both ends; kept over power cycles. */

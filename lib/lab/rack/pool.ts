@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { ConfigGiven, HostAddresses } from '../../wire/config'
 import { type HostUuid, hostUuid } from '../../core/domain/ids'
 import type { HostDescription, LabTimes, PoolDescription } from '../contract'
+import { bmcSwitch } from './bmc-switch'
 import { hostName, hostNics, WITNESS_ADDRESS } from '../net/plan'
+import type { LabSettings } from './settings'
 
 const GIB = 1024 ** 3
 export const WITNESS_PORT = 7788
@@ -34,7 +36,7 @@ function describeHost(number: number): HostDescription {
 }
 
 /** What the product is told at installation: /etc/holdfast/config.json. */
-export function holdfastConfig(pool: PoolDescription): ConfigGiven {
+export function holdfastConfig({ pool, bmc, config }: Pick<LabSettings, 'pool' | 'bmc' | 'config'>): ConfigGiven {
   const hosts: Record<HostUuid, HostAddresses> = {}
   for (const host of pool.hosts) {
     hosts[hostUuid(host.uuid)] = {
@@ -45,5 +47,7 @@ export function holdfastConfig(pool: PoolDescription): ConfigGiven {
   }
   // Guests are QEMU's here, whose client reconnects.
   const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect' } as const
-  return { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts }
+  const power = Object.fromEntries(pool.hosts.map(({ uuid }, index) => [uuid, bmcSwitch(index)]))
+  const needed = { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts, ...(bmc ? { power } : {}) }
+  return { ...needed, ...config }
 }

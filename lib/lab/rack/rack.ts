@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CLIENT_WIRES, WITNESS_WIRES, type Wire } from '../net/plan'
+import { BMC_WIRES, CLIENT_WIRES, WITNESS_WIRES, type Wire } from '../net/plan'
 import { switchBatch } from '../net/script'
 import type { LabStatus } from './control'
+import { Bmc } from './bmc'
 import { Gaps } from './gaps'
 import { Host } from './host'
 import { makeRoot, writeSettings } from './host-root'
@@ -31,6 +32,7 @@ export class Rack {
   #client: Place | null = null
   #witnessPlace: Place | null = null
   #witness: Service | null = null
+  #bmcs: ReadonlyMap<string, Bmc> = new Map()
   readonly #witnessGaps = new Gaps()
 
   constructor(
@@ -66,12 +68,26 @@ export class Rack {
     for (const host of this.hosts) {
       this.#doing = `installing ${host.description.name}`
       makeRoot(host.paths, host.description, this.settings.pool, ptoken)
-      if (!this.settings.isBare) writeSettings(host.paths, this.settings.pool, key)
+      if (!this.settings.isBare) writeSettings(host.paths, this.settings, key)
       await this.#install(host)
     }
+    if (this.settings.bmc) await this.#startBmcs(start)
     this.#doing = 'booting the hosts'
     await Promise.all(this.hosts.map((host) => host.boot()))
     this.#isReady = true
+  }
+
+  async #startBmcs(start: (name: string, wires: readonly Wire[]) => Promise<Place>): Promise<void> {
+    const place = await start('bmc', BMC_WIRES)
+    this.#bmcs = new Map(
+      this.hosts.map((host, index) => [host.description.name, new Bmc(host, place, join(host.paths.dir, 'bmc'), index)]),
+    )
+    for (const bmc of this.#bmcs.values()) bmc.start()
+  }
+
+  /** Undefined: a lab without power switches. */
+  bmc(host: string): Bmc | undefined {
+    return this.#bmcs.get(host)
   }
 
   status(): LabStatus {

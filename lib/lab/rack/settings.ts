@@ -19,6 +19,10 @@ export interface LabSettings {
   readonly installer: string | null
   /** The guest's kernel and initrd, seen in each host at /opt/lab/guest; null: none. */
   readonly guest: string | null
+  /** Each host has a power switch that the product may use. */
+  readonly bmc: boolean
+  /** Settings in config.json beside those that the lab needs. */
+  readonly config: Readonly<Record<string, unknown>>
 }
 
 /** @returns null if there is no lab */

@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, 
 import { createConnection } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ConfigGiven } from '../../wire/config'
 import type { LabTimes } from '../contract'
 import { BadRequest } from '../faults/fault'
 import { HOSTS_MAX } from '../net/plan'
@@ -30,6 +31,10 @@ export interface StartOptions {
   readonly product?: boolean
   /** false: the product is installed, and is still to be set up. */
   readonly setUp?: boolean
+  /** A power switch for each host. */
+  readonly bmc?: boolean
+  /** Settings of the product's config.json. */
+  readonly config?: Partial<ConfigGiven>
   /** By default: whether this process is root. */
   readonly asRoot?: boolean
   readonly onProgress?: (doing: string) => void
@@ -44,7 +49,7 @@ export async function startLab(options: StartOptions): Promise<Lab> {
     throw new BadRequest(`a lab has 1 to ${HOSTS_MAX} hosts, not ${options.hosts}`)
   }
   const asRoot = options.asRoot ?? process.geteuid?.() === 0
-  const inTheWay = obstacles(asRoot)
+  const inTheWay = obstacles(asRoot, options.bmc ?? false)
   if (inTheWay.length > 0) throw new BadRequest(`this machine cannot run a lab yet:\n  ${inTheWay.join('\n  ')}`)
   const settings = decide(options, asRoot)
   occupy(paths, settings)
@@ -91,6 +96,8 @@ function decide(options: StartOptions, asRoot: boolean): LabSettings {
     isBare: options.setUp === false,
     installer: beside('../dom0/holdfastd') === null ? null : beside('../../packaging/install.sh'),
     guest: options.guest ?? null,
+    bmc: options.bmc ?? false,
+    config: options.config ?? {},
   }
 }
 

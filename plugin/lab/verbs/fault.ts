@@ -34,6 +34,7 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
   host: ['host', 'stop'],
   process: ['host', 'name', 'pid', 'stop'],
   witness: [],
+  bmc: ['host'],
 }
 
 export function registerFault(lab: Command): void {

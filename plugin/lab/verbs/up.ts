@@ -16,6 +16,7 @@ interface UpOptions {
   readonly setup: boolean
   /** false: --no-guest. */
   readonly guest?: string | false
+  readonly bmc?: true
   readonly time: readonly string[]
 }
 
@@ -25,6 +26,7 @@ export function registerUp(lab: Command): void {
     .option('--hosts <number>', 'how many hosts', '2')
     .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz (default: made from Debian packages, once)")
     .option('--no-guest', 'a lab that needs no guests')
+    .option('--bmc', 'a power switch for each host, which the product may use')
     .option('--no-product', 'hosts without Holdfast')
     .option('--no-setup', 'hosts on which Holdfast is installed and not set up; witness.log has an invitation')
     .option('--time <name=ms>', `a time of the real xapi to shorten: ${Object.keys(REAL_TIMES).join(', ')}`, collect, [])
@@ -37,6 +39,7 @@ export function registerUp(lab: Command): void {
           times: timesOf(options.time),
           product: options.product,
           setUp: options.setup,
+          bmc: options.bmc ?? false,
           ...(guest === null ? {} : { guest }),
           onProgress: (doing) => process.stderr.write(`${doing}\n`),
         })

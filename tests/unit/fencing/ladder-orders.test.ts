@@ -157,7 +157,8 @@ class Life {
     const sign = Math.max(suspected, this.lastIndex(isSign, before))
     const sinceMs = this.said[sign]?.event.atMs ?? 0
     if (this.lastIndex(({ on }) => on === 'lease-over', before) > sign) return false
-    if (this.nowMs < sinceMs + LEASE_OVER_MS + (this.hasPower ? POWER_TRIAL_MS : 0)) return false
+    const isAtStake = this.lastIndex(({ on }) => on === 'at-stake', before) >= 0
+    if (this.nowMs < sinceMs + LEASE_OVER_MS + (this.hasPower && isAtStake ? POWER_TRIAL_MS : 0)) return false
     const word = this.lastIndex(({ on }) => on === 'others-see', before)
     const others = this.said[word]?.event
     if (word <= seen || others?.on !== 'others-see' || others.hosts.length > 0) return false
