@@ -44,10 +44,10 @@ export function findingEvidence(finding: HostFinding): Readonly<Record<string, s
     case 'not-heard':
       return { [`${finding.link}Heard`]: false }
     case 'was-stopped':
-      return { silentMs: Math.round(finding.silentMs), machine: finding.machine }
+      return { silentMs: finding.silentMs, machine: finding.machine }
     case 'was-cut-off':
     case 'was-restarted':
-      return { silentMs: Math.round(finding.silentMs) }
+      return { silentMs: finding.silentMs }
     case 'cut-off-from-here':
       return { heardBy: finding.heardBy.join(' ') }
     case 'silent-everywhere':

@@ -157,7 +157,7 @@ type Moment = { readonly incarnation: number; readonly counter: number; readonly
 
 /** Whoever sent on all the while has counted on; whoever stood still has not. Half tells them apart, however lossy the link. */
 function returnOf(last: Moment & { clockMs: number | null }, first: Moment & { sender: SenderHealth | null }): HostFinding {
-  const silentMs = first.atMs - last.atMs
+  const silentMs = Math.round(first.atMs - last.atMs)
   if (first.incarnation !== last.incarnation) return { kind: 'was-restarted', silentMs }
   if ((first.counter - last.counter) * HEARTBEAT_EVERY_MS >= silentMs / 2) return { kind: 'was-cut-off', silentMs }
   const [from, to] = [last.clockMs, first.sender?.clockMs ?? null]

@@ -106,8 +106,9 @@ export class Fencing {
   /** Neither a VM's claim nor the pool; false where the witness does not say so. */
   async #holdsNothing(host: HostUuid): Promise<boolean> {
     const { parts, catalogue } = this.needs
-    if (parts.xapi.inventory()?.coordinator === host) return false
     try {
+      const pool = await parts.witness.read(parts.config.pool)
+      if (pool?.claim.holder === host) return false
       for (const vm of catalogue.protectedVms()) {
         if (!catalogue.ofVm(vm).some(({ homes }) => homes.includes(host))) continue
         const stored = await parts.witness.read(vm)

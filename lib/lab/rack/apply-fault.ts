@@ -26,7 +26,7 @@ export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
       await hostOf(rack, fault.host).setLinks(fault.link, 'down')
       return `${fault.host}: ${fault.link} down`
     case 'bmc':
-      await bmcOf(rack, fault.host).signal('STOP')
+      await bmcOf(rack, fault.host).hang()
       return `the power switch of ${fault.host} answers nobody`
     case 'cut':
       return cut(rack, fault, 'open')
@@ -59,8 +59,8 @@ export async function undoFault(rack: Rack, fault: Fault): Promise<string> {
       await hostOf(rack, fault.host).setLinks(fault.link, 'up')
       return `${fault.host}: ${fault.link} up`
     case 'bmc':
-      await bmcOf(rack, fault.host).signal('CONT')
-      return `the power switch of ${fault.host} answers`
+      await bmcOf(rack, fault.host).restart()
+      return `the power switch of ${fault.host} is started anew`
     case 'cut':
       return cut(rack, fault, 'closed')
     case 'disk': {

@@ -45,9 +45,18 @@ export class Bmc {
     this.#service.start()
   }
 
-  /** It answers nobody any more, or again. */
-  async signal(name: 'STOP' | 'CONT'): Promise<void> {
-    await this.place.run(`kill -${name} $(cat ${this.#at('pid')})`)
+  /** It answers nobody any more. */
+  hang(): Promise<void> {
+    return this.#signal('STOP')
+  }
+
+  /** Started anew: what it was asked while it hung, it would still do. */
+  restart(): Promise<void> {
+    return this.#signal('KILL')
+  }
+
+  #signal(name: 'STOP' | 'KILL'): Promise<void> {
+    return this.place.run(`kill -${name} $(cat ${this.#at('pid')})`)
   }
 
   #at(name: string): string {
