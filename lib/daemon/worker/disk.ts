@@ -1,7 +1,7 @@
 import { must } from '../../core/domain/assert'
 import { BLOCK_BYTES } from '../../core/domain/blocks'
 import { Numbered } from '../../core/domain/numbered'
-import type { GuestRequest, Presence, ReplicaRequest } from '../../core/domain/replica-request'
+import type { Presence, ReplicaRequest } from '../../core/domain/replica-request'
 import type { DirtyBitmap } from '../../core/domain/dirty-bitmap'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror/events'
 import { SIDES } from '../../core/mirror/events'
@@ -98,8 +98,7 @@ export class Disk {
 
   async detach(): Promise<void> {
     const served = this.#export
-    this.#export = null
-    this.attachedTo = null
+    this.#export = this.attachedTo = null
     this.active = false
     await (await served)?.close()
   }
@@ -192,13 +191,13 @@ export class Disk {
     this.#idle = false
     const parts = guestRequests(request)
     const together = parts.length === 1 ? reply : allOf(parts.length, reply)
-    for (const part of parts) this.#ask(part, { reply: together, atMs, request: part })
+    for (const part of parts) this.#ask({ reply: together, atMs, request: part })
   }
 
-  #ask(request: GuestRequest, asked: Asked): void {
+  #ask(asked: Asked): void {
     const id = this.#nextRequest++
     this.#asked.set(id, asked)
-    this.#apply({ on: 'request', id, request })
+    this.#apply({ on: 'request', id, request: asked.request })
   }
 
   #done(side: Side, op: number, error: string, data?: Buffer): void {
@@ -261,9 +260,9 @@ export class Disk {
   }
 
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {
-    const { side } = effect
-    const left = this.#mirror.replicas[side].dirty.count * BLOCK_BYTES
-    if (effect.act === 'resync-started') {
+    const { act, side } = effect
+    if (act === 'resync-started') {
+      const left = this.#mirror.replicas[side].dirty.count * BLOCK_BYTES
       this.#meter = { side, meter: new ResyncMeter(this.needs.hostOf(side), left) }
       this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
     }
@@ -289,8 +288,8 @@ export class Disk {
 
   status(nowMs: number): WorkerVolumeStatus {
     const verify = this.#verify?.report(this.#mirror.verifying?.done ?? 0, nowMs) ?? null
-    const { attachedTo } = this
-    return { key: this.volume.key, ...replicaStatus(this.replicas), resync: this.resync(nowMs), verify, attachedTo }
+    const known = { key: this.volume.key, resync: this.resync(nowMs), verify, attachedTo: this.attachedTo }
+    return { ...known, ...replicaStatus(this.replicas) }
   }
 
   /** Both replicas are members: a second fault would be survived. */
