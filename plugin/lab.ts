@@ -4,6 +4,7 @@ import { defaultLabDir } from '../lib/lab/rack/paths'
 import { registerDemo } from './lab/verbs/demo'
 import { registerExec } from './lab/verbs/exec'
 import { registerFault } from './lab/verbs/fault'
+import { registerSoak } from './lab/verbs/soak'
 import { registerStatus } from './lab/verbs/status'
 import { registerXe } from './lab/verbs/xe'
 import { registerDown, registerUp } from './lab/verbs/up'
@@ -26,6 +27,7 @@ export function registerLab(program: Command): void {
     registerXe,
     registerVm,
     registerDemo,
+    registerSoak,
   ])
     register(lab)
 }

@@ -15,6 +15,7 @@ import { asVm } from './datapath'
 import { addressesOf, type Fleet } from './fleet'
 import type { Membership } from './membership'
 import type { DiskMover } from './move-disks'
+import { homesOf } from './homes'
 import { hostNameOf, vmNameOf } from './names'
 import type { HostParts } from './parts'
 import { situationNow, witnessed } from './situation'
@@ -133,9 +134,8 @@ export class Protection {
    */
   async #agreeOnHomes(vm: VmUuid): Promise<void> {
     const { parts, catalogue } = this.needs
-    const homes = new Set(this.#recordsOf(vm).flatMap((record) => (record.homes.length > 1 ? record.homes : [])))
-    homes.delete(parts.host)
-    for (const host of homes) {
+    const homes = homesOf(this.#recordsOf(vm).filter((record) => record.homes.length > 1))
+    for (const host of homes.filter((each) => each !== parts.host)) {
       const refusal = await catalogue.reconcile(host)
       if (refusal !== null) throw refusal
     }
@@ -222,7 +222,7 @@ export class Protection {
     const records = catalogue.ofVm(vm)
     const holder = stored?.claim.holder ?? records[0]?.homes[0] ?? parts.host
     if (holder !== parts.host) return parts.askPeer(holder, 'unprotect', { vm }, FORWARD_LIMIT_MS)
-    const others = [...new Set(records.flatMap(({ homes }) => homes))].filter((host) => host !== parts.host)
+    const others = homesOf(records).filter((host) => host !== parts.host)
     if (stored !== null) {
       const lacking = Object.entries(stored.claim.upToDate).find(([, hosts]) => !hosts.includes(parts.host))
       if (lacking !== undefined) {

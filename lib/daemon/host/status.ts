@@ -1,7 +1,6 @@
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { InventoryVm } from '../../core/domain/inventory'
-import type { VolumeRecord } from '../../core/domain/volume'
 import { isLevel, type Level } from '../../core/domain/level'
 import { LEVEL_KEY } from '../../core/policy/protection'
 import { findingWords } from '../../core/membership/finding-words'
@@ -13,6 +12,7 @@ import type { Fleet } from './fleet'
 import { healthOf, type Health, type ProtectedVm } from './health'
 import type { Membership } from './membership'
 import type { DiskMover } from './move-disks'
+import { homesOf } from './homes'
 import { hostNameOf } from './names'
 import type { HostParts } from './parts'
 import { inventoryNow } from './situation'
@@ -144,8 +144,6 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
     }),
   }
 }
-
-const homesOf = (records: readonly VolumeRecord[]): HostUuid[] => [...new Set(records.flatMap(({ homes }) => homes))]
 
 /** What was accepted, from whichever place still has it: a lost key in XAPI lowers nothing (N5). */
 function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {

@@ -5,6 +5,7 @@ import { WitnessUnreachable } from '../../ports/witness'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
+import { homesOf } from './homes'
 import { hostNameOf } from './names'
 import type { Moves } from './move'
 import type { HostParts } from './parts'
@@ -51,8 +52,8 @@ export class Upkeep {
   async #keep(vm: VmUuid): Promise<void> {
     const { parts, catalogue, fleet, ran } = this.needs
     const records = catalogue.ofVm(vm)
-    const homes = new Set(records.flatMap((record) => record.homes))
-    if (!homes.has(parts.host)) return
+    const homes = homesOf(records)
+    if (!homes.includes(parts.host)) return
     // Peers tell of volumes before xapi, after a boot, has attached their SR.
     if (records.some(({ sr }) => !catalogue.srs.includes(sr))) return
     // After this host has booted its workers are gone: the claim tells a new one which role it has.
@@ -63,7 +64,7 @@ export class Upkeep {
     }
     const status = await fleet.status(vm)
     for (const { sr } of this.#repaired(records, status)) await catalogue.giveBack(sr)
-    const peer = [...homes].find((host) => host !== parts.host)
+    const peer = homes.find((host) => host !== parts.host)
     if (status?.role === 'primary' && peer !== undefined) await this.#pair(vm, status, peer)
     if (status !== null) {
       await this.needs.moves.keep(vm, status)

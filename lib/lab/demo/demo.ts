@@ -119,8 +119,8 @@ async function play({ dir, screen }: DemoOptions, journal: string): Promise<Demo
 const namesOf = (lab: Lab, vm: string): ReadonlyMap<string, string> =>
   new Map([...lab.hosts.map(({ uuid, name }) => [uuid, name] as const), [vm, VM]])
 
-/** @returns whether there was anything to keep */
-function keepLogs(dir: string, into: string): boolean {
+/** Copies what hosts and witness have written. @returns whether there was anything to keep */
+export function keepLogs(dir: string, into: string): boolean {
   const ofHosts = ['h1', 'h2'].flatMap((name) => [`hosts/${name}/log`, `hosts/${name}/root${PATHS.timeline}`])
   const found = ['rack.log', 'witness', ...ofHosts].filter((part) => existsSync(join(dir, part)))
   for (const part of found) cpSync(join(dir, part), join(into, part), { recursive: true })

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
-import { demonstrate, Interrupted } from '../../../lib/lab/demo/demo'
+import { demonstrate } from '../../../lib/lab/demo/demo'
 import { Screen } from '../../../lib/lab/demo/screen'
 import { acting, dirOf, withDir } from './acting'
+import { interruption } from './interruption'
 
 export function registerDemo(lab: Command): void {
   withDir(lab.command('demo'))
@@ -16,11 +17,4 @@ export function registerDemo(lab: Command): void {
         return report.records.missing.length + report.records.different.length === 0 ? 0 : 1
       }),
     )
-}
-
-/** Rejects at the first ^C or SIGTERM; later ones do not stop the clearing away. */
-function interruption(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Interrupted(`ended by ${signal}`)))
-  })
 }
