@@ -132,6 +132,8 @@ export interface HostStatus {
   readonly health: HostVerdict | null
   /** What is wrong with it. `text` goes on from the host's name. */
   readonly findings: readonly (HostFinding & { readonly text: string })[]
+  /** By whom it is proven to be off; null: it is not. */
+  readonly fenced: FenceProof['by'] | null
 }
 
 export interface VmStatus {

@@ -51,8 +51,11 @@ const hostRow =
       .join(', '),
   ]
 
-const findingsText = ({ name, findings }: HostStatus): string =>
-  findings.length === 0 ? '' : filled(`${name} ${findings.map(({ text }) => text).join('; it ')}.`, '  ')
+function findingsText({ name, findings, fenced }: HostStatus): string {
+  const off = fenced === null ? [] : [`is proven to be off, by ${fenced === 'power' ? 'its power switch' : "an operator's word"}`]
+  const texts = [...findings.map(({ text }) => text), ...off]
+  return texts.length === 0 ? '' : filled(`${name} ${texts.join('; it ')}.`, '  ')
+}
 
 const silence = (ms: number): string => (ms < 10_000 ? `${ms} ms` : duration(ms / 1000))
 

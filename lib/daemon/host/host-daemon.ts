@@ -87,7 +87,7 @@ export class HostDaemon {
     this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, moves, putAway, ran, isAlive })
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
-      status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership }, ask),
+      status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership, fencing }, ask),
       plan: (ask) => protection.plan(ask),
       protect: (ask) => protection.protect(ask),
       unprotect: (ask) => protection.unprotect(ask),

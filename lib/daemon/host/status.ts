@@ -8,6 +8,7 @@ import { WitnessUnreachable } from '../../ports/witness'
 import type { DaemonApi, DiskStatus, HostStatus, StatusReport, VmStatus } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
+import type { Fencing } from './fencing'
 import type { Fleet } from './fleet'
 import { healthOf, type Health, type ProtectedVm } from './health'
 import type { Membership } from './membership'
@@ -23,6 +24,7 @@ export interface StatusNeeds {
   readonly fleet: Fleet
   readonly mover: DiskMover
   readonly membership: Membership
+  readonly fencing: Pick<Fencing, 'of'>
 }
 
 const HOLDER_LIMIT_MS = 1500
@@ -80,9 +82,17 @@ function witnessesOf({ config, witness, witnesses }: HostParts): Pick<StatusRepo
   }
 }
 
-function hostsOf({ parts, membership }: StatusNeeds): HostStatus[] {
+function hostsOf({ parts, membership, fencing }: StatusNeeds): HostStatus[] {
   const name = (host: string): string => hostNameOf(parts, host as HostUuid)
-  const self = { uuid: parts.host, name: name(parts.host), state: 'this-host', silentMs: {}, health: null, findings: [] } as const
+  const self = {
+    uuid: parts.host,
+    name: name(parts.host),
+    state: 'this-host',
+    silentMs: {},
+    health: null,
+    findings: [],
+    fenced: null,
+  } as const
   const health = new Map(membership.health().map((each) => [each.host, each]))
   const others = membership.report().map(({ host, state, links }): HostStatus => {
     const silent = links.map(({ link, silentMs, everHeard }) => [link, everHeard ? Math.round(silentMs) : null])
@@ -93,6 +103,7 @@ function hostsOf({ parts, membership }: StatusNeeds): HostStatus[] {
       state: state === 'unknown' ? 'never-seen' : state,
       silentMs: Object.fromEntries(silent) as HostStatus['silentMs'],
       health: verdict,
+      fenced: fencing.of(host)?.proof?.by ?? null,
       findings: findings.map((finding) => ({ ...finding, text: findingWords(finding, name) })),
     }
   })

@@ -58,9 +58,9 @@ const db: VmStatus = {
 const status = (...vms: VmStatus[]): StatusReport => ({
   host: H1,
   hosts: [
-    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [] },
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [], fenced: null },
     {
-      ...{ uuid: H2, name: 'h2', state: 'alive', health: 'good', findings: [] },
+      ...{ uuid: H2, name: 'h2', state: 'alive', health: 'good', findings: [], fenced: null },
       silentMs: { management: 45, alink0: 12, alink1: null },
     },
   ],
@@ -88,9 +88,9 @@ const REASON =
 const degraded: StatusReport = {
   ...status({ ...web, health: 'degraded', reason: REASON, disks: [{ ...disk(), upToDate: ['h1'] }] }, db),
   hosts: [
-    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [] },
+    { uuid: H1, name: 'h1', state: 'this-host', silentMs: {}, health: null, findings: [], fenced: null },
     {
-      ...{ uuid: H2, name: 'h2', state: 'suspected', health: 'suspected' },
+      ...{ uuid: H2, name: 'h2', state: 'suspected', health: 'suspected', fenced: 'operator' },
       silentMs: { management: 61_240, alink0: 61_241, alink1: 61_244 },
       findings: [{ kind: 'silent-here', text: 'is silent here, and there is no other host to ask' }],
     },
