@@ -1,25 +1,14 @@
-import type { Mutation } from './mirror-bundle'
+import type { Tooth } from './hunt'
 import type { Fault } from './pool/trouble'
 
-/** A rule that production code keeps in a pool, and how to switch it off in the source text. */
-export interface PoolTooth {
-  readonly rule: string
-  readonly changes: readonly Omit<Mutation, 'rule'>[]
-  /** A seed that shows it. */
-  readonly seed: number
-  /** The kinds of faults in which it is looked for; all kinds when left out. */
-  readonly trouble?: readonly Fault[]
-}
-
-const off = (rule: string, seed: number, file: string, find: string, replace: string, ...trouble: Fault[]): PoolTooth => ({
-  ...{ rule, seed, changes: [{ file, find, replace }] },
+const off = (rule: string, file: string, find: string, replace: string, ...trouble: Fault[]): Tooth => ({
+  ...{ rule, changes: [{ file, find, replace }] },
   ...(trouble.length === 0 ? {} : { trouble }),
 })
 
-export const POOL_TEETH: readonly PoolTooth[] = [
+const WITNESS: readonly Tooth[] = [
   off(
     'a claim is changed only by whoever knows its revision',
-    8,
     'lib/core/witness/witness.ts',
     "if ((current?.revision ?? 0) !== request.expected) return this.refuse(pool, vm, 'revision', nowMs)",
     '',
@@ -28,8 +17,14 @@ export const POOL_TEETH: readonly PoolTooth[] = [
     'stall-holder',
   ),
   off(
+    'a claim is taken when its lease is over',
+    'lib/core/witness/witness.ts',
+    "if (request.requireLeaseOver && leaseLeftMs > 0) return this.refuse(pool, vm, 'lease', nowMs)",
+    '',
+    'full-and-apart',
+  ),
+  off(
     'a change is answered when it is on stable storage',
-    2,
     'lib/daemon/witness-daemon.ts',
     'const outcome = await this.parts.claims.append(batch)',
     "void this.parts.claims.append(batch); const outcome = 'durable' as string",
@@ -37,12 +32,68 @@ export const POOL_TEETH: readonly PoolTooth[] = [
     'hosts-apart',
   ),
   off(
+    'a newer connection of a client ends its older one, and what that one still has to say',
+    'lib/daemon/witness-daemon.ts',
+    "if (older !== undefined) this.refuse(older, 'A newer connection of the same client took its place.')",
+    '',
+  ),
+]
+
+const HOLDERS: readonly Tooth[] = [
+  off(
+    'a holder whose lease is over stops its guest',
+    'lib/core/membership/holder.ts',
+    'this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - this.#marginMs)',
+    'this.#allow(true, true)',
+    'met-while-taking',
+  ),
+  off(
+    'a promise to the holder is kept',
+    'lib/core/membership/takeover.ts',
+    "if (facts.promiseLeftMs > 0) return { verdict: 'wait', rule: 'promise-current', waitMs: facts.promiseLeftMs }",
+    '',
+    'deaf-then-apart',
+  ),
+  off(
+    'a secondary is sealed before the claim is taken',
+    'lib/core/mirror/secondary.ts',
+    'this.#sealed = true',
+    '',
+    'met-while-taking',
+  ),
+  off(
     'a guest of a spent term is ended',
-    7,
-    'lib/daemon/worker/spent-guest.ts',
-    'await new GuestDomains(parts).destroy(domids)',
+    'lib/daemon/worker/worker.ts',
+    'await endSpentGuest(this.spec, stored.claim, this.parts)',
     '',
     'host-alone',
     'kill-holder',
   ),
 ]
+
+const GUARDS: readonly Tooth[] = [
+  off(
+    'a guest whose worker hangs is stopped by the watchdog of its host',
+    'lib/core/membership/self-fence.ts',
+    "this.#out.push({ do: 'stop', verb: stop.verb, domid, attempt: stop.attempt, lease })",
+    '',
+    'worker-and-daemon-hang',
+  ),
+]
+
+const OPERATORS: readonly Tooth[] = [
+  off(
+    'whose bytes count is written down before the claim is removed',
+    'lib/daemon/host/protection.ts',
+    'for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others] })',
+    '',
+    'unprotect',
+    'protect',
+    'power-holder',
+    'power-other',
+    'hosts-apart',
+    'kill-daemon',
+  ),
+]
+
+export const POOL_TEETH: readonly Tooth[] = [...WITNESS, ...HOLDERS, ...GUARDS, ...OPERATORS]

@@ -1,13 +1,5 @@
+import type { Tooth } from './hunt'
 import type { Fault } from './mirror/plan'
-import type { Mutation } from './mirror-bundle'
-
-/** A rule that production code keeps, and how to switch it off in the source text. */
-export interface Tooth {
-  readonly rule: string
-  readonly changes: readonly Omit<Mutation, 'rule'>[]
-  /** The kinds of faults in which it is looked for; all kinds when left out. */
-  readonly trouble?: readonly Fault[]
-}
 
 const MIRROR = 'lib/core/mirror'
 const off = (rule: string, file: string, find: string, replace: string, ...trouble: Fault[]): Tooth => ({

@@ -82,6 +82,11 @@ export class Holder {
     return this.#stored
   }
 
+  /** A change of ours is under way: what the witness has stored is not known. */
+  get changing(): boolean {
+    return this.#asking !== 'nothing'
+  }
+
   get leaseValid(): boolean {
     return this.#valid
   }

@@ -7,6 +7,8 @@ import type { Primary } from './primary'
 export interface DiskAsksNeeds {
   /** Resolves when the role is known, and is not on its way to the other host. */
   readonly settled: () => Promise<void>
+  /** Resolves when a guest may run. */
+  readonly confirmed: () => Promise<void>
   /** Null while this host is not the one that serves. */
   readonly serving: () => Primary | null
   /** Throws the reason why this host does not serve. */
@@ -18,7 +20,7 @@ type DiskFunction = 'attach' | 'activate' | 'deactivate' | 'detach'
 type Handlers = { readonly [F in DiskFunction]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
 
 /** What the storage plug-in asks for a disk of the VM. */
-export function diskAsks({ settled, serving, served, attached }: DiskAsksNeeds): Handlers {
+export function diskAsks({ settled, confirmed, serving, served, attached }: DiskAsksNeeds): Handlers {
   const diskOf = (volume: VolumeKey): Disk => {
     const disk = served().disks.find((each) => each.volume.key === volume)
     if (disk === undefined) throw new Refusal('HOLDFAST_NO_SUCH_VOLUME', { volume, sr: 'of this worker' })
@@ -42,6 +44,7 @@ export function diskAsks({ settled, serving, served, attached }: DiskAsksNeeds):
     },
     activate: async ({ volume, domain }) => {
       await settled()
+      await confirmed()
       const disk = diskOf(volume)
       disk.attachedTo = domain
       disk.active = true

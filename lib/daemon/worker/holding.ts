@@ -41,6 +41,11 @@ export class Holding {
     return this.#keeper?.holder.stored ?? null
   }
 
+  /** What is stored may be another one by now. */
+  get changing(): boolean {
+    return this.#keeper?.holder.changing ?? false
+  }
+
   /** It is on its way to another host, or may be: nobody may begin to use the disks here. */
   get handing(): Promise<unknown> | null {
     return this.#handing?.done ?? null

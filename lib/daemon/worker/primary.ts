@@ -77,6 +77,10 @@ export class Primary {
     return this.#talk.connected
   }
 
+  get guestsMayRun(): boolean {
+    return this.#serving.guestsMayRun
+  }
+
   get frozen(): boolean {
     return !this.#serving.guestsMayRun || this.disks.some((disk) => disk.stalled)
   }
@@ -94,7 +98,7 @@ export class Primary {
     if (!this.peerConnected) return this.#talk.absence
     const lacking = this.disks.filter((disk) => !disk.redundant)
     const [first] = lacking
-    if (first === undefined) return ''
+    if (first === undefined) return this.#holding.changing ? 'the witness has not told yet whose replicas the claim lists' : ''
     const refused = first.replicas.peer.refused ?? first.replicas.local.refused
     if (refused !== null) return refusedText(refused.rule)
     if (first.resync(this.parts.clock.nowMs()) !== null) return 'a resync is under way'

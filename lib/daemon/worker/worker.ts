@@ -85,6 +85,17 @@ export class Worker {
     }
   }
 
+  /** The toolstack lets a guest go that it has built, whoever paused it meanwhile. */
+  async #confirmed(): Promise<void> {
+    const { clock, timers } = this.parts
+    const mayNotRun = (): boolean => this.#serving?.guestsMayRun === false
+    const untilMs = clock.nowMs() + ROLE_LIMIT_MS
+    while (mayNotRun() && clock.nowMs() < untilMs) await timers.pause(TICK_MS)
+    if (!mayNotRun()) return
+    const reason = 'neither it nor the peer confirms the lease of this VM'
+    throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { reason, address: this.spec.witness ?? '' })
+  }
+
   /** The role is known, and is not on its way to the other host. */
   async #settled(): Promise<void> {
     await this.#roleKnown()
@@ -135,6 +146,7 @@ export class Worker {
     },
     ...diskAsks({
       settled: () => this.#settled(),
+      confirmed: () => this.#confirmed(),
       serving: () => this.#serving,
       served: () => this.#served(),
       attached: (attached) => this.#remember({ ...this.spec, attached }),

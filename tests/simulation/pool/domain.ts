@@ -9,9 +9,17 @@ export interface Domain {
   readonly vm: Vm
   /** Null while it is being built. */
   guest: Guest | null
+  /** Pauses that nobody has taken back. */
+  pauses: number
 }
 
 const XL_MS = 60
+
+/** What builds a domain takes back its own pause, and no other. */
+function holdMore(domain: Domain, by: 1 | -1): void {
+  domain.pauses = Math.max(0, domain.pauses + by)
+  domain.guest?.pause(domain.pauses > 0)
+}
 
 /** What the toolstack's command does goes on when whoever asked for it is gone. */
 export function domainControl(process: Process, domains: Map<string, Domain>): DomainControl {
@@ -35,8 +43,8 @@ export function domainControl(process: Process, domains: Map<string, Domain>): D
     )
   return {
     state,
-    pause: (domid) => done(domid, ({ guest }) => guest?.pause(true)),
-    unpause: (domid) => done(domid, ({ guest }) => guest?.pause(false)),
+    pause: (domid) => done(domid, (domain) => holdMore(domain, 1)),
+    unpause: (domid) => done(domid, (domain) => holdMore(domain, -1)),
     destroy: (domid) =>
       done(domid, ({ guest }) => {
         domains.delete(domid)

@@ -1,4 +1,5 @@
 import type { Machine } from './machine'
+import { Stories } from './stories'
 import { Strikes } from './strikes'
 import type { Ambush, Fault, Moment } from './trouble'
 import type { Vm } from './vm'
@@ -9,16 +10,28 @@ const CALM_MS = 2500
 /** The VMs run by then. */
 const FIRST_MS = 1500
 
+/** Waits for its moment, once, and strikes at it. */
+interface Trap {
+  readonly on: Moment
+  readonly vm: Vm
+  readonly act: () => void
+}
+
 /** Draws trouble, and ends it after a while. */
 export class Faults {
   readonly #strikes: Strikes
   readonly #total: number
   readonly #ambushes: Set<Ambush>
+  readonly #traps = new Set<Trap>()
+  readonly #stories: Stories
   #lastAt = 0
+  /** A story that needs some time is told. */
+  #quietUntil = 0
 
   constructor(private readonly world: PoolWorld) {
     const { faults, ambushes } = world.plan.trouble
     this.#strikes = new Strikes(world)
+    this.#stories = new Stories(world, this.#strikes)
     this.#total = faults.reduce((sum, { weight }) => sum + weight, 0)
     this.#ambushes = new Set(ambushes)
     world.onMoment = (moment, vm) => this.#comes(moment, vm)
@@ -68,6 +81,12 @@ export class Faults {
   }
 
   #comes(moment: Moment, vm: Vm): void {
+    for (const trap of this.#traps) {
+      if (trap.on !== moment || trap.vm !== vm || this.#strikes.isOver) continue
+      this.#traps.delete(trap)
+      this.world.probe(`trap: ${moment}`)
+      trap.act()
+    }
     for (const ambush of this.#ambushes) {
       if (ambush.on !== moment || this.#strikes.isOver) continue
       this.#ambushes.delete(ambush)
@@ -83,8 +102,8 @@ export class Faults {
   #strike(fault: Fault, vm: Vm): void {
     const { world } = this
     // A disk is gone, and the claim does not say so yet: another fault would be the second one.
-    if (vm.judge.copies.listsStranger) return
     const { dice, schedule } = world
+    if (vm.judge.copies.listsStranger || schedule.now < this.#quietUntil) return
     const calmForMs = schedule.now - this.#lastAt
     this.#lastAt = schedule.now
     if (!fault.startsWith('power')) this.#strikes.troubled(schedule.now, null)
@@ -183,6 +202,15 @@ export class Faults {
       case 'kill-daemon':
         either.killDaemon()
         break
+      case 'kill-watchdog':
+        either.killWatchdog()
+        break
+      case 'stall-watchdog':
+        strikes.stallWatchdog(either)
+        break
+      case 'worker-and-daemon-hang':
+        this.#quietUntil = this.#stories.hanging(holder, other, vm)
+        break
       case 'stall-daemon':
         strikes.stallDaemon(either)
         break
@@ -232,6 +260,13 @@ export class Faults {
         break
       case 'protect':
         vm.typist.protect()
+        break
+      case 'full-and-apart':
+        this.#quietUntil = this.#stories.fullAndApart(holder, other)
+        break
+      case 'met-while-taking':
+        this.#quietUntil = this.#stories.holderLost(holder, other)
+        this.#traps.add({ on: 'taking', vm, act: () => this.#stories.met(holder, other) })
         break
       case 'verify':
         holder.operatorAsks(vm.uuid, 'verify', { repair: dice.chance(0.5) })

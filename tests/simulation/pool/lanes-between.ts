@@ -1,5 +1,6 @@
 import { Lanes } from '../../world/link'
 import type { Life } from '../../world/schedule'
+import type { MachineName } from './names'
 import type { Nature } from './process'
 
 /** The roads between every two hosts. */
@@ -12,7 +13,7 @@ export class Roads {
   ) {}
 
   /** `direction`: as Lanes names the way from `from` to `to`. */
-  between(from: string, to: string): { lanes: Lanes; direction: 0 | 1 } {
+  between(from: MachineName, to: MachineName): { lanes: Lanes; direction: 0 | 1 } {
     const [first, second] = from < to ? [from, to] : [to, from]
     const key = `${first} ${second}`
     const lanes = this.#pairs.get(key) ?? new Lanes(this.lanesMs, this.nature.dice, this.nature.schedule)

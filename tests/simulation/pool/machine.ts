@@ -1,6 +1,5 @@
 import type { HostUuid, VmUuid, VolumeKey } from '../../../lib/core/domain/ids'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
-import type { LeaseNotes, LeaseTold } from '../../../lib/ports/lease-notes'
 import type { WorkerApi, WorkerSpec } from '../../../lib/wire/worker-api'
 import { Life } from '../../world/schedule'
 import { must } from '../mirror/must'
@@ -9,12 +8,15 @@ import { DaemonProcess } from './daemon-process'
 import type { Domain } from './domain'
 import { Exports } from './exports'
 import type { Guest } from './guest'
+import { HardwareWatchdog } from './hardware-watchdog'
+import { LeaseNotesOfHost } from './lease-folder'
 import { hostOf, type MachineName } from './names'
 import { Process, type Ticking } from './process'
 import { HostStorage, SR } from './storage'
 import { Toolstack } from './toolstack'
 import { unlessRefused } from './unless-refused'
 import type { Vm } from './vm'
+import { WatchdogProcess } from './watchdog-process'
 import { WitnessRoad } from './witness-wire'
 import { WorkerProcess } from './worker-process'
 import type { PoolWorld } from './world'
@@ -29,6 +31,11 @@ const RESTART_MS = 80
 /** A guest whose worker was away less long ago may not have been stopped yet. */
 const AWAY_MS = 3000
 const OPERATOR_MS = 3000
+const WATCHDOG_AGAIN_MS = 200
+/** A guest that nobody guarded may not have been stopped for so long yet. */
+const GUARD_MS = 400
+/** The same when everything woke at once. */
+const WAKING_MS = 400
 
 /** A host: power, a clock, disks, the processes on it, its domains. */
 export class Machine implements Ticking {
@@ -36,14 +43,19 @@ export class Machine implements Ticking {
   readonly road: WitnessRoad
   readonly exports = new Exports()
   readonly domains = new Map<string, Domain>()
-  /** What workers told the watchdog; in memory, as `specs` is. */
-  readonly leases = new Map<string, LeaseTold>()
+  readonly leases = new LeaseNotesOfHost(this)
+  readonly hardware: HardwareWatchdog
   /** In memory: gone with the power. */
   readonly specs = new Map<string, WorkerSpec>()
   readonly storage: HostStorage
   readonly xapi: XapiHost
   #toolstack: Toolstack | null = null
   #daemon: DaemonProcess | null = null
+  #watchdog: WatchdogProcess | null = null
+  /** It stands still until then. */
+  #wokeAt = -Infinity
+  /** Since then the watchdog has been at it. */
+  #guardedFrom = -Infinity
   /** The XAPI that is at it. */
   #plugging: Process | null = null
   readonly #workers = new Map<string, WorkerProcess>()
@@ -70,6 +82,7 @@ export class Machine implements Ticking {
     this.storage = new HostStorage((volume) => this.store(volume))
     this.xapi = new XapiHost(this)
     this.road = new WitnessRoad(world, world.witness, world.plan.witnessMs)
+    this.hardware = new HardwareWatchdog(world.schedule, () => this.reset('its watchdog was not petted'))
     this.exports.onChange = (volume) => {
       for (const { guest } of this.domains.values()) if (guest?.uses(volume) === true) guest.diskChanged()
     }
@@ -88,18 +101,6 @@ export class Machine implements Ticking {
 
   store(volume: VolumeKey): Store<string> {
     return must(this.#stores.get(volume), 'a volume has a disk on each of its homes')
-  }
-
-  leasesOf(id: string): LeaseNotes {
-    return {
-      left: this.leases.get(id) ?? null,
-      tell: (lease) => {
-        this.leases.set(id, lease)
-        return false
-      },
-      forget: () => void this.leases.delete(id),
-      trouble: '',
-    }
   }
 
   worker(id: string): WorkerProcess | null {
@@ -130,6 +131,7 @@ export class Machine implements Ticking {
     this.boot = `${this.name}${++this.boots}`
     world.say(() => `${this.name} is switched on`)
     this.#toolstack = new Toolstack(this)
+    this.#startWatchdog(world.isYoung ? 0 : WATCHDOG_AGAIN_MS)
     this.xapi.start()
     this.startDaemon((world.isYoung ? 0.1 : 1) * BOOT_MS * (0.3 + world.dice.fraction()))
   }
@@ -142,7 +144,9 @@ export class Machine implements Ticking {
     this.life.alive = false
     for (const id of [...this.#workers.keys()]) this.#end(id, true)
     this.specs.clear()
-    this.leases.clear()
+    this.leases.powerLost()
+    this.#endWatchdog()
+    this.hardware.disarm()
     this.xapi.end()
     this.#endDaemon(true)
     this.storage.isAttached = false
@@ -154,6 +158,19 @@ export class Machine implements Ticking {
       const vm = world.vmWith(volume)
       vm.judge.damage.damaged(vm.side(this.name), 'power', lost)
     }
+  }
+
+  /** By its hardware. */
+  reset(why: string): void {
+    if (!this.powered) return
+    const { world } = this
+    world.say(() => `${this.name} is reset: ${why}`)
+    world.probe(`reset: ${why}`)
+    for (const vm of world.vms) if (vm.homes.includes(this.name)) vm.judge.damage.troubled(world.schedule.now, vm.side(this.name))
+    this.powerOff()
+    world.schedule.after(BOOT_MS, () => {
+      if (!this.powered) this.powerOn()
+    })
   }
 
   // --- workers ----------------------------------------------------------------------------------------------------------------
@@ -190,6 +207,13 @@ export class Machine implements Ticking {
     this.startWorker(id, 5 + this.world.dice.fraction() * RESTART_MS)
   }
 
+  /** By its process id; false when it is not there any more. */
+  killProcess(pid: number): boolean {
+    const found = [...this.#workers].find(([, worker]) => worker.pid === pid)
+    if (found !== undefined) this.killWorker(found[0])
+    return found !== undefined
+  }
+
   /** Stopped by a signal until then. */
   stallWorker(id: string, untilMs: number): void {
     const worker = this.#workers.get(id)
@@ -206,9 +230,12 @@ export class Machine implements Ticking {
     this.world.say(() => `${this.name} stands still until ${untilMs.toFixed(0)}`)
     for (const id of this.#workers.keys()) this.stallWorker(id, untilMs)
     const guests = [...this.domains.values()].flatMap(({ guest }) => guest ?? [])
-    const daemons = [this.#daemon?.process.life, this.xapi.isUp ? this.xapi.process.life : undefined].filter(
-      (life) => life !== undefined,
-    )
+    this.#wokeAt = Math.max(this.#wokeAt, untilMs)
+    const daemons = [
+      this.#daemon?.process.life,
+      this.#watchdog?.process.life,
+      this.xapi.isUp ? this.xapi.process.life : undefined,
+    ].filter((life) => life !== undefined)
     for (const life of [this.life, ...daemons, ...guests.map((guest) => guest.life)])
       life.stalledUntil = Math.max(life.stalledUntil, untilMs)
     for (const guest of guests) this.world.schedule.after(0, () => this.world.onMoment('woken', guest.vm), guest.life)
@@ -235,6 +262,38 @@ export class Machine implements Ticking {
   removeWorker(id: string): void {
     this.#end(id, false)
     this.specs.delete(id)
+  }
+
+  // --- the watchdog -----------------------------------------------------------------------------------------------------------
+
+  killWatchdog(): void {
+    if (this.#watchdog === null) return
+    this.world.say(() => `${this.name} watchdog dies`)
+    this.#endWatchdog()
+    this.#startWatchdog(WATCHDOG_AGAIN_MS)
+  }
+
+  stallWatchdog(untilMs: number): void {
+    const life = this.#watchdog?.process.life
+    if (life === undefined) return
+    life.stalledUntil = Math.max(life.stalledUntil, untilMs)
+    this.#guardedFrom = Math.max(this.#guardedFrom, life.stalledUntil + GUARD_MS)
+  }
+
+  /** Nobody may have stopped a guest of it of late, because the worker and the watchdog could not, or all of it stood still. */
+  wasUnguarded(vm: VmUuid): boolean {
+    const { now } = this.world.schedule
+    return now < this.#wokeAt + WAKING_MS || (now < this.#guardedFrom && this.workerWasAway(vm))
+  }
+
+  #startWatchdog(inMs: number): void {
+    this.#guardedFrom = Math.max(this.#guardedFrom, this.world.schedule.now + inMs + GUARD_MS)
+    this.world.schedule.after(inMs, () => (this.#watchdog ??= new WatchdogProcess(this)), this.life)
+  }
+
+  #endWatchdog(): void {
+    if (this.#watchdog !== null) this.#watchdog.process.life.alive = false
+    this.#watchdog = null
   }
 
   // --- the daemon and XAPI ----------------------------------------------------------------------------------------------------

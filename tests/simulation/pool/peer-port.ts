@@ -4,6 +4,7 @@ import type { PeerLink } from '../../../lib/ports/peer-link'
 import type { Hello, PeerFrame } from '../../../lib/wire/peer'
 import { LinkEnd, type LinkEvents } from '../../world/link'
 import type { Roads } from './lanes-between'
+import { nameOf } from './names'
 import type { Process } from './process'
 
 /** After a refusal, and after anything else that went wrong. */
@@ -50,7 +51,7 @@ export class Doors {
 
   #knock(process: Process, from: HostUuid, to: HostUuid, { port }: PeerDial, told: Told): void {
     const { schedule, dice } = process.nature
-    const { lanes, direction } = this.roads.between(from, to)
+    const { lanes, direction } = this.roads.between(nameOf(from), nameOf(to))
     const back = (tell: () => void): void => {
       const up = lanes.lanes.filter((lane) => lane.up)
       if (up.length > 0) lanes.carry(dice.of(up), direction === 0 ? 1 : 0, () => schedule.to(process.life, tell))

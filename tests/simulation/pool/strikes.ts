@@ -15,9 +15,13 @@ export class Strikes {
 
   constructor(private readonly world: PoolWorld) {}
 
+  /** After so long, on average. */
   later(act: () => void, ms = this.world.plan.trouble.lastsMs, powerOf: Machine | null = null): void {
-    const { dice, schedule } = this.world
-    const lastsMs = -Math.log(1 - dice.fraction()) * ms
+    this.after(-Math.log(1 - this.world.dice.fraction()) * ms, act, powerOf)
+  }
+
+  after(lastsMs: number, act: () => void, powerOf: Machine | null = null): void {
+    const { schedule } = this.world
     this.troubled(schedule.now + lastsMs, powerOf)
     schedule.after(lastsMs, () => {
       if (!this.isOver) act()
@@ -31,11 +35,11 @@ export class Strikes {
   }
 
   apart(one: Machine, two: Machine, ms = this.world.plan.trouble.lastsMs): void {
-    this.#lanes(one, two, false)
-    this.later(() => this.#lanes(one, two, true), ms)
+    this.lanes(one, two, false)
+    this.later(() => this.lanes(one, two, true), ms)
   }
 
-  #lanes(one: Machine, two: Machine, up: boolean): void {
+  lanes(one: Machine, two: Machine, up: boolean): void {
     const { lanes } = this.world.roads.between(one.name, two.name)
     for (const index of lanes.lanes.keys()) lanes.set(index, up)
   }
@@ -50,8 +54,8 @@ export class Strikes {
 
   alone(machine: Machine, from: Machine): void {
     const { dice, plan } = this.world
-    this.apart(machine, from, dice.of([plan.trouble.lastsMs, this.world.plan.longMs]))
-    this.deaf(dice.chance(0.8) ? machine : from, ['out', 'in'], dice.of([plan.trouble.lastsMs, this.world.plan.longMs]))
+    this.apart(machine, from, dice.of([plan.trouble.lastsMs, plan.longMs]))
+    this.deaf(dice.chance(0.8) ? machine : from, ['out', 'in'], dice.of([plan.trouble.lastsMs, plan.longMs]))
   }
 
   /** The witness has not heard it for long when the other host is lost, too: only what that one promised keeps it going. */
@@ -92,6 +96,10 @@ export class Strikes {
   /** XAPI, the daemon and the heartbeats are nobody's data: the judges need not know of it. */
   stallDaemon(machine: Machine): void {
     machine.stallDaemon(this.#until())
+  }
+
+  stallWatchdog(machine: Machine): void {
+    machine.stallWatchdog(this.#until())
   }
 
   /** Heartbeats go one way only. */

@@ -6,6 +6,9 @@ export const FAULTS = [
   ...['kill-holder', 'kill-other', 'kill-both', 'stall-holder', 'stall-other', 'stop-holder', 'stop-other'],
   ...[
     'kill-daemon',
+    'kill-watchdog',
+    'stall-watchdog',
+    'worker-and-daemon-hang',
     'stall-daemon',
     'beats-one-way',
     'beats-lost',
@@ -15,7 +18,7 @@ export const FAULTS = [
     'coordinator-lost',
   ],
   ...['power-holder', 'power-other', 'power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'verify'],
-  ...['unprotect', 'protect'],
+  ...['unprotect', 'protect', 'full-and-apart', 'met-while-taking'],
 ] as const
 export type Fault = (typeof FAULTS)[number]
 
@@ -25,6 +28,8 @@ export const MOMENTS = [
   'listed-more',
   'taken',
   'asked-to-take',
+  /** The witness is asked for the claim of a holder that is missed. */
+  'taking',
   'resync',
   'frozen',
   'started',

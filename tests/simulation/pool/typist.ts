@@ -10,6 +10,8 @@ const AGAIN_MS = 1500
 export class Typist {
   /** What was answered; null while that is not known. */
   accepted: 'restart' | 'unprotected' | null = 'restart'
+  /** How often the dial was turned; all hosts know of the first. */
+  turn = 0
   #isBusy = false
   /** From now on it is to be protected. */
   #insists = false
@@ -48,6 +50,7 @@ export class Typist {
     world.say(() => `the operator types on ${machine.name}: ${fn} vm${vm.index}`)
     this.#isBusy = true
     this.accepted = null
+    this.turn++
     // It is not told what becomes of it when the host it types on is lost.
     world.schedule.after(ANSWER_MS, () => (this.#isBusy = false))
     const answer = await machine.asked(new Process(world, machine, machine.life), fn, ask, ANSWER_MS)

@@ -75,8 +75,7 @@ export class Vm {
       this.#outputs = guest.number
       return
     }
-    // Only a worker that runs can stop a guest whose lease is over.
-    if (guest.machine.workerWasAway(this.uuid)) this.probe('output of an older guest while its worker was away')
+    if (guest.machine.wasUnguarded(this.uuid)) this.probe('output of an older guest that nobody guarded')
     else throw new Broken('two outputs', `${guest.text} is seen after guest ${this.#outputs}`)
   }
 
@@ -96,6 +95,9 @@ export class Vm {
   takenInTime({ holder, term }: Claim): void {
     const former = this.world.machine(this.holder)
     if (term === 1 || former.uuid === holder) return
+    const guest = [...former.domains.values()].find((domain) => domain.vm === this)?.guest
+    if (guest?.isPaused === false && !former.wasUnguarded(this.uuid))
+      throw new Broken('taken in time', `${guest.text} still runs when the claim is taken with term ${term}`)
     const worker = former.worker(this.uuid)
     if (worker === null || worker.process.life.stalledUntil > this.world.schedule.now) return
     const { role, frozen, guestActive } = worker.status

@@ -11,6 +11,9 @@ const OLD_MS = 3000
 
 /** An operator who asks for the status again and again, and believes it. */
 export class Watcher {
+  /** Of each host and VM: the last turn of the dial that it was seen to know of. */
+  readonly #told = new Map<string, number>()
+
   constructor(
     private readonly world: PoolWorld,
     private readonly everyMs: number,
@@ -31,15 +34,27 @@ export class Watcher {
     if (report !== null) for (const vm of this.world.vms) this.#reads(vm, report, sinceMs)
   }
 
+  /** A host that was told of what the operator was told is accepted does not forget it. */
+  #knows(vm: Vm, by: string, level: string): boolean {
+    const { accepted, turn } = vm.typist
+    if (accepted !== 'restart') return false
+    const key = `${by} ${vm.index}`
+    if (level === accepted) this.#told.set(key, turn)
+    return (this.#told.get(key) ?? 0) === turn
+  }
+
   #reads(vm: Vm, { host, hosts, vms }: StatusReport, sinceMs: number): void {
     const told = vms.find((each) => each.vm === vm.uuid)
     if (told === undefined) return
     const by = hosts.find(({ uuid }: HostStatus) => uuid === host)?.name ?? host
     this.world.probe(`status: ${told.health}`)
     this.world.say(() => `${by} says of vm${vm.index}: ${told.level}, ${told.health} ${told.reason}`)
-    if (vm.typist.accepted === 'restart' && told.level !== 'restart')
+    if (this.#knows(vm, by, told.level) && told.level !== 'restart')
       throw new Broken('no silent weakening', `${by} says that vm${vm.index} is ${told.level}`)
     if (told.health === 'protected' && vm.listsTwoUntilMs < sinceMs)
-      this.world.probe('status: protected, and the claim has listed one host for long')
+      throw new Broken(
+        'no silent weakening',
+        `${by} says that vm${vm.index} is protected, and its claim has listed one host for long`,
+      )
   }
 }

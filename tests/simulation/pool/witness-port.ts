@@ -21,6 +21,8 @@ interface Waiting {
 
 /** A process's way to the witness: one connection at a time, made again whenever it ends. */
 export class SimulatedWitness implements WitnessPort {
+  /** It is asked for the claim of a holder that is missed. */
+  onTaking: () => void = () => undefined
   readonly #waiting = new Map<number, Waiting>()
   #wire: WitnessWire | null = null
   #isUp = false
@@ -52,6 +54,7 @@ export class SimulatedWitness implements WitnessPort {
 
   async compareAndSwap(...[expected, next, options]: Parameters<WitnessPort['compareAndSwap']>): Promise<CasAnswer> {
     const requireLeaseOver = options?.requireLeaseOver ?? false
+    if (requireLeaseOver) this.onTaking()
     return casAnswer(await this.#ask({ op: 'cas', expected, next, requireLeaseOver }))
   }
 

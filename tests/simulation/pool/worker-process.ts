@@ -24,7 +24,7 @@ export class WorkerProcess {
   constructor(
     private readonly machine: Machine,
     spec: WorkerSpec,
-    number: number,
+    readonly pid: number,
     /** It wants to be started again. */
     private readonly ends: () => void,
   ) {
@@ -32,7 +32,9 @@ export class WorkerProcess {
     this.process = new Process(world, machine)
     this.#callee = new Callee(this.process)
     this.#witness = new SimulatedWitness(this.process, machine.road, POOL, `worker ${machine.name} ${spec.id}`)
-    const incarnation = `${machine.boot}.${number}`
+    const vm = world.vms.find(({ uuid }) => uuid === spec.vm)
+    if (vm !== undefined) this.#witness.onTaking = () => world.onMoment('taking', vm)
+    const incarnation = `${machine.boot}.${pid}`
     world.say(() => `${machine.name} worker ${incarnation} starts`)
     this.#worker = new Worker(spec, this.#parts(spec, incarnation), (changed) => void machine.specs.set(spec.id, changed))
     void this.#worker.start()
@@ -71,7 +73,7 @@ export class WorkerProcess {
       ...{
         clock,
         bootClock: clock,
-        leases: machine.leasesOf(spec.id),
+        leases: machine.leases.ofWorker(spec.id, this.pid),
         timers,
         incarnation,
         boot: machine.boot,

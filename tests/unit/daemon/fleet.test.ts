@@ -19,7 +19,7 @@ function slowFleet(): { fleet: Fleet; listed: WorkerSpec[] } {
       remove: () => Promise.resolve(),
     },
   } as unknown as HostParts
-  return { fleet: new Fleet(parts, {} as Catalogue), listed }
+  return { fleet: new Fleet(parts, undefined as unknown as Catalogue), listed }
 }
 
 test('workers that are started at the same time get a port each, and keep it', async () => {

@@ -1,8 +1,9 @@
 import type { StoredClaim } from '../../../../lib/core/domain/claim'
+import { LEASE_MS } from '../../../../lib/core/domain/lease'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Worker } from '../../../../lib/daemon/worker/worker'
 import { systemTimers } from '../../../../lib/dom0/system-timers'
-import type { RenewAnswer } from '../../../../lib/ports/witness'
+import { type RenewAnswer, WitnessUnreachable } from '../../../../lib/ports/witness'
 import type { WorkerSpec } from '../../../../lib/wire/worker-api'
 import { A } from '../../../contracts/witness-port'
 import { SecondaryScene, VOLUMES } from './secondary-scene'
@@ -40,11 +41,12 @@ function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void 
     serveDisk: () => Promise.resolve({ socket: '', close: () => Promise.resolve() }),
     witness: {
       ...scene.parts.witness,
-      renew: () => {
-        const answer = renew()
-        renewals.push(answer)
-        return Promise.resolve(answer)
-      },
+      renew: () =>
+        Promise.resolve().then(() => {
+          const answer = renew()
+          renewals.push(answer)
+          return answer
+        }),
     },
   } as unknown as WorkerParts
   const attached = Object.fromEntries(VOLUMES.map((key) => [key, { domain: '7', active: true }]))
@@ -82,7 +84,35 @@ test('a claim that is lost meanwhile stops the guest that still uses the disks',
   await worker.stop()
 })
 
+/** One that a guest may run under. */
+const longerLease = (): void => {
+  scene.stored = { revision: 1, claim: { ...scene.stored.claim, leaseMs: LEASE_MS } }
+}
+
+test('no guest begins while the lease is not confirmed', async () => {
+  longerLease()
+  let isHeard = false
+  const worker = workerThat(() => {
+    if (isHeard) return { renewed: true }
+    throw new WitnessUnreachable('silent')
+  })
+  letGo()
+  await worker.start()
+  const order: string[] = []
+  const [volume] = VOLUMES
+  if (volume === undefined) throw new Error('the scene has disks')
+  const begun = worker.handlers.activate({ volume, domain: '8' }).then(() => order.push('begun'))
+  await worker.handlers.attach({ volume, domain: '8' })
+  await systemTimers.pause(100)
+  order.push('heard')
+  isHeard = true
+  await begun
+  expect(order).toEqual(['heard', 'begun'])
+  await worker.stop()
+})
+
 test('what a domain gives back late is not taken from the next one', async () => {
+  longerLease()
   const worker = workerThat(() => ({ renewed: true }))
   const started = worker.start()
   letGo()

@@ -1,0 +1,39 @@
+import type { LeaseNote } from '../../../lib/core/domain/lease-note'
+import type { LeaseFolder, LeaseNotes } from '../../../lib/ports/lease-notes'
+import type { Ticking } from './process'
+
+/** What workers and the watchdog of a machine tell each other; in memory. */
+export class LeaseNotesOfHost {
+  readonly #notes = new Map<string, LeaseNote>()
+  readonly #marks = new Map<string, 'under-way' | 'done'>()
+
+  constructor(private readonly machine: Ticking) {}
+
+  powerLost(): void {
+    this.#notes.clear()
+    this.#marks.clear()
+  }
+
+  /** `pid`: of the worker. */
+  ofWorker(id: string, pid: number): LeaseNotes {
+    return {
+      left: this.#notes.get(id) ?? null,
+      tell: (lease) => {
+        this.#notes.set(id, { ...lease, id, pid, startedTicks: 0, toldAtMs: this.machine.nowMs })
+        const mark = this.#marks.get(id)
+        if (mark === 'done') this.#marks.delete(id)
+        return mark !== undefined
+      },
+      forget: () => {
+        this.#notes.delete(id)
+        this.#marks.delete(id)
+      },
+      trouble: '',
+    }
+  }
+
+  ofWatchdog(): LeaseFolder {
+    for (const id of this.#marks.keys()) this.#marks.set(id, 'done')
+    return { read: () => [...this.#notes.values()], paused: (id, state) => void this.#marks.set(id, state) }
+  }
+}
