@@ -1,11 +1,15 @@
 import type { Side } from '../../core/mirror/events'
 
+/** What a replica that served ends with when the operator gives its history up. */
+export const GIVEN_UP = 'EGIVENUP'
+
 /** One sentence for the operator on what the mirror did with a replica. */
 export function noteText(act: string, rule: string, side: Side, error: string): string {
   const why = error === '' ? '' : ` (${error})`
   const which = side === 'local' ? 'local replica' : "peer's replica"
   switch (act) {
     case 'replica-failed':
+      if (error === GIVEN_UP) return `The ${which} serves no longer: its history is not wanted.`
       return `The ${which} failed${why}; acknowledgements wait until the claim no longer lists it.`
     case 'replica-left-claim':
       return rule === 'without-quorum'
