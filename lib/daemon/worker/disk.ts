@@ -14,7 +14,6 @@ import { BlockStatus } from './block-status'
 import type { DiskNeeds } from './disk-needs'
 import { allOf, type Asked, Changes, errnoOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
-import { GIVEN_UP } from './note-text'
 import type { WorkerParts } from './parts'
 import { TICK_MS } from './parts'
 import { replicaStatus } from './replica-status'
@@ -170,7 +169,7 @@ export class Disk {
 
   /** See MirrorEvent. The replica of this host comes back by itself, to be overwritten. */
   giveUp(side: Side): void {
-    if (side === 'local' && this.#mirror.replicas.local.state === 'member') this.#local.fail(GIVEN_UP)
+    if (side === 'local' && this.#mirror.replicas.local.state === 'member') this.#local.giveUp()
     this.#apply({ on: 'give-up', side })
   }
 

@@ -1,4 +1,5 @@
 import type { WorkerVolume } from '../../wire/worker-api'
+import { GIVEN_UP } from './note-text'
 import type { WorkerParts } from './parts'
 import { errorCode, HANG_LIMIT_MS, Seat } from './seat'
 import { within } from './within'
@@ -62,6 +63,11 @@ export class LocalReplica {
     this.#hasFailed = true
     this.#failedAtMs = this.parts.clock.nowMs()
     if (this.#seat !== null) this.needs.failed(error)
+  }
+
+  /** It serves no longer, though nothing is wrong with it. */
+  giveUp(): void {
+    this.fail(GIVEN_UP)
   }
 
   async #openFirst(term: number): Promise<void> {
