@@ -40,7 +40,12 @@ export interface SplitReport {
   readonly why: string
   readonly holder: string
   readonly term: number
-  readonly hosts: readonly { readonly uuid: HostUuid; readonly host: string; readonly holder: boolean; readonly answers: boolean }[]
+  readonly hosts: readonly {
+    readonly uuid: HostUuid
+    readonly host: string
+    readonly holder: boolean
+    readonly answers: boolean
+  }[]
   readonly disks: readonly SplitDisk[]
   /** Since the histories parted; of `host` it has the name. */
   readonly served: readonly (Omit<ServedAlone, 'host'> & { readonly host: string })[]

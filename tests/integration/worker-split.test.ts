@@ -52,7 +52,9 @@ test('two histories that met: what differs and who wrote it; each side is read b
   const copy = join(pair.folder, 'copied.raw')
   expect(output('qemu-img', ['convert', '-f', 'raw', '-O', 'raw', nbd(serving), copy])).toMatchObject({ status: 0 })
   expect(readFileSync(copy).equals(readFileSync(b.image))).toBe(true)
-  expect(() => write(shown.socket, shown.exportName, [{ at: 0, length: 512, pattern: 9 }])).toThrow(/read-only|Permission denied/i)
+  expect(() => write(shown.socket, shown.exportName, [{ at: 0, length: 512, pattern: 9 }])).toThrow(
+    /read-only|Permission denied/i,
+  )
   // The guest writes on while both are looked at.
   const guest = await b.ask('attach', { volume: pair.volume, domain: DOMAIN })
   write(guest.socket, guest.exportName, [{ at: 5 * MIB, length: 512, pattern: 7 }])
