@@ -133,6 +133,10 @@ export class DecidingWitness implements WitnessPort {
   async compareAndSwap(...[expected, next, options]: Parameters<WitnessPort['compareAndSwap']>): Promise<CasAnswer> {
     const state = await this.#load(next.vm)
     if (state === null) return this.parts.witness.compareAndSwap(expected, next, options)
+    if (generationOf(next) !== state.agreement.note.generation) {
+      // Seen at another witness, whose revisions mean nothing at this one.
+      return { stored: false, why: 'revision', current: await this.read(next.vm), leaseLeftMs: 0 }
+    }
     if (!state.holder.mayList(next)) throw new WitnessUnreachable('a host that is to be listed has not noted who decides')
     const change = state.known.ask(next)
     try {
