@@ -44,7 +44,8 @@ export class Wire {
     schedule.after(
       this.#atMs[way] - schedule.now,
       () => {
-        if (this.#isUp && this.world.isLinked) act()
+        if (!this.world.isLinked) this.cut()
+        if (this.#isUp) act()
       },
       to,
     )
