@@ -10,14 +10,13 @@ async function main(): Promise<void> {
   const paths = labPaths(process.argv[2] ?? '')
   const settings = readSettings(paths.marker)
   if (settings === null) throw new Error(`no lab at ${paths.dir}`)
-  const rack = new Rack(paths, settings)
-  // One change at a time: two at once could boot a host that is being powered off.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const mine = last.then(act, act)
     last = mine
     return mine
   }
+  const rack = new Rack(paths, settings, inTurn)
   const names = rack.hosts.map(({ description }) => description.name)
   await serveControl(paths.control, {
     status: () => Promise.resolve(rack.status()),

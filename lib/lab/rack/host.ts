@@ -6,6 +6,7 @@ import { hostWires, type Wire } from '../net/plan'
 import { carrierBatch } from '../net/script'
 import { existsSync } from 'node:fs'
 import { Gaps } from './gaps'
+import { HostWatchdog } from './host-watchdog'
 import { HostDisk } from './host-disk'
 import { mountLines } from './host-mounts'
 import { refreshRoot } from './host-root'
@@ -35,6 +36,7 @@ export class Host {
   onPower: (power: 'on' | 'off') => void = () => undefined
   #place: Place | null = null
   #services: Service[] = []
+  #watchdog: HostWatchdog | null = null
   /** Settles when the last power off is complete. */
   #ending: Promise<void> = Promise.resolve()
 
@@ -42,6 +44,8 @@ export class Host {
     readonly description: HostDescription,
     readonly paths: HostPaths,
     readonly settings: LabSettings,
+    /** Its watchdog has run out: it is to be switched off and on, unless it is off by then. */
+    private readonly expired: (host: Host, why: string) => void = () => undefined,
   ) {
     this.wires = hostWires(description.name, description.nics)
     this.disk = new HostDisk(paths, settings.labBin)
@@ -71,6 +75,7 @@ export class Host {
       log: join(this.paths.log, 'boot.log'),
     })
     this.#place = place
+    await this.#watch(place)
     await this.gaps.restore(place)
     // Somebody may kill a host's init from inside; that is a power failure like any other.
     void place.ended.then(() => (this.#place === place ? this.powerOff() : undefined))
@@ -87,6 +92,14 @@ export class Host {
     for (const service of this.#services) service.start()
   }
 
+  async #watch(place: Place): Promise<void> {
+    const { device, seconds } = this.settings.config.hostWatchdog ?? { device: null, seconds: 0 }
+    if (device === null || seconds === 0) return
+    this.#watchdog = await HostWatchdog.start(join(this.paths.root, device), seconds * 1000, (why) => {
+      if (this.#place === place) this.expired(this, why)
+    })
+  }
+
   /** Resolves when nothing of the host runs any more. */
   powerOff(): Promise<void> {
     const place = this.#place
@@ -96,9 +109,14 @@ export class Host {
   }
 
   async #end(place: Place): Promise<void> {
-    for (const service of this.#services) service.abandon()
+    this.#watchdog?.stop()
+    this.#watchdog = null
+    const services = this.#services
     this.#services = []
+    for (const service of services) service.abandon()
     await place.kill()
+    // A place ends when all of it is reaped, which what stands still outside of it does not do.
+    for (const service of services) service.wake()
     this.disk.kill()
     this.processes.forget()
     await place.ended

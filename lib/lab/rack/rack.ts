@@ -38,8 +38,12 @@ export class Rack {
   constructor(
     readonly paths: LabPaths,
     readonly settings: LabSettings,
+    /** One change at a time: two at once could boot a host that is being powered off. */
+    private readonly inTurn: (act: () => Promise<void>) => Promise<void> = (act) => act(),
   ) {
-    this.hosts = settings.pool.hosts.map((host) => new Host(host, paths.host(host.name), settings))
+    this.hosts = settings.pool.hosts.map(
+      (host) => new Host(host, paths.host(host.name), settings, (expired, why) => this.#reset(expired, why)),
+    )
   }
 
   get witness(): Service | null {
@@ -88,6 +92,17 @@ export class Rack {
   /** Undefined: a lab without power switches. */
   bmc(host: string): Bmc | undefined {
     return this.#bmcs.get(host)
+  }
+
+  #reset(host: Host, why: string): void {
+    const { place } = host
+    process.stderr.write(`${host.description.name} is reset: ${why}\n`)
+    void this.inTurn(async () => {
+      // Somebody else switched it off, and on again perhaps, before this one's turn.
+      if (place === null || host.place !== place) return
+      await host.powerOff()
+      await host.boot()
+    })
   }
 
   status(): LabStatus {

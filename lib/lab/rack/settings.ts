@@ -1,5 +1,6 @@
 /** lab.json: what `up` decided, read by the rack, by every later command and by `down`. */
 import { readFileSync } from 'node:fs'
+import type { ConfigGiven } from '../../wire/config'
 import type { PoolDescription } from '../contract'
 import { BadRequest } from '../faults/fault'
 import { isErrno } from './process'
@@ -22,7 +23,7 @@ export interface LabSettings {
   /** Each host has a power switch that the product may use. */
   readonly bmc: boolean
   /** Settings in config.json beside those that the lab needs. */
-  readonly config: Readonly<Record<string, unknown>>
+  readonly config: Partial<ConfigGiven>
 }
 
 /** @returns null if there is no lab */
