@@ -7,7 +7,8 @@ import { BadRequest } from '../../../lib/lab/faults/fault'
 import { removeLab } from '../../../lib/lab/rack/down'
 import { labPaths } from '../../../lib/lab/rack/paths'
 import { REAL_TIMES } from '../../../lib/lab/rack/pool'
-import { startLab } from '../../../lib/lab/rack/up'
+import { labWatchdog } from '../../../lib/lab/rack/host-watchdog'
+import { startLab, type StartOptions } from '../../../lib/lab/rack/up'
 import { acting, dirOf, withDir } from './acting'
 
 interface UpOptions {
@@ -17,6 +18,7 @@ interface UpOptions {
   /** false: --no-guest. */
   readonly guest?: string | false
   readonly bmc?: true
+  readonly hostWatchdog?: string
   readonly time: readonly string[]
 }
 
@@ -27,6 +29,7 @@ export function registerUp(lab: Command): void {
     .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz (default: made from Debian packages, once)")
     .option('--no-guest', 'a lab that needs no guests')
     .option('--bmc', 'a power switch for each host, which the product may use')
+    .option('--host-watchdog <seconds>', "a watchdog in each host's hardware, which the product uses; default: none")
     .option('--no-product', 'hosts without Holdfast')
     .option('--no-setup', 'hosts on which Holdfast is installed and not set up; witness.log has an invitation')
     .option('--time <name=ms>', `a time of the real xapi to shorten: ${Object.keys(REAL_TIMES).join(', ')}`, collect, [])
@@ -40,6 +43,7 @@ export function registerUp(lab: Command): void {
           product: options.product,
           setUp: options.setup,
           bmc: options.bmc ?? false,
+          ...watchdogOf(options.hostWatchdog),
           ...(guest === null ? {} : { guest }),
           onProgress: (doing) => process.stderr.write(`${doing}\n`),
         })
@@ -68,6 +72,12 @@ async function guestFolder(option: string | false | undefined): Promise<string |
     return option
   }
   return option === false ? null : (await ensureGuestImage()).directory
+}
+
+function watchdogOf(seconds: string | undefined): Pick<StartOptions, 'config'> {
+  if (seconds === undefined) return {}
+  if (!/^\d+$/.test(seconds)) throw new BadRequest(`--host-watchdog ${seconds}: write a number of seconds`)
+  return { config: { hostWatchdog: labWatchdog(Number(seconds)) } }
 }
 
 const collect = (value: string, values: readonly string[]): readonly string[] => [...values, value]
