@@ -195,16 +195,16 @@ inline become_primary() {
   peer[h] = (list[h] == BOTH -> OUT : ABSENT)
 }
 
-/* A claim that was taken by a process before, which may have promised after that: it knew nothing of an answer. */
-#ifdef NO_WAIT_AT_START
-#define served_before true
+/* daemon/worker/secondary.ts: one that may hold the claim promises nothing, because a process after it knows nothing of promises. */
+#ifdef NO_SILENCE
+#define silent false
 #else
-#define served_before (rTerm[h] <= replicaTerm[h])
+#define silent mayHold[OTHER]
 #endif
 
 inline become_secondary() {
   role[h] = SECONDARY;
-  replicaTerm[h] = (!mayHold[h] && rTerm[h] > replicaTerm[h] -> rTerm[h] : replicaTerm[h]);
+  replicaTerm[h] = (rTerm[h] > replicaTerm[h] -> rTerm[h] : replicaTerm[h]);
 #ifndef NO_PROMISE_AT_START
   promise[h] = OVER /* a restart has forgotten its promises */
 #endif
@@ -311,9 +311,9 @@ end:
   :: d_step { role[h] == STARTING && request[h] == NONE -> request[h] = READ }
   :: d_step { role[h] == STARTING && request[h] == TOLD ->
        if
-       :: rHolder[h] == h && served_before ->
+       :: rHolder[h] == h ->
           term[h] = rTerm[h]; revision[h] = rRevision[h]; list[h] = rList[h]; become_primary()
-       :: else -> mayHold[h] = (rHolder[h] == h); become_secondary()
+       :: else -> become_secondary()
        fi;
        forget_request();
        judge() }
@@ -325,7 +325,7 @@ end:
        :: else -> start_again() /* spent */
        fi }
   :: d_step { renewal[h] > 0 -> lease[h] = worth(renewal[h]); renewal[h] = 0; judge() }
-  :: d_step { role[h] == PRIMARY && up[h] && pong[h] == 0 && lease[h] < LEASE && role[OTHER] == SECONDARY && serves[OTHER] ->
+  :: d_step { role[h] == PRIMARY && up[h] && pong[h] == 0 && lease[h] < LEASE && role[OTHER] == SECONDARY && serves[OTHER] && !silent ->
        promise[OTHER] = OVER; pong[h] = LEASE }
   :: d_step { pong[h] > 0 -> lease[h] = worth(pong[h]); pong[h] = 0; judge() }
 

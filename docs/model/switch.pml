@@ -39,7 +39,6 @@ byte nTerm[2], nHolder[2], nList[2];
 #define PRIMARY 2
 byte role[2];
 byte term[2], revision[2], list[2];
-byte served[2]; /* on stable storage: the highest term that was served here */
 bit unsure[2];
 byte next[2], lease[2];
 #define ABSENT 0
@@ -132,7 +131,7 @@ inline be_secondary() {
 }
 
 inline be_primary() {
-  role[h] = PRIMARY; served[h] = term[h]; promise[h] = 0; sealed[h] = 0; mayHold[h] = 0; serves[h] = 0;
+  role[h] = PRIMARY; promise[h] = 0; sealed[h] = 0; mayHold[h] = 0; serves[h] = 0;
   peer[h] = (list[h] == BOTH -> OUT : ABSENT)
 }
 
@@ -328,9 +327,9 @@ end:
   :: d_step { role[h] == STARTING && !pending[h] && request[h] == NONE && !asked[h] -> ask(READ, note[h]); asked[h] = calm }
   :: d_step { role[h] == STARTING && !pending[h] && request[h] == TOLD ->
        if
-       :: rGeneration[h] == note[h] && rHolder[h] == h && rTerm[h] <= served[h] ->
+       :: rGeneration[h] == note[h] && rHolder[h] == h ->
           term[h] = rTerm[h]; revision[h] = rRevision[h]; list[h] = rList[h]; be_primary()
-       :: else -> mayHold[h] = (rGeneration[h] == note[h] && rHolder[h] == h); be_secondary()
+       :: else -> be_secondary()
        fi;
        forget_request();
        judge() }
@@ -347,7 +346,7 @@ end:
           wLease[renews_at(h)] = OVER; lease[h] = LEASE; judge()
        :: else -> start_again() /* spent */
        fi }
-  :: d_step { role[h] == PRIMARY && up[h] && lease[h] < LEASE && role[OTHER] == SECONDARY && serves[OTHER] ->
+  :: d_step { role[h] == PRIMARY && up[h] && lease[h] < LEASE && role[OTHER] == SECONDARY && serves[OTHER] && !mayHold[OTHER] ->
        promise[OTHER] = OVER; lease[h] = LEASE;
        judge() }
 
@@ -409,7 +408,6 @@ end:
   /* ---- primary: the peer's replica ---- */
   :: d_step { role[h] == PRIMARY && !up[h] && role[OTHER] == SECONDARY && !sealed[OTHER] ->
        up[h] = 1; serves[OTHER] = 1;
-       served[OTHER] = (term[h] > served[OTHER] -> term[h] : served[OTHER]);
        if
        :: peer[h] == OUT -> peer[h] = MEMBER
        :: else
@@ -491,7 +489,7 @@ end:
 init {
   d_step {
     wGeneration[0] = 1; wTerm[0] = 1; wList[0] = BOTH; wLease[0] = OVER;
-    note[0] = 1; note[1] = 1; served[0] = 1; served[1] = 1;
+    note[0] = 1; note[1] = 1;
     role[0] = PRIMARY; term[0] = 1; list[0] = BOTH; peer[0] = MEMBER; up[0] = 1;
     role[1] = SECONDARY; serves[1] = 1; promise[1] = OVER
   };

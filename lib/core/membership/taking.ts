@@ -18,6 +18,8 @@ import { ASK_AGAIN_MS, type TakeoverFacts, takeoverVerdict, type TakeoverVerdict
 
 /** Longer than two leases of the default length: a holder that still renews after this is alive, whatever the heartbeats say. */
 export const GIVE_UP_AFTER_MS = 6000
+/** Of longer leases: the last promise and the witness's own lease run out, one after the other at worst, and some questions get lost. */
+const giveUpAfterMs = (leaseMs: number): number => Math.max(GIVE_UP_AFTER_MS, 2 * leaseOverAfterMs(leaseMs) + 2000)
 /** A primary pings five times as often: its worker lives, and only its daemon is silent. */
 export const HEARD_WITHIN_MS = 500
 
@@ -62,6 +64,7 @@ export type TakenRule = Extract<TakeoverVerdict, { verdict: 'take' }>['rule'] | 
 
 export class Taking {
   #asking: 'nothing' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
+  #begunMs = 0
   #untilMs = 0
   #why = 'gave-up'
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -84,6 +87,7 @@ export class Taking {
       case 'begin':
         assert(this.#asking === 'nothing', 'begun once')
         this.#mayHold = event.mayHold
+        this.#begunMs = event.nowMs
         this.#untilMs = event.nowMs + GIVE_UP_AFTER_MS
         // Whatever was said of its machine: a primary that is heard runs.
         if (event.nowMs >= event.heardAtMs + HEARD_WITHIN_MS) return this.#seal()
@@ -132,6 +136,7 @@ export class Taking {
   #judge({ nowMs, stored, promisedAtMs, isFit }: Extract<TakingEvent, { on: 'read' }>): readonly TakingEffect[] {
     assert(this.#asking === 'read', 'an answer was asked for')
     const { me } = this
+    if (stored !== null) this.#untilMs = this.#begunMs + giveUpAfterMs(stored.claim.leaseMs)
     const leftMs = Math.max(0, this.#untilMs - nowMs)
     const promiseLeftMs = Math.max(0, promisedAtMs + leaseOverAfterMs(stored?.claim.leaseMs ?? 0) - nowMs)
     this.#mayHold = stored?.claim.holder === me

@@ -22,11 +22,15 @@ class Stage {
   #heardAtMs = Number.NEGATIVE_INFINITY
   #isFit = true
   #mayHold = false
+  #leaseMs = 1500
   #stored: StoredClaim | null = this.#claim('holder', ['holder', 'me'])
 
   #claim(holder: string, listed: readonly string[], term = 1): StoredClaim {
     const upToDate = { [DISK]: listed.map(hostOf) }
-    return { revision: term * 10, claim: { vm: VM, term, holder: hostOf(holder), leaseMs: 1500, upToDate, lockstep: null } }
+    return {
+      revision: term * 10,
+      claim: { vm: VM, term, holder: hostOf(holder), leaseMs: this.#leaseMs, upToDate, lockstep: null },
+    }
   }
 
   /** A word, and what belongs to it. */
@@ -37,6 +41,10 @@ class Stage {
       // What there is before it begins, or while it goes on.
       case 'claim':
         this.#stored = rest[0] === 'none' ? null : this.#claim(rest[0] ?? '', rest.slice(2, -1), Number(rest.at(-1)))
+        return []
+      case 'lease':
+        this.#leaseMs = number
+        this.#stored = this.#claim('holder', ['holder', 'me'])
         return []
       case 'heard':
         this.#heardAtMs = this.#nowMs - number

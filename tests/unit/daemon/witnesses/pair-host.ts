@@ -208,7 +208,7 @@ export class PairHost {
         this.#lead(outcome.stored, outcome.leaseFromMs, parts)
       } else if (secondary.mayHold && (await turnsOutToHold(asTaken, this.uuid, parts, () => this.#secondary !== secondary))) {
         this.world.count('turned out to hold')
-        if (!this.#isTaking && process.life.alive && this.#secondary === secondary) {
+        if (!this.#isBusy(process, secondary)) {
           this.#isTaking = true
           await take()
         }
@@ -217,13 +217,18 @@ export class PairHost {
     void take()
   }
 
+  #isBusy({ life }: Process, secondary: unknown): boolean {
+    return this.#isTaking || !life.alive || this.#secondary !== secondary
+  }
+
   // --- as primary ---------------------------------------------------------------------------------------------------------
 
   /** Looked at as each answer does it. */
   mayAnswer(): boolean {
-    if (!this.isAlive || this.primary === null || this.life.stalledUntil > this.world.schedule.now) return false
-    this.primary.keeper.apply({ on: 'tick', nowMs: this.#process.clock.nowMs() })
-    return this.primary?.mayAnswer ?? false
+    const { primary } = this
+    if (!this.isAlive || primary === null || this.life.stalledUntil > this.world.schedule.now) return false
+    primary.keeper.apply({ on: 'tick', nowMs: this.#process.clock.nowMs() })
+    return this.primary === primary && primary.mayAnswer
   }
 
   #lease(valid: boolean): void {
