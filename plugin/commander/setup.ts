@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import { PATHS } from '../../lib/core/domain/layout'
 import { textIn } from '../../lib/dom0/setup-desk'
+import { holdfastConfig } from '../../lib/wire/config'
 import { configMade } from '../../lib/wire/config-made'
 import { surveyPool } from '../../lib/xapi/pool-survey'
 import { asRoot } from '../../lib/xapi/root-session'
-import { keyFor, type KeyWishes, needInvitations, refuseOtherWitness, understood } from './setup/checks'
+import { keyFor, type KeyWishes, needInvitations, understood } from './setup/checks'
+import { needWitnesses, refuseLostClaims } from './setup/claims-kept'
 import { delivered } from './setup/delivery'
 import { SetupHosts } from './setup/hosts'
 import { type SetupReport, setupText } from './setup/report'
@@ -57,12 +59,14 @@ function setUp(options: SetupOptions, tell: (doing: string) => void): Promise<Se
     const config = understood(() => configMade(survey, wishes, textIn(PATHS.config)))
     const hosts = new SetupHosts(session, survey)
     const offers = await hosts.offers()
-    refuseOtherWitness(config, textIn(PATHS.config), offers, survey)
+    const former = textIn(PATHS.config)
+    await refuseLostClaims({ former, config, offers, hosts })
     if (options.renewKey) needInvitations(config, [witness, alternate])
     const key = keyFor(options, offers, survey, [witness, alternate])
     const stranger = hosts.stranger(offers, key)
     if (stranger !== null && !options.renewKey) throw new Refusal('HOLDFAST_OTHER_KEY', { host: stranger })
     await enrolAt([witness, alternate], survey.pool, key, options.renewKey ?? false)
+    if ([...offers.values()].some(({ workers }) => workers > 0)) await needWitnesses(holdfastConfig(config), key)
     return delivered({ hosts, offers, survey, config, key, renewKey: options.renewKey ?? false, tell })
   })
 }

@@ -1,6 +1,6 @@
 /** Hosts on which Holdfast is installed and nothing more; one command makes a pool of them that protects a VM. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeHoldfastSr, makeVm, until } from '../../lib/lab/demo/stage'
@@ -15,6 +15,7 @@ const LIMIT_MS = 60_000
 const WITNESS = join(ROOT, 'dist/dom0/holdfast-witness')
 const ADDRESS = '10.77.0.250:7788'
 const SECOND = '10.77.0.250:7789'
+const THIRD = '10.77.0.250:7790'
 const folder = mkdtempSync(join(tmpdir(), 'setup-'))
 let lab: Lab
 
@@ -123,27 +124,56 @@ test('a host with another key is refused, and named', async () => {
   writeFileSync(keyFile('h2'), key)
 })
 
+/** Another witness on the witness's machine, and its invitation. */
+async function moreWitness(listen: string, name: string): Promise<string> {
+  const data = join(folder, name)
+  const at = ['--listen', listen, '--data', data]
+  await lab.spawnIn('witness', [process.execPath, WITNESS, ...at], 'ignore')
+  await until('it serves', LIMIT_MS, () => Promise.resolve(existsSync(join(data, 'invitation.json'))))
+  return invited(...at)
+}
+
+/** No supervisor here starts a daemon again because its configuration has changed. */
+async function restartDaemons(): Promise<void> {
+  for (const host of ['h1', 'h2']) await lab.fault({ kind: 'process', host, process: 'holdfastd', how: 'kill' })
+}
+
+const specs = (host: string): string[] => {
+  const workers = join(lab.paths.host(host).root, 'run/holdfast/workers')
+  return readdirSync(workers).map((id) => readFileSync(join(workers, id, 'spec.json'), 'utf8'))
+}
+const toldOf = (witness: string) => (): Promise<boolean> =>
+  Promise.resolve(['h1', 'h2'].every((host) => specs(host).every((spec) => spec.includes(witness))))
+
+/** Protected, and decided so by both hosts' workers. */
+const decidedBy = (role: string) => async (): Promise<boolean> => {
+  for (const host of ['h1', 'h2']) {
+    const { exit, stdout } = await onHost(host, 'holdfast', 'status', '--json')
+    const vm = exit === 0 ? (JSON.parse(stdout) as StatusReport).vms[0] : undefined
+    if (vm?.decidedBy !== role || vm.health !== 'protected') return false
+  }
+  return true
+}
+
 test('a second witness gets the key that there is, and workers are told of it', async () => {
-  const data = join(folder, 'second')
-  const at = ['--listen', SECOND, '--data', data]
-  const second = await lab.spawnIn('witness', [process.execPath, WITNESS, ...at], 'ignore')
-  await until('it serves', LIMIT_MS, () =>
-    Promise.resolve(readdirSync(folder).includes('second') && readdirSync(data).includes('keys')),
-  )
-  const { exit, stdout } = await setUp('h1', '--alternate', await invited(...at))
+  const second = await moreWitness(SECOND, 'second')
+  const { exit, stdout } = await setUp('h1', '--alternate', second)
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/h2 .* reachable +reachable/)])
   expect(configOf('h2')).toMatchObject({ witness: ADDRESS, alternateWitness: SECOND })
-  for (const host of ['h1', 'h2']) await lab.fault({ kind: 'process', host, process: 'holdfastd', how: 'kill' })
-  const specs = (host: string): string[] => {
-    const workers = join(lab.paths.host(host).root, 'run/holdfast/workers')
-    return readdirSync(workers).map((id) => readFileSync(join(workers, id, 'spec.json'), 'utf8'))
-  }
-  await until('both workers have it in their specs', LIMIT_MS, () =>
-    Promise.resolve(['h1', 'h2'].every((host) => specs(host).every((spec) => spec.includes(SECOND)))),
-  )
-  await until('it is protected', LIMIT_MS, async () => {
-    const { exit: ended, stdout: said } = await onHost('h2', 'holdfast', 'status', '--json')
-    return ended === 0 && (JSON.parse(said) as StatusReport).vms[0]?.health === 'protected'
-  })
-  second.kill('SIGTERM')
+  await restartDaemons()
+  await until('both workers have it in their specs', LIMIT_MS, toldOf(SECOND))
+  await until('the first one decides', LIMIT_MS, decidedBy('preferred'))
+})
+
+test('of two witnesses a lost one is replaced, once the other one decides', async () => {
+  const third = await moreWitness(THIRD, 'third')
+  const early = await setUp('h1', '--witness', third)
+  expect([early.exit, early.stderr]).toEqual([2, expect.stringMatching(/alternate witness decides about a VM not yet: orders/)])
+  await lab.fault({ kind: 'witness' })
+  await until('the second one decides', LIMIT_MS, decidedBy('alternate'))
+  const { exit, stdout, stderr } = await setUp('h1', '--witness', third)
+  expect([exit, stdout, stderr]).toEqual([0, expect.stringMatching(/h2 .* reachable +reachable/), expect.anything()])
+  expect(configOf('h2')).toMatchObject({ witness: THIRD, alternateWitness: SECOND })
+  await restartDaemons()
+  await until('both workers have it in their specs', LIMIT_MS, toldOf(THIRD))
 })

@@ -2,10 +2,10 @@ import { Refusal } from '../../core/domain/errors'
 import { PATHS, PORTS } from '../../core/domain/layout'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
-import type { PeerAddress, WorkerApi, WorkerSettings, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
+import type { PeerAddress, WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { HostParts } from './parts'
-import { isOutOfDate, settingsFor } from './worker-settings'
+import { settingsFor, ToldSettings } from './worker-settings'
 
 const ASK_LIMIT_MS = 3000
 const STATUS_LIMIT_MS = 800
@@ -21,10 +21,13 @@ export class Fleet {
   /** Of workers that may not be on the list yet, by VM. */
   readonly #ports = new Map<string, number>()
 
+  readonly #settings: ToldSettings
+
   constructor(
     private readonly parts: HostParts,
     private readonly catalogue: Catalogue,
   ) {
+    this.#settings = new ToldSettings(parts)
     parts.workers.onExit((id) => parts.timers.after(RESTART_AFTER_MS, () => void this.#restart(id)))
   }
 
@@ -32,24 +35,7 @@ export class Fleet {
   async open(): Promise<void> {
     for (const spec of this.parts.workers.list()) {
       this.#wanted.add(spec.id)
-      const settings = settingsFor(this.parts)
-      if (isOutOfDate(spec, settings) && (await this.parts.workers.running(spec.id))) await this.#tell(spec, settings)
-      else await this.parts.workers.start({ ...spec, ...settings })
-    }
-  }
-
-  /** One that does not hear of it goes on as it is, and is told by the next daemon. */
-  async #tell({ id, vm }: WorkerSpec, settings: WorkerSettings): Promise<void> {
-    try {
-      await this.parts.workers.ask(id, 'new-settings', { settings }, ASK_LIMIT_MS)
-      this.parts.timeline.record({
-        ...{ vm, act: 'worker-restarted', rule: 'settings-changed' },
-        text: "The worker was started again with the pool's new settings.",
-        evidence: { worker: id },
-      })
-    } catch (error) {
-      if (!(error instanceof Refusal) && systemCode(error) === '') throw error
-      this.parts.log.warn('a worker was not told of new settings', { worker: id, why: String(error) })
+      await this.parts.workers.start({ ...spec, ...settingsFor(this.parts) })
     }
   }
 
@@ -69,6 +55,7 @@ export class Fleet {
   /** Workers of an earlier daemon are nobody's children: they are looked at instead of waited for. */
   async upkeep(): Promise<void> {
     for (const id of this.#wanted) await this.#restart(id)
+    await this.#settings.turn(this.specs())
   }
 
   specs(): readonly WorkerSpec[] {

@@ -5,7 +5,7 @@ import { readPoolKey } from '../../../lib/dom0/pool-keys'
 import { keyIn } from '../../../lib/dom0/setup-desk'
 import { holdfastConfig } from '../../../lib/wire/config'
 import type { SetupOffer } from '../../../lib/wire/setup'
-import { jsonObject, Malformed } from '../../../lib/wire/shape'
+import { Malformed } from '../../../lib/wire/shape'
 import { isEtcd } from '../../../lib/wire/witness-settings'
 import type { Survey } from '../../../lib/xapi/pool-survey'
 import type { NamedWitness } from './witnesses'
@@ -66,23 +66,6 @@ export function needInvitations(config: string, given: readonly (NamedWitness | 
       `an invitation of the witness at ${deaf}, which has the former key`,
       'Give one with --witness or --alternate: holdfast witness invite --data DIR',
     )
-}
-
-/** The claims are where they are: to a witness that has none of them every VM would be nobody's. */
-export function refuseOtherWitness(
-  config: string,
-  former: string | null,
-  offers: ReadonlyMap<string, SetupOffer>,
-  survey: Survey,
-): void {
-  const before = former === null ? undefined : jsonObject(former)['witness']
-  const after = holdfastConfig(config).witness
-  const busy = survey.hosts.find(({ uuid }) => (offers.get(uuid)?.workers ?? 0) > 0)
-  if (typeof before !== 'string' || before === after || busy === undefined) return
-  throw lacks(
-    `a pool without claims: those of its VMs are kept by the witness at ${before}`,
-    'Move that witness (hand-over and adopt) and keep its name; or unprotect every VM and shut it down, then repeat.',
-  )
 }
 
 const lacks = (reason: string, todo: string): Refusal => new Refusal('HOLDFAST_SETUP_LACKS', { reason, todo })

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../lib/core/domain/errors'
 import { keyDigest, parcelFor } from '../../../lib/dom0/setup-desk'
 import { XapiFailure } from '../../../lib/ports/xapi'
-import { Malformed } from '../../../lib/wire/shape'
+import { fields, jsonObject, list, Malformed, text } from '../../../lib/wire/shape'
 import {
   type SetupCheck,
   setupCheckOf,
@@ -15,6 +15,7 @@ import type { RootSession } from '../../../lib/xapi/root-session'
 
 /** A host takes up to 20 s to start its services. A call to one that is dead would take XAPI two minutes. */
 const CALL_LIMIT_MS = 40_000
+const VMS_MAX = 100_000
 
 /** The pool's hosts, asked through XAPI and their plug-in. */
 export class SetupHosts {
@@ -46,6 +47,20 @@ export class SetupHosts {
 
   async check(uuid: string): Promise<SetupCheck> {
     return setupCheckOf(await this.#plugin(uuid, 'setup-check', {}))
+  }
+
+  /** Names of protected VMs of which a host says otherwise, or none says so. */
+  async notDecidedBy(role: 'preferred' | 'alternate'): Promise<readonly string[]> {
+    const said = new Map<string, Set<unknown>>()
+    for (const { uuid } of this.survey.hosts) {
+      for (const one of list(jsonObject(await this.#plugin(uuid, 'status', {}))['vms'], 'vms', VMS_MAX)) {
+        const { name, level, decidedBy } = fields(one, 'vm')
+        if (level === 'unprotected') continue
+        const heard = said.get(text(name, 'name')) ?? new Set()
+        said.set(text(name, 'name'), decidedBy === undefined ? heard : heard.add(decidedBy))
+      }
+    }
+    return [...said].filter(([, heard]) => heard.size !== 1 || !heard.has(role)).map(([name]) => name)
   }
 
   async #plugin(uuid: string, fn: string, args: Readonly<Record<string, string>>): Promise<string> {
