@@ -13,6 +13,7 @@ import { claimNoteIn } from '../lib/dom0/claim-notes-files'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
 import { FenceFolder } from '../lib/dom0/fence-record'
 import { nextIncarnation } from '../lib/dom0/incarnation'
+import { LEASES } from '../lib/dom0/lease-files'
 import { IpmiPower } from '../lib/dom0/ipmi-power'
 import { frontProcesses } from '../lib/dom0/nbd-front-processes'
 import { askPeerDaemon } from '../lib/dom0/peer-daemon-client'
@@ -21,6 +22,7 @@ import { processLog } from '../lib/dom0/process-log'
 import { systemClock } from '../lib/dom0/system-clock'
 import { systemTimers } from '../lib/dom0/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/timeline-file'
+import { takeSelfFenced } from '../lib/dom0/self-fenced'
 import { srRegistry } from '../lib/dom0/volume-files'
 import { workerProcesses } from '../lib/dom0/worker-processes'
 import { xenFence } from '../lib/dom0/xen-fence'
@@ -100,6 +102,7 @@ function build(): {
       })
     },
     newUuid: randomUUID,
+    takeSelfFenced: (vm) => takeSelfFenced(LEASES, vm),
     upMs: () => bootClock.nowMs(),
     domainState: (domid) => xenFence().state(domid),
     heartbeats: (role, received) =>

@@ -10,6 +10,7 @@ import { Malformed } from '../wire/shape'
 import { leaseJson, leaseOf } from './lease-file-note'
 import { readRecord, RecordFile } from './lease-file-record'
 import { startedTicks } from './process-identity'
+import { markSelfFenced } from './self-fenced'
 import { makeFolder } from './make-folder'
 import { RareWarning } from './rare-log'
 import { codeOf, textOf } from './system-error'
@@ -110,6 +111,14 @@ export function leaseFolder(folder: string, log: Log): LeaseFolder {
       return [...last.values()]
     },
     paused: (id, state) => mark(id, state === 'under-way' ? UNDER_WAY : DONE),
+    destroyed: (id) => {
+      try {
+        markSelfFenced(folder, id)
+      } catch (error) {
+        if (codeOf(error) === '') throw error
+        log.error('the daemon cannot be told that a guest was destroyed', { worker: id, error: codeOf(error) })
+      }
+    },
   }
 }
 

@@ -25,4 +25,6 @@ export interface LeaseFolder {
   read(): readonly LeaseNote[]
   /** For the worker: its guest is being paused, or has been. */
   paused(id: string, state: 'under-way' | 'done'): void
+  /** For the daemon: its guest was destroyed. */
+  destroyed(id: string): void
 }

@@ -68,6 +68,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
     power: new IpmiPower(new Map(), log),
     fences: new FenceFolder(join(folder, 'fences'), log),
     askPeer: () => Promise.reject(new Error('there is no peer')),
+    takeSelfFenced: () => false,
     upMs: () => 0,
     domainState: () => Promise.resolve('gone'),
     newUuid: () => key,

@@ -1,7 +1,7 @@
 import type { HostUuid, VmUuid } from '../domain/ids'
 import type { Evidence, FailoverEffect } from './effects'
 import { Promotion, type PromotionEvent } from './promotion'
-import { Restart, type RestartEvent, type RestartPhase } from './restart'
+import { Restart, type WhyEnded, type RestartEvent, type RestartPhase } from './restart'
 
 /** A VM of the lost host whose claim this host may take, as policy ordered them. */
 export interface LostVm {
@@ -14,9 +14,14 @@ export interface LostVm {
   readonly wasRunning: boolean
 }
 
+export interface RanVm extends Omit<LostVm, 'wasRunning'> {
+  readonly term: number
+  readonly why: WhyEnded
+}
+
 export type FailoverEvent =
-  /** VMs that ran here when this host went down, whose claim it still holds. */
-  | { readonly type: 'ran-here'; readonly vms: readonly (Omit<LostVm, 'wasRunning'> & { readonly term: number })[] }
+  /** VMs that ran here and do no longer, although this host still holds their claim. */
+  | { readonly type: 'ran-here'; readonly vms: readonly RanVm[] }
   /** Again and again while it lasts: more of the VMs that were lost with the host may be known by then. */
   | { readonly type: 'host-suspected'; readonly host: HostUuid; readonly evidence: Evidence; readonly vms: readonly LostVm[] }
   /** It is proven that the host is off, as long as it is not heard again. */
@@ -115,11 +120,11 @@ export class Failover {
     const { here } = this
     return vms
       .filter(({ vm }) => (this.phaseOf(vm) ?? 'ended') === 'ended')
-      .flatMap(({ term, ...of }) => {
+      .flatMap(({ term, why, ...of }) => {
         const lost: LostVm = { ...of, wasRunning: true }
         const restart = new Restart({ vm: of.vm, name: of.name, lost: here, here, wasRunning: true }, atMs)
         this.underway.set(of.vm, { restart, lost, patienceEndsMs: atMs + PATIENCE_MS, settledAtMs: null })
-        return restart.beginHeld(term)
+        return restart.beginHeld(term, why)
       })
   }
 

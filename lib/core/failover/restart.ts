@@ -38,6 +38,14 @@ export type RestartEvent =
   | { readonly type: 'xapi-silent'; readonly step: XapiStep }
   | { readonly type: 'tick' }
 
+/** Why it does not run although its claim never left this host. */
+export type WhyEnded = 'host-went-down' | 'self-fenced'
+
+const ENDED: Readonly<Record<WhyEnded, string>> = {
+  'host-went-down': 'ran here when this host went down',
+  'self-fenced': 'was ended here because its claim was not confirmed in time; the claim did not move',
+}
+
 type Refused = Extract<RestartEvent, { type: 'claim-refused' }>
 
 export type RestartPhase = 'taking' | 'queued' | 'looking' | 'resetting' | 'starting' | 'resting' | 'homing' | 'ended'
@@ -68,12 +76,11 @@ export class Restart {
     private readonly suspectedAtMs: number,
   ) {}
 
-  /** Of a VM whose claim never left this host, which was away itself. */
-  beginHeld(term: number): RestartEffect[] {
+  /** Of a VM whose claim never left this host. */
+  beginHeld(term: number, why: WhyEnded): RestartEffect[] {
     this.phase = 'queued'
     this.term = term
-    const text = `${this.facts.name} ran here when this host went down, and is started again`
-    return [this.record('restart-begun', 'ran-here', text, { term })]
+    return [this.record('restart-begun', why, `${this.facts.name} ${ENDED[why]}, and is started again`, { term })]
   }
 
   begin(evidence: Evidence): RestartEffect[] {

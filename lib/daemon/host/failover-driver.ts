@@ -2,7 +2,7 @@ import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { FailoverEffect } from '../../core/failover/effects'
 import { waitForPreferredMs } from '../../core/policy/survivor'
-import { Failover, type FailoverEvent } from '../../core/failover/failover'
+import { Failover, type FailoverEvent, type RanVm } from '../../core/failover/failover'
 import type { HolderFenced } from '../../wire/worker-api'
 import type { CoordinatorClaim } from './coordinator-claim'
 import { alert } from './alert'
@@ -109,9 +109,9 @@ export class FailoverDriver {
     return fenced === undefined ? { reason } : { reason, fenced }
   }
 
-  /** VMs that ran here when this host went down, and whose claim it still holds. */
-  ranHere(vms: readonly { readonly vm: VmUuid; readonly term: number }[]): void {
-    const inOrder = vms.map(({ vm, term }) => ({ ...ranked(vm, this.needs.parts), term })).sort((a, b) => a.rank - b.rank)
+  /** VMs that ran here and do no longer, although this host still holds their claim. */
+  ranHere(vms: readonly Pick<RanVm, 'vm' | 'term' | 'why'>[]): void {
+    const inOrder = vms.map((ran) => ({ ...ranked(ran.vm, this.needs.parts), ...ran })).sort((a, b) => a.rank - b.rank)
     if (inOrder.length > 0) this.#apply({ type: 'ran-here', vms: inOrder })
   }
 

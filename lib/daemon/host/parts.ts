@@ -1,6 +1,6 @@
 import type { HeartbeatEvent } from '../../core/membership/heartbeat'
 import type { HostRole, SenderHealth } from '../../core/domain/heartbeat'
-import type { HostUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { TimelineEntry } from '../../core/domain/timeline'
 import type { Clock } from '../../ports/clock'
 import type { DomainFence } from '../../ports/domain-fence'
@@ -38,6 +38,8 @@ export interface HostParts {
   readonly fences: FenceRecord
   readonly askPeer: AskPeer
   readonly newUuid: () => string
+  /** Whether this host's watchdog has destroyed the guest of that VM since this was last asked. */
+  readonly takeSelfFenced: (vm: VmUuid) => boolean
   /** Since this host's machine was started. Milliseconds. */
   readonly upMs: () => number
   /** Of a domain of this host, from its hypervisor. Rejects when that does not tell. */

@@ -1,4 +1,6 @@
 import type { VmUuid } from '../../core/domain/ids'
+import type { RanVm } from '../../core/failover/failover'
+import type { WhyEnded } from '../../core/failover/restart'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
@@ -6,13 +8,14 @@ import type { FailoverDriver } from './failover-driver'
 import type { HostParts } from './parts'
 
 /**
- * What ran when the hosts lost power. XAPI calls a VM halted once its host has booted, and nobody is suspected who could have lost it: only
- * the catalogue remembers that its guest used the disks.
+ * What ran here and does no longer, although the claim never left. After all hosts lost power XAPI calls a VM halted, and nobody is suspected
+ * who could have lost it: only the catalogue remembers that its guest used the disks. And what the watchdog of this host ended, because
+ * nobody confirmed its claim in time, looks like any halted VM.
  */
 export class RanHere {
-  /** Since this host has booted: with a guest at the time, and nothing done about it yet. */
-  readonly #waiting = new Set<VmUuid>()
-  readonly #ready = new Map<VmUuid, number>()
+  /** Nothing was done about these yet. */
+  readonly #waiting = new Map<VmUuid, WhyEnded>()
+  #ready: Pick<RanVm, 'vm' | 'term' | 'why'>[] = []
 
   constructor(
     private readonly parts: HostParts,
@@ -22,16 +25,19 @@ export class RanHere {
 
   /** The first worker of the VM since this host has booted is about to start. */
   booted(vm: VmUuid, records: readonly VolumeRecord[]): void {
-    if (records.some(({ guestActive }) => guestActive === true)) this.#waiting.add(vm)
+    if (records.some(({ guestActive }) => guestActive === true)) this.#waiting.set(vm, 'host-went-down')
   }
 
   /** Called once a second, with what the VM's worker says of itself. */
   async keep(vm: VmUuid, records: readonly VolumeRecord[], { role, guestActive, claim }: WorkerStatus): Promise<void> {
-    // Where a secondary is connected it hears of the guest, and where not the claim's holder knows better.
+    const wasFenced = !guestActive && this.parts.takeSelfFenced(vm)
+    // Another host holds the claim, and with it what is to be done.
     if (role === 'secondary' && claim !== null) this.#waiting.delete(vm)
     if (role !== 'primary') return
-    if (!guestActive && this.#waiting.has(vm)) {
-      if (this.parts.xapi.reachable) this.#ready.set(vm, claim?.claim.term ?? 0)
+    if (wasFenced) this.#waiting.set(vm, 'self-fenced')
+    const why = this.#waiting.get(vm)
+    if (!guestActive && why !== undefined) {
+      if (this.parts.xapi.reachable) this.#ready.push({ vm, term: claim?.claim.term ?? 0, why })
       return
     }
     this.#waiting.delete(vm)
@@ -42,8 +48,8 @@ export class RanHere {
 
   /** After each round over all VMs, so that they start in their order. */
   startAgain(): void {
-    const vms = [...this.#ready].map(([vm, term]) => ({ vm, term }))
-    this.#ready.clear()
+    const vms = this.#ready
+    this.#ready = []
     for (const { vm } of vms) this.#waiting.delete(vm)
     this.failover.ranHere(vms)
   }

@@ -91,7 +91,7 @@ export class Watchdog {
     const { verb, domid, attempt } = stop
     let answer: Stopped | null
     try {
-      answer = verb === 'pause' ? await this.#pause(stop) : await this.#destroy(domid)
+      answer = verb === 'pause' ? await this.#pause(stop) : await this.#destroy(stop)
     } catch (error) {
       // The toolstack's own words; the machine decides what comes next.
       log.error(`cannot ${verb} the domain`, { domid, error: String(error) })
@@ -116,10 +116,12 @@ export class Watchdog {
     return { ours: true, gone: false }
   }
 
-  async #destroy(domid: string): Promise<Stopped> {
-    const { domains } = this.parts
+  async #destroy({ domid, lease }: Stop): Promise<Stopped> {
+    const { domains, leases } = this.parts
     try {
       await domains.destroy(domid)
+      // Where it is the pool's wish that it ends with its lease, nobody starts it again.
+      if (lease.then === 'pause') leases.destroyed(lease.id)
     } catch (error) {
       if ((await domains.state(domid)) !== 'gone') throw error
       return { ours: false, gone: true }

@@ -85,6 +85,7 @@ export class DaemonProcess {
       fences: { read: () => [], save: () => Promise.reject(failure('ENOSPC')), forget: () => process.within(2) },
       askPeer: (host, fn, ask, limitMs = PEER_LIMIT_MS) => this.#askPeer(host, fn, ask, limitMs),
       newUuid: () => world.newUuid(),
+      takeSelfFenced: (vm) => machine.leases.takeDestroyed(vm),
       upMs: () => clock.nowMs(),
       domainState: (domid) => Promise.resolve(machine.domains.has(domid) ? 'running' : 'gone'),
       heartbeats: (role, received) => {

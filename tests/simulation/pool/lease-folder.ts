@@ -6,10 +6,12 @@ import type { Ticking } from './process'
 export class LeaseNotesOfHost {
   readonly #notes = new Map<string, LeaseNote>()
   readonly #marks = new Map<string, 'under-way' | 'done'>()
+  readonly #destroyed = new Set<string>()
 
   constructor(private readonly machine: Ticking) {}
 
   powerLost(): void {
+    this.#destroyed.clear()
     this.#notes.clear()
     this.#marks.clear()
   }
@@ -32,8 +34,17 @@ export class LeaseNotesOfHost {
     }
   }
 
+  /** For the daemon: whether the watchdog had ended the guest since this was last asked. */
+  takeDestroyed(id: string): boolean {
+    return this.#destroyed.delete(id)
+  }
+
   ofWatchdog(): LeaseFolder {
     for (const id of this.#marks.keys()) this.#marks.set(id, 'done')
-    return { read: () => [...this.#notes.values()], paused: (id, state) => void this.#marks.set(id, state) }
+    return {
+      read: () => [...this.#notes.values()],
+      paused: (id, state) => void this.#marks.set(id, state),
+      destroyed: (id) => void this.#destroyed.add(id),
+    }
   }
 }

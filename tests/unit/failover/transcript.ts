@@ -38,7 +38,10 @@ export class Incident {
           vms: words.slice(1).map((word) => this.lost(word)),
         }
       case 'ran-here':
-        return { type: command, vms: words.map((word) => ({ ...this.lost(word), term: 1 })) }
+        return {
+          type: command,
+          vms: words.map((word) => ({ ...this.lost(word), term: 1, why: word.endsWith('!') ? 'self-fenced' : 'host-went-down' })),
+        }
       case 'host-back':
       case 'coordinator-is':
         return { type: command, host: this.host(first) }
