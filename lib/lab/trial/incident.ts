@@ -25,6 +25,7 @@ export async function sufferFaults(lab: Lab, { faults, lastsMs }: FaultIncident)
   const begun: Fault[] = []
   try {
     for (const fault of faults) {
+      if (await isGone(lab, fault)) continue
       await lab.fault(fault)
       begun.unshift(fault)
     }
@@ -32,4 +33,11 @@ export async function sufferFaults(lab: Lab, { faults, lastsMs }: FaultIncident)
   } finally {
     for (const fault of begun) if (!(fault.kind === 'process' && fault.how === 'kill')) await lab.undo(fault)
   }
+}
+
+/** A process that is just being started again cannot be hit. */
+async function isGone(lab: Lab, fault: Fault): Promise<boolean> {
+  if (fault.kind !== 'process') return false
+  const { hosts } = await lab.status()
+  return !hosts.some(({ name, processes }) => name === fault.host && processes.some((each) => each.name === fault.process))
 }
