@@ -29,7 +29,7 @@ export class RanHere {
   }
 
   /** Called once a second, with what the VM's worker says of itself. */
-  async keep(vm: VmUuid, records: readonly VolumeRecord[], { role, guestActive, claim }: WorkerStatus): Promise<void> {
+  async keep(vm: VmUuid, records: readonly VolumeRecord[], { role, guestActive, claim, frozen }: WorkerStatus): Promise<void> {
     const wasFenced = !guestActive && this.parts.takeSelfFenced(vm)
     // Another host holds the claim, and with it what is to be done.
     if (role === 'secondary' && claim !== null) this.#waiting.delete(vm)
@@ -37,7 +37,8 @@ export class RanHere {
     if (wasFenced) this.#waiting.set(vm, 'self-fenced')
     const why = this.#waiting.get(vm)
     if (!guestActive && why !== undefined) {
-      if (this.parts.xapi.reachable) this.#ready.push({ vm, term: claim?.claim.term ?? 0, why })
+      // Until the claim is confirmed another host may take it.
+      if (this.parts.xapi.reachable && !frozen) this.#ready.push({ vm, term: claim?.claim.term ?? 0, why })
       return
     }
     this.#waiting.delete(vm)
