@@ -46,7 +46,7 @@ async function ended(vm: string, { ask, terminal }: CommandWorld): Promise<MoveP
     try {
       const progress = await ask('moving', { vm })
       silentPolls = 0
-      if (progress.state !== 'under-way') return progress
+      if (progress.state === 'moved' || progress.state === 'failed') return progress
       if (progress.text !== last) terminal.err(`${progress.text}\n`)
       last = progress.text
     } catch (error) {

@@ -37,12 +37,12 @@ export class Moves {
   async move(ask: DaemonApi['move']['ask']): Promise<MoveReport> {
     const { parts, catalogue, membership } = this.needs
     const vm = asVm(ask.vm)
+    const underWay = this.#underWay(vm)
+    if (underWay !== null) return this.#already(vm, ask.to, underWay)
     const situation = await situationNow(parts, catalogue, membership)
     const plan = planMove(situation, { vm, to: ask.to })
     if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
     if (ask.plan === true) return this.#report(plan, 'planned')
-    const underWay = this.#underWay(vm)
-    if (underWay !== null) return this.#report({ ...plan, ...this.#same(underWay, plan) }, 'begun')
     if (plan.steps.length === 0) return this.#report(plan, 'nothing')
     if (plan.from !== parts.host) return parts.askPeer(plan.from, 'move', { vm, to: plan.to }, FORWARD_LIMIT_MS)
     const { from, to, starts } = plan
@@ -56,11 +56,13 @@ export class Moves {
   }
 
   /** One move at a time: the same one asked for again is that one. */
-  #same(underWay: PlannedMove, { name, to }: MovePlan): Partial<MovePlan> {
+  #already(vm: VmUuid, asked: string, { from, to, starts, back }: PlannedMove): MoveReport {
     const { parts } = this.needs
-    if (underWay.to === to && !underWay.back) return { from: underWay.from, starts: underWay.starts }
+    const name = vmNameOf(parts, vm)
+    if ([to, hostNameOf(parts, to)].includes(asked) && !back)
+      return this.#report({ vm, name, from, to, starts, steps: [] }, 'begun')
     throw new Refusal('HOLDFAST_MOVE_REFUSED', {
-      ...{ vm: name, host: hostNameOf(parts, to), reason: `It is on its way to ${hostNameOf(parts, underWay.to)}` },
+      ...{ vm: name, host: asked.slice(0, 80), reason: `It is on its way to ${hostNameOf(parts, to)}` },
       todo: 'Wait until that is over: holdfast timeline',
     })
   }

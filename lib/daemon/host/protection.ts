@@ -235,7 +235,8 @@ export class Protection {
       for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others] })
       await fleet.ask(vm, 'unprotect', {}, SECONDARY_LIMIT_MS)
     }
-    for (const record of records) await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host] })
+    for (const record of records)
+      await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host], move: null, guestActive: false })
     await this.#endSoloIfUnused(vm)
     await this.#recordLevel(vm, 'unprotected', null)
     for (const host of others) await this.#release(host, vm)

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { VmStatus } from '../../wire/daemon-api'
 import { monotonicMs } from '../client/record'
 import { isRedundant, statusOn } from '../demo/operator'
@@ -30,6 +31,8 @@ export const isKept = ({ protectedAfterMs, lost, servedTwice, trouble }: Outcome
   protectedAfterMs !== null && lost === 0 && servedTwice === 0 && trouble === ''
 
 const PROTECTED_LIMIT_MS = 90_000
+/** Each look is a process on either host, and would slow down what it waits for. */
+const LOOK_EVERY_MS = 400
 /** A guest boots in ten seconds under emulation, and in a minute on a machine that has more to do. */
 const ANSWER_LIMIT_MS = 120_000
 /** So many show that the writing goes on. */
@@ -78,6 +81,7 @@ export class Trial {
     const hosts = this.lab.hosts.map(({ name }) => name)
     let found: VmStatus | null = null
     const holds = async (): Promise<boolean> => {
+      await pause(LOOK_EVERY_MS)
       const told = await Promise.all(hosts.map((host) => statusOn(this.lab, host, this.vm)))
       const [first] = told
       const agreed = told.every((each) => each !== null && isRedundant(each) && each.holder === first?.holder)
