@@ -12,7 +12,7 @@ import { claimNotesIn } from '../lib/dom0/claim-notes-files'
 import { endOfTheLast, tellMinder } from '../lib/dom0/minder'
 import { createNbdExport } from '../lib/dom0/nbd-export'
 import type { NbdListen } from '../lib/dom0/nbd-listen'
-import { keepAside } from '../lib/dom0/keep-aside'
+import { keepAside, putAway } from '../lib/dom0/keep-aside'
 import { newGeneration } from '../lib/dom0/new-generation'
 import { serverCertificates } from '../lib/dom0/nbd-certificates'
 import { PATHS } from '../lib/core/domain/layout'
@@ -84,7 +84,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
       const served = await createNbdExport({ listen: { unix: socket }, exportName, sizeBytes, readOnly: true, handler, log })
       return Object.assign(served, { socket, exportName })
     },
-    keepAside: (volume, name) => keepAside(volume, name),
+    ...{ keepAside, putAway },
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),
     listenPeer: (listen) => listenPeer({ ...listen, ...link }),
     incarnation: randomUUID(),

@@ -3,7 +3,7 @@ import { copyFile, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promise
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Refusal } from '../core/domain/errors'
-import type { KeepAside } from '../ports/split-ports'
+import type { KeepAside, PutAway } from '../ports/split-ports'
 import type { Aside } from '../wire/split'
 import type { WorkerVolume } from '../wire/worker-api'
 import { codeOf, textOf } from './system-error'
@@ -19,7 +19,7 @@ const run = promisify(execFile)
 /** Clones the image where the file system can, and copies it, with its holes, where it cannot. */
 export const keepAside: KeepAside = async (volume, name) => {
   const image = imageOf(volume)
-  const folder = join(dirname(image), `kept-${name}`)
+  const folder = folderOf(image, name)
   const usedBytes = (await stat(image)).blocks * BLOCK_OF_STAT_BYTES
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { mode: 0o700 })
@@ -33,6 +33,34 @@ export const keepAside: KeepAside = async (volume, name) => {
     copy.begin()
   }
   return copy
+}
+
+/** The head goes first: an image without one is no replica, whatever is left of it after a crash. */
+export const putAway: PutAway = async (volume, name) => {
+  const image = imageOf(volume)
+  const base = volume.metadata ?? image
+  const folder = name === null ? '' : folderOf(image, name)
+  if (name !== null) {
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder, { mode: 0o700 })
+  }
+  for (const path of [...METADATA.map((end) => base + end), image]) {
+    if (name === null) await rm(path, { force: true })
+    else await renameIfThere(path, join(folder, basename(path)))
+  }
+  if (name !== null) await synced(folder)
+  await synced(dirname(image))
+  return folder
+}
+
+const folderOf = (image: string, name: string): string => join(dirname(image), `kept-${name}`)
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
 }
 
 function imageOf({ source, path, key }: WorkerVolume): string {

@@ -15,3 +15,9 @@ export interface AsideCopy {
  * may change it meanwhile. Rejects with a Refusal when there is no room, or it is in no file.
  */
 export type KeepAside = (volume: WorkerVolume, name: string) => Promise<AsideCopy>
+
+/**
+ * Moves a replica that nobody has open, and its metadata, into a folder of that name beside its image; null: removes it. Answers with
+ * the folder, or ''. Rejects with a Refusal when it is in no file.
+ */
+export type PutAway = (volume: WorkerVolume, name: string | null) => Promise<string>

@@ -62,6 +62,7 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   'split-export': { vm: 'text', host: 'text', disk: 'text?', end: 'truth?' },
   'split-keep': { vm: 'text', host: 'text', by: 'text', discard: 'truth?' },
   'split-here': { vm: 'text', compare: 'truth' },
+  'split-put-away': { vm: 'text', volumes: 'texts', keep: 'truth' },
   'split-aside': { vm: 'text', volume: 'text' },
   'peer-catalogue': { records: 'object' },
   'peer-secondary': { vm: 'text', primary: 'text', records: 'object' },
@@ -85,6 +86,7 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   split: { compare: 'truth' },
   'split-export': { volume: 'text', serve: 'truth' },
   'split-keep-aside': { volume: 'text' },
+  'split-put-away': { volumes: 'texts', keep: 'truth' },
   'give-up': { volume: 'text', side: 'text' },
   stop: {},
 }

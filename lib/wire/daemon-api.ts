@@ -80,7 +80,7 @@ export type DaemonFunction = keyof DaemonApi
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
   ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'move', 'timeline'] as const),
   ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'handed-over', 'hears'] as const),
-  ...(['split-here', 'split-aside', 'split-export', 'split-keep'] as const),
+  ...(['split-here', 'split-aside', 'split-put-away', 'split-export', 'split-keep'] as const),
 ]
 
 export interface VersionReport {

@@ -14,10 +14,13 @@ export interface SplitDaemonApi {
   'split-here': { ask: { vm: string; compare: boolean }; answer: SplitHere }
   /** Peer: begins to copy the replica of this host to a folder beside it. */
   'split-aside': { ask: { vm: string; volume: string }; answer: null }
+  /** Peer: puts replicas of this host, which the claim does not list, aside or removes them; new ones are made. */
+  'split-put-away': { ask: { vm: string; volumes: readonly string[]; keep: boolean }; answer: { folders: readonly string[] } }
 }
 
 export interface SplitHere {
   readonly volumes: readonly SplitVolume[]
+  readonly apart: string
   readonly keeping: Keeping | null
 }
 
@@ -29,14 +32,16 @@ export interface Keeping {
   readonly state: 'copying-aside' | 'done' | 'failed'
   /** Why it failed; empty otherwise. */
   readonly why: string
+  /** Where the other history was put, on its host, when it was not copied: see `aside` for the rest. */
+  readonly folders: readonly string[]
 }
 
 export interface SplitReport {
   readonly vm: VmUuid
   readonly name: string
-  /** `unknown`: the two have not met. */
+  /** `unknown`: the two have not met, and nobody can tell. */
   readonly state: 'split' | 'none' | 'unknown'
-  /** Why it is not known; empty otherwise. */
+  /** Why they have not met; empty when they have. */
   readonly why: string
   readonly holder: string
   readonly term: number

@@ -3,22 +3,23 @@ import type { Generations, ReplicaMetadata } from '../core/domain/volume'
 
 /** What a worker is asked about two histories of its disks that met. */
 export interface SplitApi {
-  /** `compare`: begins to compare the two replicas of every disk whose histories may not be mixed; asked again, it tells how far it is. */
-  split: { ask: { compare: boolean }; answer: { volumes: readonly SplitVolume[] } }
+  /**
+   * `compare`: begins to compare the two replicas of every disk whose histories may not be mixed; asked again, it tells how far it is.
+   * `apart`: why a primary has not met a replica of its peer; empty when it has met all.
+   */
+  split: { ask: { compare: boolean }; answer: { volumes: readonly SplitVolume[]; apart: string } }
   /** The replica of this side, read-only, at a socket of its own until `serve` is false or the worker ends. */
   'split-export': { ask: { volume: VolumeKey; serve: boolean }; answer: SplitExport | null }
   /** Begins to copy the replica of this side to a folder beside it; `split` tells how far it is. */
   'split-keep-aside': { ask: { volume: VolumeKey }; answer: null }
+  /**
+   * Secondary only, and of replicas that the claim does not list: they are put into folders beside them, or removed, and the worker
+   * starts again with new ones. For two that cannot meet, because this side knows a higher term than the claim has.
+   */
+  'split-put-away': { ask: { volumes: readonly VolumeKey[]; keep: boolean }; answer: { folders: readonly string[] } }
   /** Primary only: this replica becomes what the other one is. */
   'give-up': { ask: { volume: VolumeKey; side: 'local' | 'peer' }; answer: null }
 }
-
-export const SPLIT_FUNCTIONS = [
-  'split',
-  'split-export',
-  'split-keep-aside',
-  'give-up',
-] as const satisfies readonly (keyof SplitApi)[]
 
 export interface SplitExport {
   readonly socket: string
@@ -29,6 +30,8 @@ export interface SplitVolume {
   readonly key: VolumeKey
   /** The replica of this side; null when it is not open. */
   readonly own: ReplicaHistory | null
+  /** The peer's replica is there, as the primary sees it. */
+  readonly met: boolean
   /** As the primary sees it; null on a secondary, and where the two may be mixed. */
   readonly seen: SplitSeen | null
   readonly exported: SplitExport | null

@@ -5,15 +5,18 @@ import { filled, table } from './table'
 /** What an operator reads before deciding which history is wanted. */
 export function splitText(report: SplitReport): string {
   const { name, holder, term, state, why } = report
-  if (state === 'none') return `${name}: no split. Both replicas belong to one history.\n`
-  if (state === 'unknown') return `${name}: no split is known, because the two replicas have not met: ${why}.\n`
+  if (state === 'none')
+    return filled(`${name}: no split. Both replicas belong to one history.${why === '' ? '' : ` They have not met: ${why}.`}`, '')
+  if (state === 'unknown') return filled(`${name}: no split is known, because the two replicas have not met: ${why}.`, '')
   const split = report.disks.filter(({ rule }) => rule !== null)
   const [refused = '?'] = split.map((disk) => disk.refused)
   const first = `${name}: two histories. ${holder} holds the claim (term ${term}); the replica of ${refused} is left as it is (rule ${split[0]?.rule ?? '?'}).`
   return [
     filled(first, ''),
     historiesText(split),
-    differencesText(split),
+    split.some(({ comparison }) => comparison !== null)
+      ? differencesText(split)
+      : filled(`What differs is not known, because the two replicas have not met: ${why}.`, ''),
     servedText(report),
     filled(`To copy either one away: holdfast split ${name} --export HOST`, ''),
     filled(`To keep one and give the other up: holdfast split ${name} --keep HOST`, ''),

@@ -137,10 +137,13 @@ async function carriedOut({ ask, terminal }: CommandWorld, vm: string): Promise<
   }
 }
 
-function keptText(name: string, { keeping, disks }: SplitReport): string {
-  const folders = disks.flatMap(({ histories }) =>
+function keptText(name: string, { keeping, disks, hosts }: SplitReport): string {
+  const [other = ''] = hosts.flatMap(({ host }) => (host === keeping?.host ? [] : [host]))
+  const put = keeping?.folders.map((folder) => `  ${other}:${folder}\n`) ?? []
+  const copied = disks.flatMap(({ histories }) =>
     histories.flatMap(({ host, aside }) => (aside?.state === 'done' ? [`  ${host}:${aside.folder}\n`] : [])),
   )
+  const folders = [...put, ...copied]
   const aside = folders.length === 0 ? '' : `What was given up is kept until you remove it:\n${folders.join('')}`
   return `${name}: the history of ${keeping?.host ?? 'that host'} is kept. holdfast status ${name} shows the copy to the other host.\n${aside}`
 }

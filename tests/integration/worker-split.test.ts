@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { rulesOut } from '../../lib/core/mirror/split'
 import type { SplitRange } from '../../lib/wire/split'
 import { BLOCK, compared, differingBlocks, output, splitOf, splitPair, write } from './split-pair'
 import { eventually } from './worker-host'
@@ -98,4 +99,38 @@ test('the history that serves is given up only while no guest uses it; then the 
   pair.expectSameBytes()
   expect(readFileSync(b.image).equals(wanted)).toBe(true)
   expect((await pair.claim()).claim).toMatchObject({ holder: b.uuid, term: 2 })
+})
+
+test('two that cannot meet, because one knows a higher term: it is put away, and a new one gets everything', async () => {
+  pair = await splitPair(BY_A, BY_B)
+  const { a, b, volume, bench, vm } = pair
+  await Promise.all([a.kill(), b.kill()])
+  const unwanted = readFileSync(b.image)
+  pair.witness = await bench.serving(0, undefined, join(bench.folder, 'third'))
+  pair.claims = bench.connect(pair.witness.port)
+  const claim = { vm, term: 1, holder: a.uuid, leaseMs: 1500, lockstep: null, upToDate: { [volume]: [a.uuid] } }
+  expect(await pair.claims.compareAndSwap(0, claim)).toMatchObject({ stored: true })
+  b.start(pair.specOf(b))
+  await b.until('it is the secondary', ({ role }) => role === 'secondary')
+  a.start(pair.specOf(a))
+  await a.until('it is refused', ({ degraded }) => degraded.includes('TERM'))
+  const { volumes, apart } = await a.ask('split', { compare: true })
+  expect({ met: volumes[0]?.met, seen: volumes[0]?.seen, apart }).toMatchObject({
+    ...{ met: false, seen: null, apart: expect.stringContaining('a higher term is known') as string },
+  })
+  const [ofA, ofB] = [volumes[0]?.own, (await splitOf(pair, b)).own]
+  if (ofA == null || ofB == null) throw new Error('a replica is not open')
+  expect(rulesOut(ofA, ofB, false)).toBe('both-wrote-since')
+
+  const { folders } = await b.ask('split-put-away', { volumes: [volume], keep: true })
+  expect(readFileSync(join(folders[0] ?? '', 'disk.raw')).equals(unwanted)).toBe(true)
+  expect(await b.ended()).toBe('75')
+  b.start()
+  await pair.untilRedundant(a)
+  pair.expectSameBytes()
+  // What the claim lists is nobody's to put away.
+  await expect(b.ask('split-put-away', { volumes: [volume], keep: true })).rejects.toMatchObject({
+    code: 'HOLDFAST_SPLIT_REFUSED',
+  })
+  expect(await pair.upToDate()).toHaveLength(2)
 })

@@ -3,6 +3,7 @@ import { type BlockRun, DirtyBitmap, runsWhere } from '../domain/dirty-bitmap'
 import { differingBlocks } from './copying'
 import { bitmapsTellAll } from './entry'
 import { otherSide, type Side, SIDES } from './events'
+import { compareHistories, type History, STRATEGIES } from './handshake'
 import type { Replica } from './replica'
 
 /** Two histories of one disk that may not be mixed: one serves, the other is left as it is. */
@@ -21,6 +22,17 @@ export function splitOf(replicas: Readonly<Record<Side, Replica>>): Split | null
   if (refused === null) return null
   const tellAll = bits !== null && bitmapsTellAll(refused.rule)
   return { rule: refused.rule, refused: side, changed: tellAll ? { serving: dirty, refused: bits } : null }
+}
+
+/**
+ * The rule by which two replicas that have not met would not be mixed; null when they would be. `listed`: the claim lists the other
+ * one, too.
+ */
+export function rulesOut(holder: History, other: History, listed: boolean): string | null {
+  const { rule, strategy } = compareHistories(holder, other)
+  const { allowed, source } = STRATEGIES[strategy]
+  if (!allowed) return rule === 'no-good-copy' ? null : rule
+  return source === 'peer' && !listed ? 'claim-contradicts-history' : null
 }
 
 export type WrittenBy = 'serving' | 'refused' | 'both' | 'unknown'

@@ -1,10 +1,9 @@
-import type { VmUuid } from '../../core/domain/ids'
+import type { VmUuid, VolumeKey } from '../../core/domain/ids'
 import type { DaemonApi } from '../../wire/daemon-api'
-import type { SplitVolume } from '../../wire/split'
 import type { Keeping } from '../../wire/split-report'
 import { hostNameOf } from './names'
 import { inventoryNow } from './situation'
-import { namedSide, refused, type SplitNeeds, type SplitSide, splitVm, type SplitVm, withSides } from './split-sides'
+import { namedSide, refused, ruleOf, type SplitNeeds, type SplitSide, splitVm, type SplitVm, withSides } from './split-sides'
 
 const FORWARD_LIMIT_MS = 15_000
 const LOOK_EVERY_MS = 1000
@@ -33,8 +32,9 @@ export class SplitKeeper {
     if (unwanted === undefined) throw refused(`VM ${of.name}`, 'One host alone keeps its replicas.', 'Nothing needs to be done.')
     const split = this.#mayBeKept(of, wanted, unwanted)
     const discard = ask.discard ?? false
-    const keeping: Keeping = { host: wanted.host, by: ask.by.slice(0, 80), state: 'copying-aside', why: '' }
-    if (!discard) for (const { key } of split) await this.#beginAside(of, unwanted, key)
+    const keeping: Keeping = { host: wanted.host, by: ask.by.slice(0, 80), state: 'copying-aside', why: '', folders: [] }
+    const apart = split.some((key) => !ruleOf(of, key).met)
+    if (!discard && !apart) for (const key of split) await this.#beginAside(of, unwanted, key)
     this.#keepings.set(vm, keeping)
     this.#record(
       vm,
@@ -42,19 +42,21 @@ export class SplitKeeper {
       `${keeping.by} chose the history of ${wanted.name}; that of ${unwanted.name} is ${discard ? 'discarded' : 'kept aside'}.`,
       keeping,
     )
-    void this.#carryOut(of, unwanted, split, keeping, discard)
+    void this.#carryOut(of.vm, keeping, () =>
+      apart ? this.#putAway(of, unwanted, split, !discard) : this.#giveUp(of, unwanted, split, discard),
+    )
     return { vm }
   }
 
   /** What is to be given up; throws a Refusal where that may not be. */
-  #mayBeKept(of: SplitVm, wanted: SplitSide, unwanted: SplitSide): readonly SplitVolume[] {
+  #mayBeKept(of: SplitVm, wanted: SplitSide, unwanted: SplitSide): readonly VolumeKey[] {
     const what = `VM ${of.name}`
     const holds = (side: SplitSide): boolean => side.host === this.needs.parts.host
     const volumes = of.sides.find(holds)?.volumes
     if (volumes == null) throw refused(what, 'Its worker on this host does not answer.', 'Repeat it when it does.')
     if (this.#keepings.get(of.vm)?.state === 'copying-aside')
       throw refused(what, 'A choice is being carried out.', `See how far it is: holdfast split ${of.name}`)
-    const split = volumes.filter(({ seen }) => seen !== null)
+    const split = of.records.map(({ key }) => key).filter((key) => ruleOf(of, key).rule !== null)
     if (split.length === 0) throw refused(what, 'No two histories of it have met.', 'Nothing needs to be done.')
     if (unwanted.volumes === null) throw refused(what, `${unwanted.name} does not answer.`, 'Bring it back, then repeat.')
     if (unwanted.volumes.some(({ exported }) => exported !== null))
@@ -64,6 +66,12 @@ export class SplitKeeper {
         `End it: holdfast split ${of.name} --export ${unwanted.name} --end`,
       )
     if (holds(wanted)) return split
+    if (split.some((key) => !ruleOf(of, key).met))
+      throw refused(
+        what,
+        `The replica of ${wanted.name} is not connected, and this host cannot read it.`,
+        `Copy what is wanted from: holdfast split ${of.name} --export ${wanted.name}`,
+      )
     if (inventoryNow(this.needs.parts).vms.find(({ uuid }) => uuid === of.vm)?.powerState !== 'Halted')
       throw refused(
         what,
@@ -79,39 +87,44 @@ export class SplitKeeper {
     return split
   }
 
-  async #beginAside(of: SplitVm, { host }: SplitSide, volume: SplitVolume['key']): Promise<void> {
+  async #beginAside(of: SplitVm, { host }: SplitSide, volume: VolumeKey): Promise<void> {
     const { parts, fleet } = this.needs
     if (host === parts.host) await fleet.ask(of.vm, 'split-keep-aside', { volume }, FORWARD_LIMIT_MS)
     else await parts.askPeer(host, 'split-aside', { vm: of.vm, volume }, FORWARD_LIMIT_MS)
   }
 
-  async #carryOut(
-    of: SplitVm,
-    unwanted: SplitSide,
-    split: readonly SplitVolume[],
-    keeping: Keeping,
-    discard: boolean,
-  ): Promise<void> {
-    const { parts, fleet } = this.needs
-    const side = unwanted.host === parts.host ? 'local' : 'peer'
+  async #carryOut(vm: VmUuid, keeping: Keeping, act: () => Promise<readonly string[]>): Promise<void> {
     try {
-      if (!discard) await this.#asidesMade(of, unwanted, split)
-      for (const { key } of split) await fleet.ask(of.vm, 'give-up', { volume: key, side })
-      this.#keepings.set(of.vm, { ...keeping, state: 'done' })
+      this.#keepings.set(vm, { ...keeping, state: 'done', folders: await act() })
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      this.#keepings.set(of.vm, { ...keeping, state: 'failed', why: error.message })
-      this.#record(of.vm, 'split-choice-failed', `Nothing more was given up: ${error.message}`, keeping)
+      this.#keepings.set(vm, { ...keeping, state: 'failed', why: error.message })
+      this.#record(vm, 'split-choice-failed', `Nothing more was given up: ${error.message}`, keeping)
     }
   }
 
+  /** They are connected: what differs is overwritten in place. */
+  async #giveUp(of: SplitVm, unwanted: SplitSide, split: readonly VolumeKey[], discard: boolean): Promise<readonly string[]> {
+    const { parts, fleet } = this.needs
+    if (!discard) await this.#asidesMade(of, unwanted, split)
+    const side = unwanted.host === parts.host ? 'local' : 'peer'
+    for (const volume of split) await fleet.ask(of.vm, 'give-up', { volume, side })
+    return []
+  }
+
+  /** They cannot meet as they are: a new replica takes the place of the unwanted one. */
+  async #putAway(of: SplitVm, unwanted: SplitSide, split: readonly VolumeKey[], keep: boolean): Promise<readonly string[]> {
+    const ask = { vm: of.vm, volumes: split, keep }
+    return (await this.needs.parts.askPeer(unwanted.host, 'split-put-away', ask, FORWARD_LIMIT_MS)).folders
+  }
+
   /** Rejects when one of them cannot be made. */
-  async #asidesMade(of: SplitVm, { host, name }: SplitSide, split: readonly SplitVolume[]): Promise<void> {
+  async #asidesMade(of: SplitVm, { host, name }: SplitSide, split: readonly VolumeKey[]): Promise<void> {
     for (let silent = 0; silent < SILENT_LOOKS_MAX;) {
       const { sides } = await withSides(this.needs, of, false)
       const volumes = sides.find((side) => side.host === host)?.volumes ?? null
       silent = volumes === null ? silent + 1 : 0
-      const asides = split.map(({ key }) => volumes?.find((each) => each.key === key)?.aside ?? null)
+      const asides = split.map((key) => volumes?.find((each) => each.key === key)?.aside ?? null)
       const failed = asides.find((aside) => aside?.state === 'failed')
       if (failed != null) throw refused(`VM ${of.name}`, failed.why, 'Make room there, or repeat it with --discard.')
       if (volumes !== null && asides.includes(null))

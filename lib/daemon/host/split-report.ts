@@ -3,7 +3,7 @@ import type { VolumeRecord } from '../../core/domain/volume'
 import type { SplitVolume } from '../../wire/split'
 import type { SplitDisk, SplitDiskComparison, SplitHistory, SplitReport } from '../../wire/split-report'
 import { beganAt, servedAlone } from './served-alone'
-import type { SplitSide, SplitVm } from './split-sides'
+import { ruleOf, type SplitSide, type SplitVm } from './split-sides'
 
 /** Acts by which a claim came to a host. */
 const CLAIM_ACTS: ReadonlySet<string> = new Set(['claim-swapped', 'claim-handed-over', 'claim-lost'])
@@ -16,14 +16,15 @@ export function splitReport(
 ): SplitReport {
   const { vm, name, stored, sides } = of
   const nameOf = (host: string): string => sides.find((side) => side.host === host)?.name ?? host
-  const disks = of.records.map((record) => splitDisk(record, deviceOf(record), sides))
+  const disks = of.records.map((record) => splitDisk(record, deviceOf(record), of))
   const split = disks.filter(({ rule }) => rule !== null)
-  const why = split.length > 0 ? '' : unmet(sides)
+  const rules = of.records.map(({ key }) => ruleOf(of, key))
+  const why = rules.every(({ met }) => met) ? '' : unmet(sides)
   const since = split.flatMap(({ histories }) => histories.flatMap(({ began }) => (began === '' ? [] : [began]))).sort()[0]
   const later = entries.filter(({ at }) => since !== undefined && at.slice(0, 19) >= since.slice(0, 19))
   const [holder] = sides
   return {
-    ...{ vm, name, state: split.length > 0 ? 'split' : why === '' ? 'none' : 'unknown', why },
+    ...{ vm, name, state: split.length > 0 ? 'split' : rules.every(({ known }) => known) ? 'none' : 'unknown', why },
     ...{ holder: nameOf(stored.claim.holder), term: stored.claim.term },
     hosts: sides.map((side) => ({ uuid: side.host, host: side.name, holder: side === holder, answers: side.volumes !== null })),
     disks,
@@ -47,20 +48,22 @@ function unmet(sides: readonly SplitSide[]): string {
   const [other] = others
   if (other === undefined) return 'one host alone keeps its replicas'
   if (other.volumes === null) return `${other.name} does not answer`
-  return ''
+  return holder.apart || 'the other replica is not there'
 }
 
 const keepingOf = (side: SplitSide | undefined, nameOf: (host: string) => string): SplitReport['keeping'] =>
   side?.keeping == null ? null : { ...side.keeping, host: nameOf(side.keeping.host) }
 
-function splitDisk({ key, sizeBytes }: VolumeRecord, device: string, sides: readonly SplitSide[]): SplitDisk {
+function splitDisk({ key, sizeBytes }: VolumeRecord, device: string, of: SplitVm): SplitDisk {
+  const { sides } = of
+  const { rule } = ruleOf(of, key)
   const told = sides.map((side) => ({ side, volume: side.volumes?.find((each) => each.key === key) ?? null }))
   const [holder, other] = told
   const seen = holder?.volume?.seen ?? null
   const [here, there] = [holder?.side.name ?? '', other?.side.name ?? '']
   const [serving, refused] = seen?.refused === 'local' ? [there, here] : [here, there]
   return {
-    ...{ volume: key, device, sizeBytes, rule: seen?.rule ?? null, refused: seen === null ? null : refused },
+    ...{ volume: key, device, sizeBytes, rule, refused: rule === null ? null : refused },
     histories: told.flatMap(({ side, volume }) => (volume === null ? [] : historyOf(side.name, volume))),
     comparison: seen?.comparison == null ? null : named(seen.comparison, serving, refused),
   }

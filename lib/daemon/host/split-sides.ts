@@ -1,6 +1,7 @@
 import type { StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
+import { rulesOut } from '../../core/mirror/split'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { SplitVolume } from '../../wire/split'
 import type { Keeping, SplitHere } from '../../wire/split-report'
@@ -34,6 +35,8 @@ export interface SplitSide {
   readonly name: string
   /** Null: it does not answer. */
   readonly volumes: readonly SplitVolume[] | null
+  /** See SplitApi. */
+  readonly apart: string
   readonly keeping: Keeping | null
 }
 
@@ -61,16 +64,33 @@ async function sideOf(needs: SplitNeeds, vm: VmUuid, host: HostUuid, compare: bo
   try {
     const here =
       host === parts.host ? await needs.fleet.ask(vm, 'split', { compare }) : await askedThere(needs, vm, host, compare)
-    return { host, name, volumes: here.volumes, keeping: 'keeping' in here ? here.keeping : null }
+    return { host, name, volumes: here.volumes, apart: here.apart, keeping: 'keeping' in here ? here.keeping : null }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     parts.log.debug('a host does not tell of its replicas', { host, why: error.message })
-    return { host, name, volumes: null, keeping: null }
+    return { host, name, volumes: null, apart: '', keeping: null }
   }
 }
 
 const askedThere = ({ parts }: SplitNeeds, vm: VmUuid, host: HostUuid, compare: boolean): Promise<SplitHere> =>
   parts.askPeer(host, 'split-here', { vm, compare }, PEER_LIMIT_MS)
+
+export interface DiskRule {
+  /** By which its two replicas are not mixed; null when they are, or nobody can tell. */
+  readonly rule: string | null
+  readonly met: boolean
+  readonly known: boolean
+}
+
+/** As the holder's worker says; by the heads of both replicas where they have not met. */
+export function ruleOf({ sides, stored }: SplitVm, key: VolumeKey): DiskRule {
+  const [holder, other] = sides.map(({ volumes }) => volumes?.find((each) => each.key === key))
+  if (holder?.seen != null || holder?.met === true) return { rule: holder.seen?.rule ?? null, met: holder.met, known: true }
+  if (holder?.own == null || other?.own == null) return { rule: null, met: false, known: false }
+  const listed = stored.claim.upToDate[key] ?? []
+  const isListed = listed.some((host) => host !== stored.claim.holder)
+  return { rule: rulesOut(holder.own, other.own, isListed), met: false, known: true }
+}
 
 /** The host that an operator names by uuid or name, if it keeps a replica of the VM. */
 export function namedSide({ sides, name }: SplitVm, host: string): SplitSide {

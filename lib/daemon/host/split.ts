@@ -70,6 +70,15 @@ export function splitHandlers(needs: SplitNeeds): Handlers {
         throw refused(`VM ${vm}`, `${hostNameOf(parts, parts.host)} has no worker for it.`, 'Look at: holdfast status.')
       return { ...(await fleet.ask(vm, 'split', { compare })), keeping: keeper.of(vm) }
     },
+    'split-put-away': async ({ vm: text, volumes, keep }) => {
+      const vm = asVm(text)
+      const keys = volumes.map((volume) => needs.catalogue.get(volume).key)
+      const answer = await fleet.ask(vm, 'split-put-away', { volumes: keys, keep }, FORWARD_LIMIT_MS)
+      const where = answer.folders.length === 0 ? 'removed' : `put into ${answer.folders.join(', ')}`
+      const told = `The replica of this host was ${where}: the history of the other one is kept.`
+      parts.timeline.record({ vm, act: 'replica-put-away', rule: 'operator-chose', text: told, evidence: { disks: keys.length } })
+      return answer
+    },
     'split-aside': async ({ vm: text, volume }) => {
       const vm = asVm(text)
       const key = needs.catalogue.get(volume).key

@@ -8,7 +8,7 @@ import type { LeaseNotes } from '../../ports/lease-notes'
 import type { Log } from '../../ports/log'
 import type { PeerDial, PeerEndpoint, PeerListen } from '../../ports/peer-connect'
 import type { OpenReplica } from '../../ports/replica-store'
-import type { KeepAside, ServeView } from '../../ports/split-ports'
+import type { KeepAside, PutAway, ServeView } from '../../ports/split-ports'
 import type { TimelinePort } from '../../ports/timeline'
 import type { Timers } from '../../ports/timers'
 import type { WitnessPort } from '../../ports/witness'
@@ -40,6 +40,7 @@ export interface WorkerParts {
   ) => Promise<DiskExport & { readonly socket: string }>
   readonly serveView: ServeView
   readonly keepAside: KeepAside
+  readonly putAway: PutAway
   readonly dialPeer: (dial: PeerDial) => PeerEndpoint
   readonly listenPeer: (listen: PeerListen) => Promise<PeerEndpoint>
   /** A new text for every start of the process. */

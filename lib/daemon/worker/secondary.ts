@@ -1,6 +1,6 @@
 import type { StoredClaim } from '../../core/domain/claim'
 import { Secondary as SecondaryRules } from '../../core/mirror/secondary'
-import type { VolumeKey } from '../../core/domain/ids'
+import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
@@ -63,6 +63,10 @@ export class Secondary {
   /** The guest may be started here. */
   get isFit(): boolean {
     return this.#places.every((place) => place.isFit)
+  }
+
+  get host(): HostUuid {
+    return this.spec.host
   }
 
   get places(): readonly Place[] {

@@ -1,5 +1,4 @@
 import { BLOCK_BYTES } from '../../core/domain/blocks'
-import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
 import { otherSide, type Side } from '../../core/mirror/events'
 import { splitOf } from '../../core/mirror/split'
@@ -13,6 +12,7 @@ import { coded } from './peer-looks'
 import { Primary } from './primary'
 import type { Seat } from './seat'
 import type { Secondary } from './secondary'
+import { notSplit, putAway } from './split-put-away'
 import { type Digests, SplitRun } from './split-run'
 import { SplitView } from './split-view'
 
@@ -44,7 +44,10 @@ export class SplitDesk {
   readonly handlers: Handlers = {
     split: ({ compare }) => {
       if (compare) for (const disk of this.#disks()) this.#compare(disk)
-      return Promise.resolve({ volumes: this.#kept().map((kept) => this.#told(kept)) })
+      const volumes = this.#kept().map((kept) => this.#told(kept))
+      const side = this.side()
+      const apart = side instanceof Primary && volumes.some(({ met }) => !met) ? side.degraded : ''
+      return Promise.resolve({ volumes, apart })
     },
     'split-export': async ({ volume, serve }) => {
       const before = this.#views.get(volume)
@@ -66,6 +69,7 @@ export class SplitDesk {
       this.#asides.set(volume, await this.parts().keepAside(kept, name || 'unknown'))
       return null
     },
+    'split-put-away': ({ volumes, keep }) => putAway(this.side(), volumes, keep, this.parts()),
     'give-up': ({ volume, side }) => {
       const disk = this.#disks().find((each) => each.volume.key === volume)
       const seen = disk === undefined ? null : splitOf(disk.replicas)
@@ -81,6 +85,8 @@ export class SplitDesk {
   #giveUpServing(disk: Disk, side: Side): void {
     if (disk.attachedTo !== null)
       throw notSplit(disk.volume.key, 'A guest uses the replica that would be given up.', 'Shut the VM down, then repeat.')
+    if (side === 'local' && disk.replicas.peer.presence === null)
+      throw notSplit(disk.volume.key, 'The replica that is wanted is not connected.', 'Repeat it when it is.')
     if (side === 'peer')
       throw notSplit(
         disk.volume.key,
@@ -140,6 +146,7 @@ export class SplitDesk {
     return {
       key,
       own: seat === null ? null : history(seat),
+      met: this.#disks().find((disk) => disk.volume.key === key)?.replicas.peer.presence != null,
       seen: this.#seen(key),
       exported: this.#views.get(key)?.address ?? null,
       aside: this.#aside(key),
@@ -178,6 +185,3 @@ function digests(seat: Seat | null, offset: number, length: number): Promise<Buf
     })
   })
 }
-
-const notSplit = (volume: VolumeKey, reason: string, todo: string): Refusal =>
-  new Refusal('HOLDFAST_SPLIT_REFUSED', { what: `volume ${volume}`, reason, todo })

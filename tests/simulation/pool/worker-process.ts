@@ -93,6 +93,7 @@ export class WorkerProcess {
       serveDisk: (volume, _size, handler) =>
         machine.exports.serve(process, volume as WorkerSpec['volumes'][number]['key'], handler),
       serveView: () => notAsked('a view of a replica'),
+      putAway: () => notAsked('a replica to be put away'),
       keepAside: () => notAsked('a copy of a replica'),
       dialPeer: (dial) => world.doors.dial(process, machine.uuid, dial.addresses[0] as HostUuid, dial),
       listenPeer: async (listen) => {

@@ -51,7 +51,14 @@ const partsWith = (open: WorkerParts['openReplica']): WorkerParts => {
         socket,
       })
     },
-    ...{ serveView: notAsked, keepAside: notAsked, dialPeer: notAsked, listenPeer: notAsked, restart: notAsked },
+    ...{
+      serveView: notAsked,
+      keepAside: notAsked,
+      putAway: notAsked,
+      dialPeer: notAsked,
+      listenPeer: notAsked,
+      restart: notAsked,
+    },
   }
 }
 

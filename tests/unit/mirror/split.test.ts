@@ -3,7 +3,7 @@ import { BLOCK_BYTES } from '../../../lib/core/domain/blocks'
 import { DirtyBitmap } from '../../../lib/core/domain/dirty-bitmap'
 import { DIGEST_BYTES } from '../../../lib/core/domain/replica-request'
 import { Replica } from '../../../lib/core/mirror/replica'
-import { type DifferingRun, SplitComparison, splitOf } from '../../../lib/core/mirror/split'
+import { type DifferingRun, rulesOut, SplitComparison, splitOf } from '../../../lib/core/mirror/split'
 import { Dice } from '../../world/prng'
 
 const BLOCKS = 100
@@ -99,5 +99,22 @@ describe('a split is', () => {
   })
   test.each(['common-ancestor', 'crossed', 'claim-contradicts-history', 'unrelated'])('told by no bitmap by rule %s', (rule) =>
     expect(splitOf(replicas(rule))).toEqual({ rule, refused: 'peer', changed: null }),
+  )
+})
+
+describe('two that have not met are told by their heads', () => {
+  const history = (current: string, bitmap: string, state: 'up-to-date' | 'inconsistent' = 'up-to-date') => ({
+    ...{ state, generations: { current, bitmap, former: '', history: [] } },
+  })
+  test.each([
+    ['g2', 'g1', 'g3', 'g1', false, 'both-wrote-since'],
+    ['g1', '', 'g1', '', false, null],
+    ['g2', 'g1', 'g1', '', false, null],
+    ['g1', '', 'g2', 'g1', false, 'claim-contradicts-history'],
+    ['g1', '', 'g2', 'g1', true, null],
+    ['g1', '', 'g2', '', false, 'unrelated'],
+    ['', '', '', '', false, null],
+  ] as const)('%s<%s and %s<%s, the other listed: %s: %s', (current, bitmap, theirs, theirBitmap, listed, rule) =>
+    expect(rulesOut(history(current, bitmap), history(theirs, theirBitmap), listed)).toBe(rule),
   )
 })

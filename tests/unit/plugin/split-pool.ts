@@ -17,7 +17,9 @@ export function splitPool(healthy: Handlers<DaemonApi>, state: SplitReport['stat
   let wanted: { host: string; by: string; looks: number; discard: boolean } | null = null
 
   const keeping = (): SplitReport['keeping'] =>
-    wanted === null ? null : { host: wanted.host, by: 'root', state: ++wanted.looks > 1 ? 'done' : 'copying-aside', why: '' }
+    wanted === null
+      ? null
+      : { host: wanted.host, by: 'root', state: ++wanted.looks > 1 ? 'done' : 'copying-aside', why: '', folders: [] }
 
   const aside = (): Aside | null =>
     wanted === null || wanted.discard

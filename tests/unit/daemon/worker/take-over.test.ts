@@ -64,6 +64,7 @@ class Scene {
         serveDisk: unasked('a disk'),
         serveView: unasked('a view'),
         keepAside: unasked('a copy'),
+        putAway: unasked('a removal'),
         dialPeer: unasked('dialling'),
         listenPeer: unasked('listening'),
       },
