@@ -142,7 +142,10 @@ test('a planned move: refused while the primary serves, done when it was stopped
   if ('release' in lock) lock.release()
   expect(await pair.a.serve.ended).toBe(0)
   expect(existsSync(pair.a.socket)).toBe(false)
-  expect(await pair.b.run('take-over', '--json')).toMatchObject({ status: 0, out: '{\n  "taken": true,\n  "term": 2\n}\n' })
+  expect(await pair.b.run('take-over', '--json')).toMatchObject({
+    status: 0,
+    out: '{\n  "taken": true,\n  "term": 2,\n  "rule": "take-over"\n}\n',
+  })
   expect(await pair.b.run('take-over')).toMatchObject({ status: 0 })
   pair.a.start()
   await pair.untilMirrored(pair.b)

@@ -16,7 +16,7 @@ import { eventually } from './worker-host'
 jest.setTimeout(60_000)
 
 const MIB = 1024 * 1024
-const ID = 'one'
+const ID = 'eeeeeeee-0000-4000-8000-000000000001'
 const KEY = volumeKey('dddddddd-0000-4000-8000-000000000001')
 const PIECE = 4096
 
@@ -31,13 +31,15 @@ const PIECE = 4096
     await replica.close()
     const small = SmallFileSystem.mount(MIB)
     const home = join(small.path, 'workers', ID)
-    const socket = join(home, `${KEY}.sock`)
+    const socket = join(small.path, 'disk.sock')
     const workers = workerProcesses({ folder: join(small.path, 'workers'), executable, log: new QuietLog() })
     const spec: WorkerSpec = {
       ...{ format: 1, id: ID, pool: KEY, host: hostUuid('aaaaaaaa-0000-4000-8000-000000000001'), vm: null, witness: null },
       ...{ poolKeyFile: null, listen: null, peer: null, attached: {} },
       timelineFile: join(small.path, 'timeline', 'worker.jsonl'),
       volumes: [{ key: KEY, sizeBytes: MIB, path: image }],
+      exports: { [KEY]: { exportName: KEY, listen: { unix: socket } } },
+      leases: join(small.path, 'leases'),
     }
     const status = (): Promise<WorkerStatus> =>
       eventually('the worker answers', async () => {
