@@ -9,7 +9,7 @@ import { HostDaemon } from '../lib/daemon/host/host-daemon'
 import type { HostParts } from '../lib/daemon/host/parts'
 import { bootClock } from '../lib/dom0/boot-clock'
 import { serveApi, serveApiOverTls } from '../lib/dom0/api-server'
-import { claimNoteIn } from '../lib/dom0/claim-notes-files'
+import { claimNoteIn, claimNotesIn } from '../lib/dom0/claim-notes-files'
 import { startHeartbeats } from '../lib/dom0/heartbeat-socket'
 import { FenceFolder } from '../lib/dom0/fence-record'
 import { nextIncarnation } from '../lib/dom0/incarnation'
@@ -84,6 +84,7 @@ function build(): {
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
     ...witnessesOf(config, host, secret),
+    forgetNote: (vm) => claimNotesIn(PATHS.claims).forget(vm),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry(PATHS.attachedSrs, log),

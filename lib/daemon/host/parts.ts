@@ -29,6 +29,8 @@ export interface HostParts {
   readonly readTimeline: () => readonly TimelineEntry[]
   readonly xapi: XapiPort
   readonly witness: WitnessPort
+  /** What this host noted about a VM's witnesses is of a claim that is gone. */
+  readonly forgetNote?: (vm: VmUuid) => Promise<void>
   /** What `witness` asks, one by one, where that is two; absent: it is one. */
   readonly witnesses?: { readonly preferred: WitnessPort; readonly alternate: WitnessPort }
   readonly workers: WorkerPort

@@ -64,6 +64,7 @@ export async function release(catalogue: Catalogue, fleet: Fleet, vm: VmUuid, pa
   const spec = fleet.specOf(vm)
   if (spec === undefined) return
   await fleet.remove(vm)
+  await parts.forgetNote?.(vm)
   for (const { key } of spec.volumes) {
     const record = catalogue.find(key)
     if (record !== undefined && !record.homes.includes(parts.host)) await catalogue.storeOf(record).dropReplica(record.key)

@@ -290,6 +290,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.stop()
+    this.deciding.end()
     await Promise.all([this.#split.close(), this.#part?.side.close()])
     this.#part = null
   }

@@ -170,10 +170,15 @@ export class DecidingWitness implements WitnessPort {
     return Promise.reject(new WitnessUnreachable('only a switch carries a claim'))
   }
 
-  close(): void {
+  /** Nothing is begun any more. */
+  end(): void {
     this.#isOver = true
     this.#state?.holder.end()
     this.#state?.agreement.end()
+  }
+
+  close(): void {
+    this.end()
     this.parts.witness.close()
     this.parts.alternate?.close()
   }
