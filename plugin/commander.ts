@@ -6,6 +6,7 @@ import { registerFence } from './commander/fence'
 import { registerMirror } from './commander/mirror'
 import { registerMove } from './commander/move'
 import { registerPlan } from './commander/plan'
+import { registerPromote } from './commander/promote'
 import { registerProtect } from './commander/protect'
 import { registerSetup } from './commander/setup'
 import { registerSplit } from './commander/split'
@@ -44,6 +45,7 @@ export function operatorProgram(terminal: Terminal, usualSocket: string): Comman
     registerUnprotect,
     registerVerify,
     registerFence,
+    registerPromote,
     registerSplit,
     registerMove,
     registerSetup,

@@ -15,6 +15,7 @@ export function claimOf(value: unknown): Claim {
     upToDate: upToDateOf(claim['upToDate']),
     lockstep: lockstepOf(claim['lockstep']),
     ...(claim['decided'] === undefined ? {} : { decided: decisionOf(claim['decided']) }),
+    ...(claim['lossAccepted'] === undefined ? {} : { lossAccepted: wholeNumber(claim['lossAccepted'], 'claim.lossAccepted') }),
   }
 }
 

@@ -26,6 +26,8 @@ export interface DaemonApi extends SplitDaemonApi {
   unprotect: { ask: { vm: string }; answer: UnprotectReport }
   /** Begins to compare both replicas of every disk of the VM; `status` tells how far it is and what it found. */
   verify: { ask: { vm: string; repair?: boolean }; answer: { vm: VmUuid } }
+  /** This host takes the claim of a VM whose other hosts are proven to be off; with `acceptLoss`, though it lacks acknowledged writes. */
+  promote: { ask: { vm: string; acceptLoss?: boolean; who?: string }; answer: PromoteReport }
   /**
    * How a host that is silent can be shown to be off. With `confirm`, `who` says that it is; that is passed on to the other hosts
    * unless `here`.
@@ -208,6 +210,15 @@ export interface PlanReport {
   /** True when the VM must be halted first because disks have to move. */
   readonly needsHalt: boolean
   readonly steps: readonly PlanStep[]
+}
+
+export interface PromoteReport {
+  readonly vm: VmUuid
+  readonly name: string
+  readonly host: string
+  readonly term: number
+  /** `loss-accepted`: acknowledged writes are lost, as the operator accepted; otherwise none are. */
+  readonly rule: string
 }
 
 /** What is known of a host, by the host that was asked. */

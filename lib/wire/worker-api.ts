@@ -101,8 +101,8 @@ export interface WorkerApi extends SplitApi {
   unprotect: { ask: Record<string, never>; answer: null }
   /** New address of the peer (it restarted, or came back), or a first one. */
   'set-peer': { ask: { peer: PeerAddress | null }; answer: null }
-  /** Secondary only: the daemon's verdict is that the holder's host is dead. Answers when the claim is taken or refused. */
-  'take-over': { ask: { reason: string; fenced?: HolderFenced }; answer: ClaimTaken | ClaimNotTaken }
+  /** Secondary only: the daemon's verdict is that the holder's host is dead; with `acceptLoss`, an operator gives up what it lacks. Answers when the claim is taken or refused. */
+  'take-over': { ask: { reason: string; fenced?: HolderFenced; acceptLoss?: boolean }; answer: ClaimTaken | ClaimNotTaken }
   /**
    * Primary only, while no guest uses the disks: gives the claim to its peer, and becomes its secondary. Answers when the claim is
    * the peer's, or stays; an answer that was lost is had again by asking again. The peer's worker learns of it by `take-over`.

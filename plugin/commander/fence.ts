@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { FenceReport } from '../../lib/wire/daemon-api'
+import { operator } from './operator'
 import { filled } from './table'
 import { json, type CommandWorld } from './terminal'
 
@@ -17,8 +17,6 @@ export function registerFence(program: Command, { ask, terminal }: CommandWorld)
       else terminal.out(options.confirmOff ? confirmedText(report) : `${knownText(report)}\n${nextText(report)}`)
     })
 }
-
-const operator = (): string => process.env['SUDO_USER'] ?? userInfo().username
 
 function knownText({ name, state, asked, heardBy, power, hasPower, proof, confirmed }: FenceReport): string {
   const lines = [

@@ -101,8 +101,28 @@ test('a power switch that hangs proves nothing: the lease has to run out', async
   await back('h2', 'h1')
 })
 
+test('a replica that was left behind takes the claim only by the word of an operator', async () => {
+  await pool.lab.powerOff('h2')
+  await until('h1 goes on alone', LIMIT_MS, async () => (await pool.vmStatus('h1', vm)).disks[0]?.upToDate.join() === 'h1')
+  await pool.lab.powerOff('h1')
+  await pool.lab.boot('h2')
+  const command = async (...argv: string[]): Promise<[number | null, string]> => {
+    const { exit, stderr } = await pool.command('h2', ...argv)
+    return [exit, stderr]
+  }
+  await until('h1 is missed', LIMIT_MS, async () => (await command('promote', vm))[1].includes('not proven to be off'))
+  await until('it is asked of an operator', LIMIT_MS, async () => (await command('fence', 'h1', '--confirm-off'))[0] === 0)
+  await until('the word counts', LIMIT_MS, async () => (await fence('h2', 'h1')).proof === 'operator')
+  expect(await command('promote', vm)).toEqual([2, expect.stringContaining('lacks writes that the guest was told are kept')])
+  expect(await pool.operator('h2', 'promote', vm, '--accept-loss')).toMatchObject({ rule: 'loss-accepted', host: 'h2' })
+  expect(await pool.vmStatus('h2', vm)).toMatchObject({ holder: 'h2' })
+  await pool.lab.boot('h1')
+  await happens('the word is forgotten', 'h2', 'fence-word-cleared', 'host-seen')
+  await until('h1 knows whose it is', LIMIT_MS, async () => (await pool.vmStatus('h1', vm)).holder === 'h2')
+})
+
 test('a coordinator that is dead beside no protected VM: an operator says so, and another host takes its place', async () => {
-  await pool.operator('h1', 'unprotect', vm)
+  await pool.operator('h2', 'unprotect', vm)
   const { stdout } = await pool.lab.xe(['pool-list', 'params=master', '--minimal'])
   const coordinator = stdout.trim() === pool.uuidOf('h1') ? 'h1' : 'h2'
   const other = coordinator === 'h1' ? 'h2' : 'h1'

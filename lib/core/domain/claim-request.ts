@@ -51,8 +51,10 @@ export type ClaimRule =
   | 'first-term'
   /** There is at least one disk, and for every disk at least one host with all its bytes. */
   | 'up-to-date-never-empty'
-  /** Only a host that has every acknowledged write may become the holder. */
+  /** Only a host that has every acknowledged write may become the holder, unless an operator accepted the loss. */
   | 'taker-up-to-date'
+  /** The term in which an operator accepted a loss stays in the claim; only a new holder's own term may replace it. */
+  | 'loss-stays-marked'
   /** Only `carry` changes who decides; and what it carries has a generation. */
   | 'generation-by-carry'
   /** CLAIM_LIMITS. */

@@ -17,6 +17,8 @@ export interface Claim {
   readonly lockstep: { readonly secondary: HostUuid; readonly epoch: number } | null
   /** Absent where there has only ever been one witness: generation 0. */
   readonly decided?: Decision
+  /** Term in which an operator gave the claim to a host that lacked acknowledged writes; absent where nobody ever did. */
+  readonly lossAccepted?: number
 }
 
 /** Which of several witnesses decides about a claim. Decisions are numbered, and each number belongs to one witness. */
@@ -49,4 +51,10 @@ export const takenBy = (claim: Claim, host: HostUuid): Claim => ({
   term: claim.term + 1,
   holder: host,
   upToDate: Object.fromEntries(Object.keys(claim.upToDate).map((volume) => [volume, [host]])),
+})
+
+/** The same for a host that lacks acknowledged writes: it is marked in the claim for good. */
+export const takenInSpiteOfLoss = (claim: Claim, host: HostUuid): Claim => ({
+  ...takenBy(claim, host),
+  lossAccepted: claim.term + 1,
 })

@@ -130,6 +130,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: '{todo}',
   },
+  HOLDFAST_PROMOTE_REFUSED: {
+    what: 'VM {vm} is not promoted on host {host}.',
+    why: '{reason}',
+    todo: '{todo}',
+  },
   HOLDFAST_DAEMON_UNREACHABLE: {
     what: 'The Holdfast daemon of this host does not answer.',
     why: '{reason}',

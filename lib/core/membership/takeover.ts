@@ -10,6 +10,8 @@ export interface TakeoverFacts {
   readonly holderSuspected: boolean
   /** Fencing has been confirmed: the holder cannot act any more. */
   readonly holderFenced: boolean
+  /** An operator has: what this host lacks of the acknowledged writes is given up. Counts for a fenced holder only. */
+  readonly lossAccepted: boolean
   /** Left of our promise to the holder not to take its claim (every pong renews it). 0: none. */
   readonly promiseLeftMs: number
   /** The witness's last word on the holder's lease; `unasked` lets the compare-and-swap itself ask. */
@@ -20,7 +22,7 @@ export type TakeoverVerdict =
   /** Swap the claim to `term + 1` now. */
   | {
       readonly verdict: 'take'
-      readonly rule: 'take-over' | 'holder-fenced' | 'lockstep-secondary'
+      readonly rule: 'take-over' | 'holder-fenced' | 'lockstep-secondary' | 'loss-accepted'
       readonly requireLeaseOver: boolean
     }
   /** Judge again after this long, with fresh facts. */
@@ -35,7 +37,10 @@ export function takeoverVerdict(facts: TakeoverFacts): TakeoverVerdict {
   const { claim, me, lease } = facts
   if (claim === null) return { verdict: 'no', rule: 'no-claim' }
   if (claim.holder === me) return { verdict: 'no', rule: 'holder-is-me' }
-  if (!isUpToDateEverywhere(claim, me)) return { verdict: 'no', rule: 'not-up-to-date' }
+  if (!isUpToDateEverywhere(claim, me)) {
+    if (facts.lossAccepted && facts.holderFenced) return { verdict: 'take', rule: 'loss-accepted', requireLeaseOver: false }
+    return { verdict: 'no', rule: 'not-up-to-date' }
+  }
   if (facts.holderFenced) return { verdict: 'take', rule: 'holder-fenced', requireLeaseOver: false }
   if (!facts.holderSuspected) return { verdict: 'no', rule: 'holder-alive' }
   // The old holder's output waits for our acknowledgements, which have ended: it is harmless under a running lease.

@@ -11,7 +11,7 @@
  * Must never: swap before the last promise to the holder has run out, or leave the secondary sealed without the claim.
  */
 import { assert, must } from '../domain/assert'
-import { type Claim, type StoredClaim, takenBy } from '../domain/claim'
+import { type Claim, type StoredClaim, takenBy, takenInSpiteOfLoss } from '../domain/claim'
 import type { HostUuid } from '../domain/ids'
 import { leaseOverAfterMs } from '../domain/lease'
 import { ASK_AGAIN_MS, type TakeoverFacts, takeoverVerdict, type TakeoverVerdict } from './takeover'
@@ -72,7 +72,11 @@ export class Taking {
   #isFenced = false
   #swap: { readonly next: Claim; readonly rule: TakenRule } | null = null
 
-  constructor(private readonly me: HostUuid) {}
+  /** `lossAccepted`: see TakeoverFacts. */
+  constructor(
+    private readonly me: HostUuid,
+    private readonly lossAccepted = false,
+  ) {}
 
   /** A swap of ours was asked for, and nobody has said since whose the claim is; or it was read to be ours. */
   get mayHold(): boolean {
@@ -147,7 +151,7 @@ export class Taking {
     }
     const verdict = takeoverVerdict({
       ...{ me, claim: stored?.claim ?? null, lease: this.#lease, promiseLeftMs },
-      ...{ holderSuspected: true, holderFenced: this.#isFenced },
+      ...{ holderSuspected: true, holderFenced: this.#isFenced, lossAccepted: this.lossAccepted },
     })
     if (verdict.verdict === 'no') return this.#giveUp(verdict.rule)
     // The claim lists this host, and a replica here is not what it takes it for: the other host's is not thrown out for it.
@@ -155,7 +159,7 @@ export class Taking {
     this.#lease = { kind: 'unasked' }
     if (verdict.verdict === 'wait') return this.#wait(verdict.rule, Math.min(verdict.waitMs, leftMs))
     const { revision, claim } = must(stored, 'what is taken is there')
-    const next = takenBy(claim, me)
+    const next = verdict.rule === 'loss-accepted' ? takenInSpiteOfLoss(claim, me) : takenBy(claim, me)
     this.#swap = { next, rule: verdict.rule }
     this.#asking = 'swap'
     return [{ do: 'swap', expected: revision, next, requireLeaseOver: verdict.requireLeaseOver }]

@@ -6,9 +6,12 @@ export function brokenRule(old: Claim | null, next: Claim): ClaimRule | null {
   const fault = faultOf(next)
   if (fault !== null || old === null) return fault
   if (generationOf(next) !== generationOf(old) || next.decided?.by !== old.decided?.by) return 'generation-by-carry'
+  // What an operator accepted once is never forgotten, nor made up by a holder.
+  const isMarked = next.lossAccepted === next.term && next.holder !== old.holder
+  if (!isMarked && next.lossAccepted !== old.lossAccepted) return 'loss-stays-marked'
   if (next.holder === old.holder) return next.term === old.term ? null : 'term-stays-with-holder'
   if (next.term !== old.term + 1) return 'term-grows-by-one'
-  return isUpToDateEverywhere(old, next.holder) ? null : 'taker-up-to-date'
+  return isMarked || isUpToDateEverywhere(old, next.holder) ? null : 'taker-up-to-date'
 }
 
 /**

@@ -19,6 +19,7 @@ import { Membership } from './membership'
 import { Moves } from './move'
 import { DiskMover } from './move-disks'
 import type { HostParts } from './parts'
+import { promoteHandler } from './promote'
 import { Protection } from './protection'
 import { PutAway } from './put-away'
 import { RanHere } from './ran-here'
@@ -91,6 +92,7 @@ export class HostDaemon {
       plan: (ask) => protection.plan(ask),
       protect: (ask) => protection.protect(ask),
       unprotect: (ask) => protection.unprotect(ask),
+      promote: promoteHandler({ parts, fleet, fencing }),
       fence: fenceHandler({ parts, membership, fencing }),
       hears: (ask) => Promise.resolve(hears(membership, ask)),
       verify: (ask) => verify(parts, fleet, ask),

@@ -19,9 +19,10 @@ export async function takeOver(
   me: HostUuid,
   parts: WorkerParts,
   fence = new FenceWord(),
+  lossAccepted = false,
 ): Promise<TakeOver> {
   const { lastHeardMs: heardAtMs, mayHold } = secondary
-  const taking = new Taking(me)
+  const taking = new Taking(me, lossAccepted)
   let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs, mayHold }
   for (;;) {
     taking.apply({ on: 'fenced', isFenced: fence.stands(parts.clock.nowMs()) })

@@ -161,9 +161,9 @@ export class Worker {
       if (this.#part?.role === 'primary') this.#part.side.setPeer(peer)
       return Promise.resolve(null)
     },
-    'take-over': ({ reason, fenced }) => {
+    'take-over': ({ reason, fenced, acceptLoss }) => {
       this.#fence.told(fenced)
-      this.#takingOver ??= this.#takeOver(reason).finally(() => {
+      this.#takingOver ??= this.#takeOver(reason, acceptLoss === true).finally(() => {
         this.#takingOver = null
         void this.#findOut()
       })
@@ -212,11 +212,11 @@ export class Worker {
     this.#part = { role: 'primary', side: part.side }
   }
 
-  async #takeOver(reason: string): Promise<WorkerApi['take-over']['answer']> {
+  async #takeOver(reason: string, lossAccepted: boolean): Promise<WorkerApi['take-over']['answer']> {
     const part = this.#part
     if (part?.role === 'primary') return { taken: true, term: part.side.term }
     if (part?.role !== 'secondary') return { taken: false, why: 'no-claim' }
-    const outcome = await takeOver(part.side, this.spec.host, this.parts, this.#fence)
+    const outcome = await takeOver(part.side, this.spec.host, this.parts, this.#fence, lossAccepted)
     if (!outcome.taken) return outcome
     const { rule, stored, leaseFromMs } = outcome
     this.parts.timeline.record({

@@ -58,7 +58,15 @@ export class TakeOver {
       else this.ends.taken(stored, null)
       return
     }
-    const facts = { me: host.uuid, claim, holderSuspected: true, holderFenced: false, promiseLeftMs, lease: this.#lease }
+    const facts = {
+      me: host.uuid,
+      claim,
+      holderSuspected: true,
+      holderFenced: false,
+      lossAccepted: false,
+      promiseLeftMs,
+      lease: this.#lease,
+    }
     const verdict = takeoverVerdict(facts)
     this.worker.say(() => `takeover: ${verdict.verdict} ${verdict.rule}`)
     this.#lease = { kind: 'unasked' }

@@ -32,14 +32,17 @@ for (const claim of claims)
   for (const holderSuspected of truths)
     for (const holderFenced of truths)
       for (const promiseLeftMs of [0, 700])
-        for (const lease of leases) all.push({ me: ME, claim, holderSuspected, holderFenced, promiseLeftMs, lease })
+        for (const lease of leases)
+          for (const lossAccepted of truths)
+            all.push({ me: ME, claim, holderSuspected, holderFenced, lossAccepted, promiseLeftMs, lease })
 
 /** Every reason against, without regard to order. */
-function objections({ claim, me, holderSuspected, holderFenced, promiseLeftMs, lease }: TakeoverFacts): string[] {
+function objections({ claim, me, holderSuspected, holderFenced, lossAccepted, promiseLeftMs, lease }: TakeoverFacts): string[] {
   if (claim === null) return ['no-claim']
   const against: string[] = []
   if (claim.holder === me) against.push('holder-is-me')
-  for (const hosts of Object.values(claim.upToDate)) if (!hosts.includes(me)) against.push('not-up-to-date')
+  for (const hosts of Object.values(claim.upToDate))
+    if (!hosts.includes(me) && !(lossAccepted && holderFenced)) against.push('not-up-to-date')
   if (holderFenced) return against
   if (!holderSuspected) against.push('holder-alive')
   if (claim.lockstep?.secondary === me) return against
@@ -59,9 +62,9 @@ test(`all ${all.length} combinations: taken exactly when nothing speaks against 
     else expect({ facts, against }).toEqual({ facts, against: expect.arrayContaining([verdict.rule]) as unknown })
   }
   expect(Object.fromEntries(rules)).toEqual({
-    ...{ 'no-claim': 40, 'holder-is-me': 480, 'not-up-to-date': 360, 'holder-alive': 30 },
-    ...{ 'holder-fenced': 60, 'lockstep-secondary': 10, 'promise-current': 10 },
-    ...{ 'witness-silent': 2, 'lease-current': 4, 'take-over': 4 },
+    ...{ 'no-claim': 80, 'holder-is-me': 960, 'not-up-to-date': 540, 'loss-accepted': 180, 'holder-alive': 60 },
+    ...{ 'holder-fenced': 120, 'lockstep-secondary': 20, 'promise-current': 20 },
+    ...{ 'witness-silent': 4, 'lease-current': 8, 'take-over': 8 },
   })
 })
 
@@ -80,5 +83,13 @@ test('a verdict to wait says for how long, and waiting is only for what ends by 
     expect(verdict.waitMs).toBeGreaterThan(0)
     const later = takeoverVerdict({ ...facts, promiseLeftMs: 0, lease: { kind: 'left', leftMs: 0 } })
     expect(later).toEqual({ verdict: 'take', rule: 'take-over', requireLeaseOver: true })
+  }
+})
+
+test('a loss is accepted only of a fenced holder, and only where there is one', () => {
+  for (const facts of all) {
+    if (takeoverVerdict(facts).rule !== 'loss-accepted') continue
+    expect([facts.holderFenced, facts.lossAccepted]).toEqual([true, true])
+    expect(Object.values(facts.claim?.upToDate ?? {}).every((hosts) => hosts.includes(ME))).toBe(false)
   }
 })

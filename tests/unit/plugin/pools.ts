@@ -232,8 +232,23 @@ const fencing = (report: FenceReport): Handlers<DaemonApi> => ({
   },
 })
 
+const promoting = (rule: string): Handlers<DaemonApi> => ({
+  ...healthy,
+  promote: ({ acceptLoss }) =>
+    rule === 'loss-accepted' && acceptLoss !== true
+      ? Promise.reject(
+          new Refusal('HOLDFAST_PROMOTE_REFUSED', {
+            ...{ vm: 'web', host: 'h1', reason: 'Its replica lacks writes that the guest was told are kept; h2 has them.' },
+            todo: 'Bring h2 back. If it is lost for good, and so are they: holdfast promote web --accept-loss',
+          }),
+        )
+      : Promise.resolve({ vm: WEB, name: 'web', host: 'h1', term: 4, rule }),
+})
+
 export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   healthy: () => healthy,
+  lossy: () => promoting('loss-accepted'),
+  fenced: () => promoting('holder-fenced'),
   silent: () => fencing(silent),
   'heard-by-third': () => fencing(heardByThird),
   empty: () => ({ ...healthy, status: answer(status()), timeline: () => Promise.resolve({ entries: [] }) }),

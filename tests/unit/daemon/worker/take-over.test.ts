@@ -85,8 +85,8 @@ class Scene {
     return Promise.reject(new WitnessUnreachable('no answer'))
   }
 
-  take(fence?: FenceWord) {
-    return takeOver(this.secondary, B, this.parts, fence)
+  take(fence?: FenceWord, lossAccepted?: boolean) {
+    return takeOver(this.secondary, B, this.parts, fence, lossAccepted)
   }
 
   stored() {
@@ -216,6 +216,14 @@ describe('the machine of the holder is fenced', () => {
       }
     })()
     expect(await scene.take(fence)).toMatchObject({ taken: true, rule: 'holder-fenced' })
+  })
+
+  test('what this host lacks is given up only by an operator, and the claim keeps the mark', async () => {
+    await open({ upToDate: { [DISK]: [A] } })
+    expect(await scene.take(told(null))).toEqual({ taken: false, why: 'not-up-to-date' })
+    expect(await scene.take(new FenceWord(), true)).toEqual({ taken: false, why: 'not-up-to-date' })
+    expect(await scene.take(told(null), true)).toMatchObject({ taken: true, rule: 'loss-accepted' })
+    expect((await scene.stored())?.claim).toMatchObject({ term: 2, holder: B, upToDate: { [DISK]: [B] }, lossAccepted: 2 })
   })
 
   test('a primary that is heard runs, whatever was said', async () => {
