@@ -39,8 +39,13 @@ const timeline = async (host: string): Promise<TimelineEntry[]> =>
   (await pool.operator(host, 'timeline', '--limit', '200')).entries.filter((entry) => entry.host === hostUuid(pool.uuidOf(host)))
 const rulesOf = async (host: string, act: string): Promise<string[]> =>
   (await timeline(host)).filter((entry) => entry.act === act).map(({ rule }) => rule)
-const happens = (what: string, host: string, act: string, rule: string, times = 1): Promise<void> =>
-  until(what, LIMIT_MS, async () => (await rulesOf(host, act)).filter((each) => each === rule).length >= times)
+async function happens(what: string, host: string, act: string, rule: string, times = 1): Promise<void> {
+  const has = async (): Promise<boolean> => (await rulesOf(host, act)).filter((each) => each === rule).length >= times
+  await until(what, LIMIT_MS, has).catch(async (error: unknown) => {
+    const told = (await timeline(host)).slice(-30).map((entry) => `${entry.at} ${entry.act} ${entry.rule}: ${entry.text}`)
+    throw new Error(`${String(error)}\n${told.join('\n')}`)
+  })
+}
 
 const fence = (host: string, ...argv: string[]): Promise<DaemonApi['fence']['answer']> => pool.operator(host, 'fence', ...argv)
 const powerOf = async (host: string): Promise<string | undefined> =>
@@ -102,15 +107,21 @@ test('a power switch that hangs proves nothing: the lease has to run out', async
 })
 
 test('a replica that was left behind takes the claim only by the word of an operator', async () => {
-  await pool.lab.powerOff('h2')
+  const links = { kind: 'link', host: 'h2', link: 'all' } as const
+  await pool.lab.fault(links)
   await until('h1 goes on alone', LIMIT_MS, async () => (await pool.vmStatus('h1', vm)).disks[0]?.upToDate.join() === 'h1')
   await pool.lab.powerOff('h1')
-  await pool.lab.boot('h2')
+  await pool.lab.undo(links)
+  let last: [number | null, string] = [null, '']
   const command = async (...argv: string[]): Promise<[number | null, string]> => {
     const { exit, stderr } = await pool.command('h2', ...argv)
-    return [exit, stderr]
+    return (last = [exit, stderr])
   }
-  await until('h1 is missed', LIMIT_MS, async () => (await command('promote', vm))[1].includes('not proven to be off'))
+  await until('h1 is missed', LIMIT_MS, async () => (await command('promote', vm))[1].includes('not proven to be off')).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}: ${last.join(' ')}`)
+    },
+  )
   await until('it is asked of an operator', LIMIT_MS, async () => (await command('fence', 'h1', '--confirm-off'))[0] === 0)
   await until('the word counts', LIMIT_MS, async () => (await fence('h2', 'h1')).proof === 'operator')
   expect(await command('promote', vm)).toEqual([2, expect.stringContaining('lacks writes that the guest was told are kept')])
@@ -123,8 +134,14 @@ test('a replica that was left behind takes the claim only by the word of an oper
 
 test('a coordinator that is dead beside no protected VM: an operator says so, and another host takes its place', async () => {
   await pool.operator('h2', 'unprotect', vm)
-  const { stdout } = await pool.lab.xe(['pool-list', 'params=master', '--minimal'])
-  const coordinator = stdout.trim() === pool.uuidOf('h1') ? 'h1' : 'h2'
+  const masterSeenBy = async (host: string): Promise<string> =>
+    (await pool.lab.xe(['pool-list', 'params=master', '--minimal'], host)).stdout.trim()
+  let master = ''
+  await until('both hosts have the same coordinator', LIMIT_MS, async () => {
+    master = await masterSeenBy('h1')
+    return master !== '' && master === (await masterSeenBy('h2'))
+  })
+  const coordinator = master === pool.uuidOf('h1') ? 'h1' : 'h2'
   const other = coordinator === 'h1' ? 'h2' : 'h1'
   const early = await pool.command(other, 'fence', coordinator, '--confirm-off')
   expect([early.exit, early.stderr]).toEqual([2, expect.stringContaining('what is heard is not off')])

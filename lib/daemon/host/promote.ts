@@ -34,7 +34,11 @@ export const promoteHandler =
     if (stored === null) throw new Refusal('HOLDFAST_NOT_PROTECTED', { vm: report.name })
     const { claim } = stored
     if (claim.holder === parts.host) return { ...report, term: claim.term, rule: 'held-already' }
-    if (!fleet.has(vm)) throw refuse('It keeps no replica of the VM.', `Ask on ${homes(needs, hostsOf(claim))}.`)
+    if (!fleet.has(vm))
+      throw refuse(
+        'No worker of the VM runs here.',
+        `Ask on ${homes(needs, hostsOf(claim))}; or plug its SR here first: xe pbd-plug`,
+      )
     const alive = [...new Set([claim.holder, ...hostsOf(claim)])].find(
       (host) => host !== parts.host && fencing.of(host)?.proof == null,
     )
