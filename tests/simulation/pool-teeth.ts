@@ -31,12 +31,6 @@ const WITNESS: readonly Tooth[] = [
     'witness-crash',
     'hosts-apart',
   ),
-  off(
-    'a newer connection of a client ends its older one, and what that one still has to say',
-    'lib/daemon/witness-daemon.ts',
-    "if (older !== undefined) this.refuse(older, 'A newer connection of the same client took its place.')",
-    '',
-  ),
 ]
 
 const HOLDERS: readonly Tooth[] = [
@@ -85,7 +79,7 @@ const OPERATORS: readonly Tooth[] = [
   off(
     'whose bytes count is written down before the claim is removed',
     'lib/daemon/host/protection.ts',
-    'for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others] })',
+    'for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others], lastTerm: stored.claim.term })',
     '',
     'unprotect',
     'protect',

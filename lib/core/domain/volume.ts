@@ -20,6 +20,8 @@ export interface VolumeRecord {
   readonly homes: readonly HostUuid[]
   /** A guest uses it, as the host that holds the claim last knew: what ran when all hosts lost power is started again. */
   readonly guestActive?: boolean
+  /** Of its VM's last claim, once that is removed: replicas know it, and accept nothing of a lower one. */
+  readonly lastTerm?: number
   /** The last planned move of its VM, or the one under way; null or absent when there was none. */
   readonly move?: PlannedMove | null
   /** A deleted volume's record stays as a tombstone, so that a host that was away learns of it. */

@@ -4,7 +4,6 @@ import type { PlannedMove } from '../../core/domain/planned-move'
 import { Move, type MoveEffect, type MoveEvent } from '../../core/failover/move'
 import { planMove, type MovePlan } from '../../core/policy/move-plan'
 import { isRefusal } from '../../core/policy/planner'
-import { WitnessUnreachable } from '../../ports/witness'
 import type { DaemonApi, MoveProgress, MoveReport } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
 import { alert } from './alert'
@@ -99,20 +98,11 @@ export class Moves {
 
   /** Called once a second, with what the VM's worker says of itself: goes on with what was begun before this daemon, or over there. */
   async keep(vm: VmUuid, status: WorkerStatus): Promise<void> {
-    const move = this.#underWay(vm)
-    if (move === null || this.#driven.has(vm)) return
-    if (status.role === 'primary') void this.#drive(vm)
-    else if (status.role === 'secondary' && (await this.#isGiven(vm))) await this.#receive(vm)
-  }
-
-  async #isGiven(vm: VmUuid): Promise<boolean> {
-    const { witness, host } = this.needs.parts
-    try {
-      return (await witness.read(vm))?.claim.holder === host
-    } catch (error) {
-      if (!(error instanceof WitnessUnreachable)) throw error
-      return false
-    }
+    if (this.#driven.has(vm)) return
+    const { role, claim, claimIsCurrent } = status
+    // Also when nothing has told this host of a move yet: whoever gave the claim away was the only other one that could act.
+    if (role === 'secondary' && claimIsCurrent && claim?.claim.holder === this.needs.parts.host) await this.#receive(vm)
+    else if (role === 'primary' && this.#underWay(vm) !== null) void this.#drive(vm)
   }
 
   async #receive(vm: VmUuid): Promise<void> {

@@ -118,7 +118,8 @@ export class Protection {
     }
     this.#assertOneWorker(vm)
     const upToDate = Object.fromEntries(records.map(({ key }) => [key, [parts.host]])) as Claim['upToDate']
-    const claim: Claim = { vm, term: 1, holder: parts.host, leaseMs: parts.config.leaseMs, upToDate, lockstep: null }
+    const term = Math.max(1, ...records.map(({ lastTerm = 1 }) => lastTerm))
+    const claim: Claim = { vm, term, holder: parts.host, leaseMs: parts.config.leaseMs, upToDate, lockstep: null }
     const answer = await witnessed(parts, parts.witness.compareAndSwap(0, claim))
     if (answer.stored || answer.current?.claim.holder === parts.host) return
     throw new Refusal('HOLDFAST_CLAIM_HELD_ELSEWHERE', {
@@ -232,7 +233,7 @@ export class Protection {
         })
       }
       // Once the claim is gone, this alone says whose bytes count.
-      for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others] })
+      for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others], lastTerm: stored.claim.term })
       await fleet.ask(vm, 'unprotect', {}, SECONDARY_LIMIT_MS)
     }
     for (const record of records)

@@ -80,9 +80,7 @@ export class Worker {
 
   async #roleKnown(): Promise<void> {
     const untilMs = this.parts.clock.nowMs() + ROLE_LIMIT_MS
-    while (this.#part === null && !this.#stopped && this.parts.clock.nowMs() < untilMs) {
-      await this.parts.timers.pause(TICK_MS)
-    }
+    while (this.#part === null && !this.#stopped && this.parts.clock.nowMs() < untilMs) await this.parts.timers.pause(TICK_MS)
   }
 
   /** The toolstack lets a guest go that it has built, whoever paused it meanwhile. */
@@ -196,13 +194,16 @@ export class Worker {
 
   async #protect(spec: WorkerSpec): Promise<void> {
     const vm = must(spec.vm, 'a protected VM has a uuid')
+    await this.#roleKnown()
     const part = this.#part
-    if (part?.role === 'primary') {
+    if (part === null)
+      throw new Refusal('HOLDFAST_TIMED_OUT', { seconds: ROLE_LIMIT_MS / 1000, reason: 'The disks of the VM are not open yet.' })
+    if (part.role === 'primary') {
       part.side.setPeer(spec.peer)
       this.#remember(spec)
       return
     }
-    assert(part?.role === 'solo', 'only a mirror of one becomes a primary')
+    assert(part.role === 'solo', 'only a mirror of one becomes a primary')
     const stored = await unlessUnreachable(this.parts.witness.read(vm))
     if (stored === undefined)
       throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { reason: 'it does not answer this VM', address: spec.witness ?? '' })

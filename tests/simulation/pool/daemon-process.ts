@@ -11,6 +11,7 @@ import { Callee } from './callee'
 import { failure } from './failure'
 import type { Machine } from './machine'
 import { hostOf, nameOf, POOL } from './names'
+import { powerSwitches } from './power-switches'
 import { Process } from './process'
 import { logTo } from './silent-log'
 import { SimulatedWitness } from './witness-port'
@@ -81,7 +82,7 @@ export class DaemonProcess {
       workers: this.#workers(),
       fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
       srs: machine.storage.registry(process),
-      power: { knows: () => false, status: () => Promise.resolve('unknown'), off: () => Promise.resolve('failed') },
+      power: powerSwitches(process, world),
       fences: { read: () => [], save: () => Promise.reject(failure('ENOSPC')), forget: () => process.within(2) },
       askPeer: (host, fn, ask, limitMs = PEER_LIMIT_MS) => this.#askPeer(host, fn, ask, limitMs),
       newUuid: () => world.newUuid(),

@@ -49,7 +49,8 @@ export class Faults {
     for (const lanes of roads.all()) for (const index of lanes.lanes.keys()) lanes.set(index, true)
     this.world.air.muted.clear()
     this.world.air.loss = this.world.xapiSilence = 0
-    witness.full = false
+    witness.full = witness.fails = false
+    this.world.switchSilence = 0
     if (witness.daemon === null) witness.start()
     for (const machine of machines) {
       for (const way of ['out', 'in'] as const) {
@@ -176,6 +177,17 @@ export class Faults {
       case 'witness-full':
         witness.full = true
         strikes.later(() => (witness.full = false))
+        break
+      case 'witness-errors':
+        witness.fails = true
+        strikes.later(() => (witness.fails = false))
+        break
+      case 'switches-silent':
+        world.switchSilence = 1
+        strikes.later(() => (world.switchSilence = 0.1))
+        break
+      case 'move':
+        vm.typist.move()
         break
       case 'kill-holder':
         holder.killWorker(vm.uuid)

@@ -35,6 +35,7 @@ export class Guest {
   #where = 0
   #isPaused = false
   #timed = false
+  #stopping: (() => void) | null = null
 
   constructor(
     readonly vm: Vm,
@@ -109,6 +110,40 @@ export class Guest {
     this.#issue(this.#flushing())
   }
 
+  /** It flushes all, and halts; false when it did not within that time, and goes on. */
+  shutDown(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.vm.nature.schedule.after(withinMs, () => {
+        if (this.#stopping === null) return
+        this.#stopping = null
+        resolve(false)
+        this.#next()
+      })
+      this.#stopping = () => {
+        if (!this.life.alive) return
+        this.vm.judge.guestEndsWell()
+        this.die('it shut down')
+        resolve(true)
+      }
+      this.#perhapsStops()
+    })
+  }
+
+  #perhapsStops(): void {
+    if (this.#stopping === null || !this.isIdle || !this.life.alive) return
+    const last = this.#flushing()
+    this.#issue({
+      request: last.request,
+      answered: (error, data) => {
+        last.answered(error, data)
+        if (error !== '') return
+        const stops = this.#stopping
+        this.#stopping = null
+        stops?.()
+      },
+    })
+  }
+
   /** All of it must be as it was left. */
   readAll(cells: Iterable<number>): void {
     let first = -1
@@ -134,7 +169,8 @@ export class Guest {
 
   #next(): void {
     const { nature, plan } = this.vm
-    if (this.#timed || this.#isPaused || this.vm.isResting) return
+    this.#perhapsStops()
+    if (this.#timed || this.#isPaused || this.vm.isResting || this.#stopping !== null) return
     if (this.#unanswered.size >= plan.guest.depth) return
     this.#timed = true
     const wait = nature.dice.chance(plan.guest.rests) ? REST_MS : nature.dice.fraction() * plan.guest.thinkMs
@@ -142,7 +178,7 @@ export class Guest {
       wait,
       () => {
         this.#timed = false
-        if (this.vm.isResting || this.#isPaused || this.#served === null) return
+        if (this.vm.isResting || this.#isPaused || this.#served === null || this.#stopping !== null) return
         this.#issue(this.#draw())
         this.#next()
       },
@@ -174,6 +210,10 @@ export class Guest {
     this.#unanswered.delete(id)
     const code = ERRORS[error] ?? 'EIO'
     this.vm.say(() => `guest ${this.number} gets #${id} ${unanswered.request.kind} ${code === '' ? 'done' : code}`)
+    if (unanswered.request.kind === 'read' && this.vm.mayReadStale(this)) {
+      this.vm.probe('a stale read where clocks lie')
+      this.#next(); return;
+    }
     this.vm.answered(this)
     if (code !== '') this.vm.probe('the guest sees an error')
     unanswered.answered(code, data)

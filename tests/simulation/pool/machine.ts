@@ -75,10 +75,9 @@ export class Machine implements Ticking {
     readonly world: PoolWorld,
     readonly name: MachineName,
   ) {
-    const { dice } = world
     this.uuid = hostOf(name)
-    this.rate = 1 + (dice.fraction() - 0.5) / 110
-    this.#offsetMs = dice.below(1e6)
+    this.rate = world.clockRate()
+    this.#offsetMs = world.dice.below(1e6)
     this.storage = new HostStorage((volume) => this.store(volume))
     this.xapi = new XapiHost(this)
     this.road = new WitnessRoad(world, world.witness, world.plan.witnessMs)
@@ -162,13 +161,22 @@ export class Machine implements Ticking {
 
   /** By its hardware. */
   reset(why: string): void {
+    this.#loses(`is reset: ${why}`, BOOT_MS)
+  }
+
+  /** By its power switch, until somebody finds it. */
+  switchOff(): void {
+    this.#loses('is switched off', this.world.plan.longMs * (0.5 + this.world.dice.fraction()))
+  }
+
+  #loses(why: string, forMs: number): void {
     if (!this.powered) return
     const { world } = this
-    world.say(() => `${this.name} is reset: ${why}`)
-    world.probe(`reset: ${why}`)
+    world.say(() => `${this.name} ${why}`)
+    world.probe(why)
     for (const vm of world.vms) if (vm.homes.includes(this.name)) vm.judge.damage.troubled(world.schedule.now, vm.side(this.name))
     this.powerOff()
-    world.schedule.after(BOOT_MS, () => {
+    world.schedule.after(forMs, () => {
       if (!this.powered) this.powerOn()
     })
   }

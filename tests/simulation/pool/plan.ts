@@ -12,6 +12,10 @@ export interface Plan extends Pick<
   /** Of each VM: where its disk is kept. */
   readonly homes: readonly (readonly [MachineName, MachineName])[]
   readonly startsInStep: boolean
+  /** Some clocks are wrong by more than anything allows for: then only what needs no clock is asked. */
+  readonly clocksLie: boolean
+  /** Each host has a power switch that the others can reach. */
+  readonly hasSwitches: boolean
   readonly trouble: Trouble
   readonly leaseMs: number
   /** Longer than any lease, so that the other one takes over; sometimes so long that its guest runs for a while. */
@@ -28,6 +32,7 @@ export function drawPoolPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] 
     ...shape,
     longMs: 4000 * slow,
     ...drawPool(dice),
+    ...{ clocksLie: plots.chance(0.06), hasSwitches: plots.chance(0.4) },
     // Renewals come every 300 ms whatever the lease.
     leaseMs: dice.of([1000, 1500, 1500, 3000]),
     trouble: drawTrouble(dice, trouble),

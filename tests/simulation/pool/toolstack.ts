@@ -13,6 +13,7 @@ const DATAPATH_MS = 20_000
 /** A guest's devices and its firmware. */
 const BUILD_MS = 1000
 const PUT_AWAY_MS = 1000
+const SHUT_DOWN_MS = 10_000
 
 /** What builds domains on a host, by the contracts that XAPI has with hooks and storage; as long as the machine is on. */
 export class Toolstack {
@@ -48,6 +49,15 @@ export class Toolstack {
     if (domain.pauses > 0) domain.guest.pause(true)
     domain.guest.attach()
     return domid
+  }
+
+  /** False when it does not run here, or does not want to end. */
+  async shutDownVm(uuid: VmUuid): Promise<boolean> {
+    const found = [...this.machine.domains.values()].find(({ vm }) => vm.uuid === uuid)
+    if (found?.guest == null || !(await found.guest.shutDown(SHUT_DOWN_MS))) return false
+    this.machine.domains.delete(found.domid)
+    this.#putAway(found.vm, found.domid)
+    return true
   }
 
   async #diskFor(vm: Vm, domain: string): Promise<boolean> {

@@ -2,7 +2,16 @@ import type { Dice } from '../../world/prng'
 
 export const FAULTS = [
   ...['lane-cut', 'lane-glitch', 'lane-change', 'hosts-apart', 'holder-deaf', 'other-deaf', 'holder-mute', 'other-mute'],
-  ...['host-alone', 'deaf-then-apart', 'witness-crash', 'witness-slow', 'witness-full'],
+  ...[
+    'host-alone',
+    'deaf-then-apart',
+    'witness-crash',
+    'witness-slow',
+    'witness-full',
+    'witness-errors',
+    'switches-silent',
+    'move',
+  ],
   ...['kill-holder', 'kill-other', 'kill-both', 'stall-holder', 'stall-other', 'stop-holder', 'stop-other'],
   ...[
     'kill-daemon',

@@ -31,6 +31,16 @@ export class Typist {
     void this.#type('protect', { vm: this.vm.uuid, level: 'restart' }, 'restart')
   }
 
+  move(): void {
+    if (this.#insists) return
+    const { world, vm } = this
+    const [machine, to] = [world.dice.of(world.machines), world.machine(world.dice.of(vm.homes))]
+    if (!machine.powered) return
+    world.say(() => `the operator types on ${machine.name}: move vm${vm.index} to ${to.name}`)
+    const asked = machine.asked(new Process(world, machine, machine.life), 'move', { vm: vm.uuid, to: to.name }, ANSWER_MS)
+    void asked.then((answer) => world.probe(`typed: move ${answer === null ? 'in vain' : 'begun'}`))
+  }
+
   /** Until it is accepted. */
   insist(): void {
     this.#insists = true

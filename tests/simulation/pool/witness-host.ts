@@ -2,6 +2,7 @@ import type { ClaimRecord } from '../../../lib/core/domain/claim-record'
 import { WitnessDaemon } from '../../../lib/daemon/witness-daemon'
 import type { ClaimLog } from '../../../lib/ports/claim-log'
 import { must } from '../mirror/must'
+import { failure } from './failure'
 import { Process, type Nature, type Ticking } from './process'
 import { silentLog } from './silent-log'
 import type { WitnessWire } from './witness-wire'
@@ -11,6 +12,8 @@ interface Kept {
   readonly records: Map<string, ClaimRecord>
   revision: number
 }
+
+const AGAIN_MS = 500
 
 const keyOf = (record: ClaimRecord): string => `${record.pool}/${record.kind === 'stored' ? record.claim.vm : record.vm}`
 
@@ -23,6 +26,8 @@ export class WitnessHost {
   #writing: readonly ClaimRecord[] = []
   /** No room is left. */
   full = false
+  /** The disk answers errors. */
+  fails = false
 
   constructor(
     private readonly nature: Nature,
@@ -62,6 +67,7 @@ export class WitnessHost {
       append: async (records) => {
         this.#writing = records
         await process.within(this.diskMs)
+        if (this.fails) throw failure('EIO')
         this.#writing = []
         if (this.full) return 'no-room'
         for (const record of records) this.keep(record)
@@ -69,18 +75,24 @@ export class WitnessHost {
       },
       close: () => Promise.resolve(),
     }
+    // Its supervisor starts it again.
     const broken = (error: unknown): void => {
-      throw error
+      if (!(error instanceof Error && 'code' in error)) throw error
+      this.crash()
+      this.nature.schedule.after(AGAIN_MS, () => {
+        if (this.#daemon === null) this.start()
+      })
     }
     this.#daemon = new WitnessDaemon({ claims, clock: process.clock, log: silentLog, broken })
   }
 
-  /** A batch that is being written is there wholly or not at all. */
+  /** Of a batch that is being written any part may be there, from its beginning on. */
   crash(): void {
     if (this.#process === null) return
     this.#process.life.alive = false
     this.#process = this.#daemon = null
-    if (this.#writing.length > 0 && this.nature.dice.chance(0.5)) for (const record of this.#writing) this.keep(record)
+    const written = this.nature.dice.below(this.#writing.length + 1)
+    for (const record of this.#writing.slice(0, written)) this.keep(record)
     this.#writing = []
     for (const wire of [...this.wires]) wire.reset()
   }

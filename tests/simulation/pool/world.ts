@@ -41,6 +41,8 @@ export class PoolWorld {
   onMoment: (moment: Moment, vm: Vm) => void = () => undefined
   /** How likely nobody at XAPI answers. */
   xapiSilence = 0
+  /** How likely a power switch does not answer, or does nothing. */
+  switchSilence = 0.1
   readonly #reigns = new Set<number>()
   #generations = 0
   #uuids = 0
@@ -55,7 +57,7 @@ export class PoolWorld {
     this.roads = new Roads(this, this.plan.lanesMs)
     this.doors = new Doors(this.roads)
     this.air = new Air(this, this.roads, 1 + (this.plan.lanesMs[0] ?? 0))
-    const rate = 1 + (this.dice.fraction() - 0.5) / 110
+    const rate = this.clockRate()
     const ticking = {
       rate,
       schedule: this.schedule,
@@ -66,6 +68,11 @@ export class PoolWorld {
     this.witness = new WitnessHost(this, ticking, this.plan.witnessMs, (record) => this.#stored(record))
     this.machines = HOST_NAMES.slice(0, this.plan.hosts).map((name) => new Machine(this, name))
     this.vms = this.plan.homes.map((homes, index) => new Vm(this, index, homes))
+  }
+
+  /** Of one machine's clock. */
+  clockRate(): number {
+    return 1 + (this.dice.fraction() - 0.5) * (this.plan.clocksLie ? 0.4 : 1 / 110)
   }
 
   start(): void {
@@ -167,7 +174,7 @@ export class PoolWorld {
     const before = vm.judge.listed.length
     vm.takenInTime(claim)
     vm.stored(claim)
-    if (claim.term > 1 && vm.term < claim.term) this.onMoment('taken', vm)
+    if (vm.term > 0 && vm.term < claim.term) this.onMoment('taken', vm)
     else if (vm.judge.listed.length !== before) this.onMoment(vm.judge.listed.length < before ? 'listed-less' : 'listed-more', vm)
     vm.term = claim.term
   }

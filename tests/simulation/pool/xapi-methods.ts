@@ -41,6 +41,8 @@ export class XapiMethods {
         return this.#reset(method, this.#row(method, first))
       case 'VM.start_on':
         return this.#startOn(method, first as VmUuid, this.#row(method, first), second as HostUuid)
+      case 'VM.clean_shutdown':
+        return this.#shutDown(method, first as VmUuid, this.#row(method, first))
       case 'VM.set_affinity':
         this.#row(method, first).affinity = second as HostUuid
         return ''
@@ -102,7 +104,7 @@ export class XapiMethods {
     row.operations.set(operation, 'start_on')
     try {
       if (!world.air.reaches(this.machine, target) || !target.xapi.isUp) throw fail('CANNOT_CONTACT_HOST')
-      const domid = await this.#startedOn(target, vm)
+      const domid = await this.#doneBy(target, target.toolstack.startVm(vm))
       if (domid === null) throw fail('SR_BACKEND_FAILURE')
       Object.assign(row, { powerState: 'Running', residentOn: host, domid })
       return ''
@@ -110,14 +112,33 @@ export class XapiMethods {
       row.operations.delete(operation)
     }
   }
+
+  async #shutDown(method: string, vm: VmUuid, row: VmRow): Promise<XapiValue> {
+    const fail = (code: string): XapiFailure => new XapiFailure('xapi-error', method, code)
+    if (row.operations.size > 0) throw fail('OTHER_OPERATION_IN_PROGRESS')
+    if (row.powerState !== 'Running' || row.residentOn === null) throw fail('VM_BAD_POWER_STATE')
+    const { world } = this.machine
+    const target = world.machine(nameOf(row.residentOn))
+    const operation = `stop${++this.#operations}`
+    row.operations.set(operation, 'clean_shutdown')
+    try {
+      if (!world.air.reaches(this.machine, target) || !target.xapi.isUp) throw fail('CANNOT_CONTACT_HOST')
+      if ((await this.#doneBy(target, target.toolstack.shutDownVm(vm))) !== true) throw fail('VM_FAILED_SHUTDOWN_ACK')
+      Object.assign(row, { powerState: 'Halted', residentOn: null, domid: '-1' })
+      return ''
+    } finally {
+      row.operations.delete(operation)
+    }
+  }
+
   /** Null also when the host is lost meanwhile: what becomes of it there is not known. */
-  #startedOn(target: Machine, vm: VmUuid): Promise<string | null> {
+  #doneBy<T>(target: Machine, work: Promise<T>): Promise<T | null> {
     const { life } = target
     const { air } = this.machine.world
-    return this.process.heard<string | null>((done) => {
-      void target.toolstack.startVm(vm).then((domid) => {
+    return this.process.heard<T | null>((done) => {
+      void work.then((answer) => {
         look.stop()
-        done(domid)
+        done(answer)
       })
       const look = this.process.timers.every(LOST_AFTER_MS, () => {
         if (target.life === life && life.alive && air.reaches(this.machine, target)) return
