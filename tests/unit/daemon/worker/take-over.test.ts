@@ -21,8 +21,12 @@ class Scene {
   nowMs = 1_000_000
   /** Milliseconds that pass with every look at the clock. */
   stepMs = 200
+  /** Waiting takes no time but on this clock. */
+  waitsAtOnce = false
   /** Milliseconds from the moment a swap is sent to its answer. */
   swapMs = 0
+  /** When the first one was sent. */
+  firstSwapMs = Number.POSITIVE_INFINITY
   /** A swap whose answer is swallowed is stored; either way the witness is silent from then on. */
   swallows: 'nothing' | 'answers' | 'requests' = 'nothing'
   isSilent = false
@@ -38,6 +42,7 @@ class Scene {
     const port = witness.connect({ deadlineMs: 2000 })
     if (stored) await port.compareAndSwap(0, claim)
     const slowly: WitnessPort['compareAndSwap'] = (...ask) => {
+      scene.firstSwapMs = Math.min(scene.firstSwapMs, scene.nowMs)
       scene.nowMs += scene.swapMs
       if (scene.swallows === 'nothing') return port.compareAndSwap(...ask)
       if (scene.swallows === 'requests') return scene.silence()
@@ -45,8 +50,21 @@ class Scene {
       return port.compareAndSwap(ask[0], ask[1]).then(() => scene.silence())
     }
     const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
+    const pause = (ms: number): Promise<void> => {
+      if (!scene.waitsAtOnce) return systemTimers.pause(ms)
+      scene.nowMs += ms
+      return Promise.resolve()
+    }
     const parts: WorkerParts = {
-      ...{ clock, bootClock: clock, timers: systemTimers, log: witness.log, openReplica, incarnation: 'one', newLinkId: () => 1 },
+      ...{
+        clock,
+        bootClock: clock,
+        timers: { ...systemTimers, pause },
+        log: witness.log,
+        openReplica,
+        incarnation: 'one',
+        newLinkId: () => 1,
+      },
       leases: { left: null, tell: unasked('a note'), forget: unasked('forgetting'), trouble: '' },
       witness: {
         read: (vm) => (scene.isSilent ? scene.silence() : port.read(vm)),
@@ -125,17 +143,19 @@ test.each([
 ] as const)('%s: not taken, nothing changed, unsealed again', async (why, changes, stored) => {
   const { secondary } = await open(changes, stored)
   // An hour's lease also makes an hour's promise: this one is over, the witness's is not.
-  if (why === 'lease-current') Object.assign(scene, { nowMs: scene.nowMs + 2 * 3_600_000, stepMs: 1500 })
+  if (why === 'lease-current') Object.assign(scene, { nowMs: scene.nowMs + 2 * 3_600_000, waitsAtOnce: true })
   expect(await scene.take()).toEqual({ taken: false, why })
   expect(secondary.rules.sealed).toBe(false)
   expect((await scene.stored())?.claim ?? null).toEqual(stored ? scene.claim : null)
 })
 
-test('a promise to the primary that is not over yet is kept', async () => {
+test('a promise to the primary that is not over yet is kept: nothing is asked for until then', async () => {
   const { secondary } = await open({ leaseMs: 60_000 })
   secondary.rules.promised(scene.nowMs)
-  scene.stepMs = 7000
-  expect(await scene.take()).toEqual({ taken: false, why: 'promise-current' })
+  const promisedMs = scene.nowMs
+  scene.waitsAtOnce = true
+  expect(await scene.take()).toEqual({ taken: false, why: 'lease-current' })
+  expect(scene.firstSwapMs - promisedMs).toBeGreaterThan(60_000)
   expect(secondary.rules.sealed).toBe(false)
 })
 
@@ -201,8 +221,8 @@ describe('the machine of the holder is fenced', () => {
 
   test('a word that has run out counts for nothing', async () => {
     await open({ leaseMs: 3_600_000 })
-    scene.stepMs = 1500
-    expect(await scene.take(told(scene.nowMs))).toEqual({ taken: false, why: 'promise-current' })
+    scene.waitsAtOnce = true
+    expect(await scene.take(told(scene.nowMs))).toEqual({ taken: false, why: 'lease-current' })
   })
 
   test('a word that comes while the lease is waited for ends the wait', async () => {
