@@ -44,9 +44,11 @@ export function diskAsks({ settled, confirmed, serving, served, attached }: Disk
     },
     activate: async ({ volume, domain }) => {
       await settled()
+      await diskOf(volume).attach(domain)
       await confirmed()
       const disk = diskOf(volume)
-      disk.attachedTo = domain
+      if (disk.attachedTo !== domain)
+        throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume, use: `no longer attached to domain ${domain}` })
       disk.active = true
       remember()
       served().guestChanged()

@@ -7,11 +7,12 @@ import type { Members, MirrorEffect, MirrorEvent, Side } from '../../core/mirror
 import { SIDES } from '../../core/mirror/events'
 import { Mirror } from '../../core/mirror/mirror'
 import { Pace, PACE } from '../../core/mirror/pace'
-import type { DiskExport, DiskReply, DiskRequest } from '../../ports/disk-export'
+import type { DiskReply, DiskRequest } from '../../ports/disk-export'
 import type { ResyncProgress } from '../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../wire/worker-api'
 import { BlockStatus } from './block-status'
 import type { DiskNeeds } from './disk-needs'
+import { DiskSocket } from './disk-socket'
 import { allOf, type Asked, Changes, errnoOf, guestRequests } from './guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from './parts'
@@ -30,7 +31,7 @@ export class Disk {
   readonly #local: LocalReplica
   readonly #status: BlockStatus
   readonly #pace: Pace
-  #export: Promise<DiskExport & { readonly socket: string }> | null = null
+  readonly #socket: DiskSocket
   readonly #asked = new Numbered<Asked>()
   readonly #events: MirrorEvent[] = []
   #applying = false
@@ -56,7 +57,7 @@ export class Disk {
     private readonly parts: WorkerParts,
     private readonly needs: DiskNeeds,
   ) {
-    const { sizeBytes } = volume
+    const { key, sizeBytes } = volume
     this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration, patient: true })
     this.#pace = new Pace({ ...PACE, ...parts.pace })
     this.#busyAtMs = parts.clock.nowMs()
@@ -69,6 +70,9 @@ export class Disk {
       ...{ timers: parts.timers, seat: () => this.#local.seat, mirror: this.#mirror, checkLease: () => needs.checkLease() },
       unanswered: () => this.#asked.entries().map(([, { request }]) => request),
     })
+    this.#socket = new DiskSocket(() =>
+      parts.serveDisk(key, sizeBytes, (request, reply) => this.#request(request, reply), this.#status.ask),
+    )
   }
 
   get replicas(): Mirror['replicas'] {
@@ -88,29 +92,21 @@ export class Disk {
     this.patience.begin(this.parts.clock.nowMs())
   }
 
-  /** The export, made when first asked for. */
+  /** Where it is served, from now on. The domain has it at once: what an earlier one gives back meanwhile is no longer its. */
   async attach(domain: string): Promise<string> {
-    this.#export ??= this.#serve()
-    const { socket } = await this.#export
     this.attachedTo = domain
-    return socket
+    try {
+      return await this.#socket.open()
+    } catch (error) {
+      if (this.attachedTo === domain) this.attachedTo = null
+      throw error
+    }
   }
 
   async detach(): Promise<void> {
-    const served = this.#export
-    this.#export = this.attachedTo = null
+    this.attachedTo = null
     this.active = false
-    await (await served)?.close()
-  }
-
-  async #serve(): Promise<DiskExport & { readonly socket: string }> {
-    const { key, sizeBytes } = this.volume
-    try {
-      return await this.parts.serveDisk(key, sizeBytes, (request, reply) => this.#request(request, reply), this.#status.ask)
-    } catch (error) {
-      this.#export = null
-      throw error
-    }
+    await this.#socket.close()
   }
 
   async close(): Promise<void> {

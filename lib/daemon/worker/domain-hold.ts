@@ -11,7 +11,7 @@ const TRIES_MAX = 8
  */
 export class DomainHold {
   #pauses = 0
-  #isBusy = false
+  #busy: Promise<void> | null = null
   #wantsToRun = true
   #nextMs = Number.NEGATIVE_INFINITY
   #tries = 0
@@ -32,6 +32,11 @@ export class DomainHold {
     this.#tries = 0
   }
 
+  /** Resolves when nothing of it is under way. */
+  async rests(): Promise<void> {
+    await this.#busy
+  }
+
   /** To be called again and again: what does not succeed is repeated. */
   tick(nowMs: number, mayRun: boolean): void {
     if (mayRun !== this.#wantsToRun) {
@@ -39,10 +44,9 @@ export class DomainHold {
       this.#tries = 0
     }
     this.#wantsToRun = mayRun
-    if (this.#isBusy || nowMs < this.#nextMs || (mayRun && !this.isHeld)) return
-    this.#isBusy = true
+    if (this.#busy !== null || nowMs < this.#nextMs || (mayRun && !this.isHeld)) return
     this.#nextMs = nowMs + AGAIN_MS
-    void (mayRun ? this.#run() : this.#stand()).finally(() => (this.#isBusy = false))
+    this.#busy = (mayRun ? this.#run() : this.#stand()).finally(() => (this.#busy = null))
   }
 
   /** The first pause waits for no look. Later, somebody may have let it run. */

@@ -9,11 +9,12 @@ import type { HostUuid } from '../../core/domain/ids'
 import type { Timer } from '../../ports/timers'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import { confirmed } from './confirmed'
 import { diskAsks } from './disk-asks'
 import { FenceWord } from './fence-word'
+import { LeftGuest } from './left-guest'
 import { endSpentGuest } from './spent-guest'
-import type { WorkerParts } from './parts'
-import { TICK_MS } from './parts'
+import { TICK_MS, type WorkerParts } from './parts'
 import { Primary } from './primary'
 import { Secondary } from './secondary'
 import { claimNow, secondaryStatus } from './secondary-status'
@@ -46,6 +47,7 @@ export class Worker {
 
   private readonly parts: WorkerParts
   private readonly deciding: DecidingWitness
+  private readonly leftGuest: LeftGuest
 
   constructor(
     private spec: WorkerSpec,
@@ -53,7 +55,8 @@ export class Worker {
     private readonly saveSpec: (spec: WorkerSpec) => void,
   ) {
     this.deciding = new DecidingWitness(() => this.spec, parts)
-    this.parts = { ...parts, witness: this.deciding, deciding: this.deciding }
+    this.leftGuest = new LeftGuest(spec.vm, parts)
+    this.parts = { ...parts, witness: this.deciding, deciding: this.deciding, leases: this.leftGuest }
   }
 
   /** Resolves when the role is known and taken; for a protected VM that needs an answer of the witness. */
@@ -68,7 +71,7 @@ export class Worker {
       await this.#become({ role: 'solo', side: this.#primary(null) }, null, null)
       return
     }
-    const stored = await startingClaim(vm, this.deciding, this.parts, () => this.#stopped)
+    const stored = await this.leftGuest.until(startingClaim(vm, this.deciding, this.parts, () => this.#stopped))
     if (stored === null) return
     if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
     else {
@@ -81,17 +84,6 @@ export class Worker {
   async #roleKnown(): Promise<void> {
     const untilMs = this.parts.clock.nowMs() + ROLE_LIMIT_MS
     while (this.#part === null && !this.#stopped && this.parts.clock.nowMs() < untilMs) await this.parts.timers.pause(TICK_MS)
-  }
-
-  /** The toolstack lets a guest go that it has built, whoever paused it meanwhile. */
-  async #confirmed(): Promise<void> {
-    const { clock, timers } = this.parts
-    const mayNotRun = (): boolean => this.#serving?.guestsMayRun === false
-    const untilMs = clock.nowMs() + ROLE_LIMIT_MS
-    while (mayNotRun() && clock.nowMs() < untilMs) await timers.pause(TICK_MS)
-    if (!mayNotRun()) return
-    const reason = 'neither it nor the peer confirms the lease of this VM'
-    throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { reason, address: this.spec.witness ?? '' })
   }
 
   /** The role is known, and is not on its way to the other host. */
@@ -144,7 +136,7 @@ export class Worker {
     },
     ...diskAsks({
       settled: () => this.#settled(),
-      confirmed: () => this.#confirmed(),
+      confirmed: () => confirmed(() => this.#serving?.guestsMayRun !== false, this.parts, this.spec),
       serving: () => this.#serving,
       served: () => this.#served(),
       attached: (attached) => this.#remember({ ...this.spec, attached }),

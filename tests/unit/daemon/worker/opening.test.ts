@@ -24,7 +24,14 @@ beforeEach(() => {
 })
 afterEach(() => scene.close())
 
-function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void = () => undefined): Worker {
+const usedBefore = Object.fromEntries(VOLUMES.map((key) => [key, { domain: '7', active: true }]))
+
+function workerThat(
+  renew: () => RenewAnswer,
+  saved: (spec: WorkerSpec) => void = () => undefined,
+  attached: WorkerSpec['attached'] = usedBefore,
+  serveDisk: (volume: string) => Promise<object> = () => Promise.resolve({ socket: '', close: () => Promise.resolve() }),
+): Worker {
   const parts = {
     ...scene.parts,
     clock: { nowMs: () => performance.now() },
@@ -38,7 +45,7 @@ function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void 
     dialPeer: () => ({ port: 1, close: () => Promise.resolve() }),
     newLinkId: () => 1,
     restart: (reason: string) => void restarts.push(reason),
-    serveDisk: () => Promise.resolve({ socket: '', close: () => Promise.resolve() }),
+    serveDisk,
     witness: {
       ...scene.parts.witness,
       renew: () =>
@@ -49,7 +56,6 @@ function workerThat(renew: () => RenewAnswer, saved: (spec: WorkerSpec) => void 
         }),
     },
   } as unknown as WorkerParts
-  const attached = Object.fromEntries(VOLUMES.map((key) => [key, { domain: '7', active: true }]))
   return new Worker({ ...scene.spec, attached }, parts, saved)
 }
 
@@ -127,6 +133,63 @@ test('what a domain gives back late is not taken from the next one', async () =>
   expect(disk).toMatchObject({ attachedTo: '8' })
   expect(worker.status().guestActive).toBe(true)
   await worker.handlers.detach({ volume, domain: '8' })
+  expect(worker.status().volumes[0]).toMatchObject({ attachedTo: null })
+  await worker.stop()
+})
+
+/** What failed starts asked for comes all at once when their worker wakes. */
+test('what domains asked for and gave back in vain takes nothing from the one that runs', async () => {
+  longerLease()
+  const served: string[] = []
+  const worker = workerThat(
+    () => ({ renewed: true }),
+    () => undefined,
+    {},
+    async (volume) => {
+      await systemTimers.pause(5)
+      served.push(volume)
+      return { socket: volume, close: () => Promise.resolve(void served.splice(served.indexOf(volume), 1)) }
+    },
+  )
+  const started = worker.start()
+  letGo()
+  await started
+  const [volume] = VOLUMES
+  if (volume === undefined) throw new Error('the scene has disks')
+  const { attach, activate, deactivate, detach } = worker.handlers
+  const turn = (): Promise<void> => systemTimers.pause(0)
+  const asked: Promise<unknown>[] = []
+  for (const domain of ['8', '9']) {
+    asked.push(attach({ volume, domain }))
+    await turn()
+    asked.push(deactivate({ volume, domain }), detach({ volume, domain }))
+  }
+  asked.push(attach({ volume, domain: '10' }))
+  await turn()
+  asked.push(activate({ volume, domain: '10' }), deactivate({ volume, domain: '8' }), detach({ volume, domain: '9' }))
+  await Promise.all(asked)
+  expect(served).toEqual([volume])
+  expect(worker.status()).toMatchObject({ guestActive: true, volumes: [{ attachedTo: '10' }, { attachedTo: null }] })
+  await worker.stop()
+})
+
+test('a domain that gave its disk back while it waited for the lease does not get it any more', async () => {
+  longerLease()
+  let isHeard = false
+  const worker = workerThat(() => {
+    if (isHeard) return { renewed: true }
+    throw new WitnessUnreachable('silent')
+  })
+  letGo()
+  await worker.start()
+  const [volume] = VOLUMES
+  if (volume === undefined) throw new Error('the scene has disks')
+  await worker.handlers.attach({ volume, domain: '8' })
+  const late = expect(worker.handlers.activate({ volume, domain: '8' })).rejects.toThrow(volume)
+  await systemTimers.pause(0)
+  await worker.handlers.detach({ volume, domain: '8' })
+  isHeard = true
+  await late
   expect(worker.status().volumes[0]).toMatchObject({ attachedTo: null })
   await worker.stop()
 })
