@@ -123,6 +123,8 @@ test('the next domain gets a front of its own, and the one before none any more'
   expect(after.socket).not.toBe(before.socket)
   expect(socketsOfFronts()).toEqual([`${key}.8.sock`])
   await datapath['datapath-detach'](ask)
+  expect(socketsOfFronts()).toEqual([`${key}.8.sock`])
+  await datapath['datapath-detach']({ ...ask, domain: '8' })
   await noFront()
 })
 
