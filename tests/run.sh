@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything CI knows: types and lint, then house rules, units, wires and the simulator, then real processes and the lab, one file at a time
-# because they share this machine's cores. Ends in jest's summary and one line "N passed, N failed".
+# Everything CI knows: types and lint, then house rules, units, wires and the simulator, then real processes and the lab, two files at a
+# time. Ends in jest's summary and one line "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,11 +26,12 @@ step 'types' npx tsc --noEmit
 step 'lint' npx eslint .
 step 'format' npx prettier --check --log-level warn .
 
-npx jest --selectProjects house unit --json --outputFile="$results/quick.json" || true
+# jest itself would leave one of two cores idle.
+npx jest --selectProjects house unit --maxWorkers=2 --json --outputFile="$results/quick.json" || true
 # One after the other: each has threads of its own.
 npx jest --selectProjects simulation --runInBand --json --outputFile="$results/simulation.json" || true
-# One worker, and a new one when it has grown: a process that has run forty files is slow, and may not end.
-npx jest --selectProjects integration --maxWorkers=1 --workerIdleMemoryLimit=400MB --json --outputFile="$results/lab.json" || true
+# Most of them wait more than they work. A new worker when one has grown: a process that has run forty files is slow, and may not end.
+npx jest --selectProjects integration --maxWorkers=2 --workerIdleMemoryLimit=400MB --json --outputFile="$results/lab.json" || true
 
 node -e '
   const { readFileSync, existsSync } = require("node:fs")

@@ -212,7 +212,8 @@ export class Guest {
     this.vm.say(() => `guest ${this.number} gets #${id} ${unanswered.request.kind} ${code === '' ? 'done' : code}`)
     if (unanswered.request.kind === 'read' && this.vm.mayReadStale(this)) {
       this.vm.probe('a stale read where clocks lie')
-      this.#next(); return;
+      this.#next()
+      return
     }
     this.vm.answered(this)
     if (code !== '') this.vm.probe('the guest sees an error')
