@@ -1,10 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { DomainState } from '../ports/domain-control'
 import type { DomainFence } from '../ports/domain-fence'
 import { runXl } from './xl-call'
-
-/** Destroying takes as long as freeing the memory; the vCPUs stand long before. */
-const LOOK_EVERY_MS = 100
 
 /** Stops domains with Xen's own `xl`, which works while XAPI is blocked. Each call of it begins at once and is bounded. */
 export function xenFence(executable = 'xl'): DomainFence {
@@ -27,17 +23,7 @@ export function xenFence(executable = 'xl'): DomainFence {
       await xl('pause', domid)
     },
     destroy: async (domid) => {
-      // A domain that is being freed is not listed as standing; one that is paused is. Whether it could be paused, the list says.
-      xl('pause', domid).catch(() => undefined)
-      const destroying = xl('destroy', domid)
-      const destroyed = { over: false }
-      const ended = destroying.finally(() => (destroyed.over = true))
-      const standing = async (): Promise<void> => {
-        do await pause(LOOK_EVERY_MS)
-        while (!destroyed.over && (await state(domid)) === 'running')
-        if (destroyed.over) await ended
-      }
-      await Promise.race([ended, standing()])
+      await xl('destroy', domid)
     },
   }
 }

@@ -9,6 +9,8 @@
  *                               v
  *              the host is fenced, and its hardware's watchdog no longer petted
  *
+ * Where the worker only wants a pause, a domain that turns out to stand is not destroyed, but held like one that was paused.
+ *
  * A later deadline takes a domain out of it, wherever it is; to let the guest run again is its worker's business.
  *
  * Must never: let a domain run past its deadline without asking for its end; take what was asked for as done.
@@ -172,6 +174,8 @@ export class SelfFence {
       const act = verb === 'pause' ? 'guest-paused' : 'guest-destroyed'
       this.#out.push({ do: 'tell', act, domid: event.domid, lease, overdueMs: event.nowMs - untilMs })
     }
+    // Before it was destroyed somebody saw it stand: it need only be held.
+    if (!event.ours && !event.gone) stop.verb = lease.then
     stop.everStopped = true
     stop.state = event.gone ? 'gone' : 'held'
     stop.sinceMs = event.nowMs

@@ -3,6 +3,7 @@ import { vmUuid } from '../../core/domain/ids'
 import type { LeaseNote } from '../../core/domain/lease-note'
 import { SelfFence, type SelfFenceAct, type SelfFenceEffect, type Stopped } from '../../core/membership/self-fence'
 import type { Timer } from '../../ports/timers'
+import { DomainStopper, type Stop } from './domain-stopper'
 import { HostWatchdog } from './host-watchdog'
 import type { WatchdogParts } from './parts'
 
@@ -11,12 +12,11 @@ const BEAT_EVERY_MS = 1000
 /** The reason of a reset should be on the disk; a disk that is silent does not put the reset off. */
 const RECORD_LIMIT_MS = 200
 
-type Stop = Extract<SelfFenceEffect, { do: 'stop' }>
-
 /** The loop around SelfFence: reads the leases, does what it says. Waits for nothing in a round. */
 export class Watchdog {
   readonly #machine: SelfFence
   readonly #hardware: HostWatchdog
+  readonly #stopper: DomainStopper
   readonly #timers: Timer[] = []
   #roundAtMs: number | null = null
   #worstLagMs = 0
@@ -25,6 +25,7 @@ export class Watchdog {
   constructor(private readonly parts: WatchdogParts) {
     this.#machine = new SelfFence(parts.stopLimits)
     this.#hardware = new HostWatchdog(parts)
+    this.#stopper = new DomainStopper(parts)
   }
 
   start(): void {
@@ -87,46 +88,33 @@ export class Watchdog {
   }
 
   async #stop(stop: Stop): Promise<void> {
+    const { domid, verb, attempt, lease } = stop
+    const isWanted = (): boolean => this.#machine.wants(domid, attempt)
+    if (verb === 'pause') {
+      await this.#answer(stop, this.#stopper.pause(stop, isWanted))
+      return
+    }
+    const { stopped, ended } = this.#stopper.destroy(stop, isWanted)
+    const wasWanted = await this.#answer(stop, stopped)
+    // The lease was confirmed meanwhile; what had been begun could not be called back.
+    if (!wasWanted && (await ended)) this.#tell('guest-destroyed', TEXT['guest-destroyed'], lease, { domid })
+  }
+
+  /** Whether it mattered. */
+  async #answer({ verb, domid, attempt }: Stop, stopped: Promise<Stopped | null>): Promise<boolean> {
     const { clock, log } = this.parts
-    const { verb, domid, attempt } = stop
     let answer: Stopped | null
     try {
-      answer = verb === 'pause' ? await this.#pause(stop) : await this.#destroy(stop)
+      answer = await stopped
     } catch (error) {
       // The toolstack's own words; the machine decides what comes next.
       log.error(`cannot ${verb} the domain`, { domid, error: String(error) })
       answer = null
     }
+    const isWanted = this.#machine.wants(domid, attempt)
     const about = { domid, attempt, nowMs: clock.nowMs() }
     this.#do(this.#machine.apply(answer === null ? { on: 'not-stopped', ...about } : { on: 'stopped', ...about, ...answer }))
-  }
-
-  /** Null: it is not to be paused any more. A pause that the worker did not make is the worker's to take back. */
-  async #pause({ domid, attempt, lease }: Stop): Promise<Stopped | null> {
-    const { domains, leases } = this.parts
-    const state = await domains.state(domid)
-    if (state !== 'running') return { ours: false, gone: state === 'gone' }
-    if (!this.#machine.wants(domid, attempt)) return null
-    leases.paused(lease.id, 'under-way')
-    try {
-      await domains.pause(domid)
-    } finally {
-      leases.paused(lease.id, 'done')
-    }
-    return { ours: true, gone: false }
-  }
-
-  async #destroy({ domid, lease }: Stop): Promise<Stopped> {
-    const { domains, leases } = this.parts
-    try {
-      await domains.destroy(domid)
-      // Where it is the pool's wish that it ends with its lease, nobody starts it again.
-      if (lease.then === 'pause') leases.destroyed(lease.id)
-    } catch (error) {
-      if ((await domains.state(domid)) !== 'gone') throw error
-      return { ours: false, gone: true }
-    }
-    return { ours: true, gone: (await domains.state(domid)) === 'gone' }
+    return isWanted
   }
 
   #kill(lease: LeaseNote, silentMs: number): void {
@@ -159,7 +147,8 @@ export class Watchdog {
 
 const TEXT: Readonly<Record<SelfFenceAct, string>> = {
   'guest-paused': 'The lease ended and its worker did not stop the VM: the watchdog of this host paused it.',
-  'pause-unconfirmed': 'The lease ended and the VM could not be paused in time: the watchdog of this host destroys it.',
+  'pause-unconfirmed':
+    'The lease ended and nobody could tell in time that the VM stands: the watchdog of this host destroys it if it does not.',
   'guest-destroyed': 'The lease ended: the watchdog of this host destroyed the VM here.',
 }
 const WORKER_KILLED =

@@ -2,8 +2,10 @@ import type { WorkerParts } from './parts'
 
 /** A domain that does not do what it was asked is asked again after so long; one that stands is looked at as often. */
 export const AGAIN_MS = 1000
-/** So often one that nobody here paused for certain is unpaused: it may have been paused twice, or be one that cannot run. */
+/** So often one that nobody here paused for certain is unpaused at once: it may have been paused twice, or be one that cannot run. */
 const TRIES_MAX = 8
+/** Then once in so long, for as long as nobody has seen it run. */
+const SELDOM_MS = 30_000
 
 /**
  * One domain of a guest, kept from running while its lease is not sure. Xen counts pauses: those that were made here are taken back,
@@ -15,6 +17,8 @@ export class DomainHold {
   #wantsToRun = true
   #nextMs = Number.NEGATIVE_INFINITY
   #tries = 0
+  /** Signs of a pause so far: a look that was begun before the last of them says nothing of it. */
+  #signs = 0
 
   constructor(
     private readonly domid: string,
@@ -27,9 +31,12 @@ export class DomainHold {
     return this.#pauses > 0 || this.mayBePaused
   }
 
+  /** Or about to be; a look may be under way. */
   pausedElsewhere(): void {
     this.mayBePaused = true
+    this.#signs += 1
     this.#tries = 0
+    this.#nextMs = Number.NEGATIVE_INFINITY
   }
 
   /** Resolves when nothing of it is under way. */
@@ -45,7 +52,8 @@ export class DomainHold {
     }
     this.#wantsToRun = mayRun
     if (this.#busy !== null || nowMs < this.#nextMs || (mayRun && !this.isHeld)) return
-    this.#nextMs = nowMs + AGAIN_MS
+    const isWeary = mayRun && this.#tries >= TRIES_MAX - 1
+    this.#nextMs = nowMs + (isWeary ? SELDOM_MS : AGAIN_MS)
     this.#busy = (mayRun ? this.#run() : this.#stand()).finally(() => (this.#busy = null))
   }
 
@@ -69,17 +77,28 @@ export class DomainHold {
         this.#pauses -= 1
         await domains.unpause(this.domid)
       }
-      while (this.mayBePaused && this.#wantsToRun && this.#tries < TRIES_MAX) {
-        if ((await domains.state(this.domid)) !== 'standing') break
-        this.#tries += 1
-        await domains.unpause(this.domid)
+      for (let isFirst = true; this.mayBePaused && (isFirst || this.#tries < TRIES_MAX); isFirst = false) {
+        if (!(await this.#runOnce())) return
       }
-      if (this.#tries === TRIES_MAX) log.error('the domain does not run, although it was unpaused', { domid: this.domid })
-      if (this.#wantsToRun) this.mayBePaused = false
+      if (this.mayBePaused) log.error('the domain does not run, although it was unpaused', { domid: this.domid })
     } catch (error) {
-      this.#tries += 1
-      this.mayBePaused = this.#tries < TRIES_MAX
+      this.mayBePaused = true
       log.warn('cannot unpause the domain', { domid: this.domid, error: String(error) })
     }
+  }
+
+  /** False: there is nothing to be done now, or it may not be done any more. */
+  async #runOnce(): Promise<boolean> {
+    const { domains } = this.parts
+    const signs = this.#signs
+    const state = await domains.state(this.domid)
+    if (!this.#wantsToRun) return false
+    if (state !== 'standing') {
+      if (signs === this.#signs) this.mayBePaused = false
+      return false
+    }
+    this.#tries += 1
+    await domains.unpause(this.domid)
+    return true
   }
 }

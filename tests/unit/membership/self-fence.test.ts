@@ -94,6 +94,14 @@ test('a guest seen to stand is looked at each second, and is given ten before it
   expect(told(tick(12_100, [lease({ toldAtMs: 12_100 })]))).toEqual(['pause-unconfirmed 7', 'destroy 7'])
 })
 
+test('a guest that turns out to stand before it is destroyed is held: looked at each second, and not destroyed', () => {
+  tick(1100, [lease()])
+  const attempt = attemptOf(tick(1300, [lease()]))
+  machine.apply({ on: 'stopped', domid: '7', attempt, ours: false, gone: false, nowMs: 1350 })
+  expect(told(tick(2300, [lease({ toldAtMs: 2300 })]))).toEqual([])
+  expect(told(tick(2350, [lease({ toldAtMs: 2350 })]))).toEqual(['pause 7'])
+})
+
 test('a domain that is paused but not destroyed yet is destroyed again each second, and no reason to fence its host', () => {
   const destroying = lease({ then: 'destroy' })
   const attempt = attemptOf(tick(1000, [destroying]))
