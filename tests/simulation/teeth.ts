@@ -165,8 +165,8 @@ const RESYNCS: readonly Tooth[] = [
   off(
     'what the other replica noted is compared, too',
     `${MIRROR}/standing.ts`,
-    'replica.bits = bits',
-    "replica.bits = side === 'local' ? bits : null",
+    'this.replicas[side].came(presence, bits)',
+    "this.replicas[side].came(presence, side === 'local' ? bits : null)",
     'kill-both',
     'power-primary',
     'power-secondary',
@@ -195,8 +195,8 @@ const RESYNCS: readonly Tooth[] = [
   off(
     'a history that the claim does not know is not overwritten',
     `${MIRROR}/entry.ts`,
-    "if (!allowed) return { entry: 'refused', rule }",
-    "if (!allowed) return { entry: 'resynced', wholeDisk: true, rule }",
+    "return { entry: 'refused', rule: allowed ? 'claim-contradicts-history' : rule }",
+    "return allowed ? { entry: 'refused', rule } : { entry: 'resynced', wholeDisk: true, rule }",
   ),
 ]
 
@@ -245,12 +245,12 @@ const CLAIMS: readonly Tooth[] = [
     changes: [
       {
         file: 'lib/core/membership/takeover.ts',
-        find: "if (!isUpToDateEverywhere(claim, me)) return { verdict: 'no', rule: 'not-up-to-date' }",
-        replace: '',
+        find: 'if (!isUpToDateEverywhere(claim, me)) {',
+        replace: 'if (claim.term < 0) {',
       },
       {
         file: 'lib/core/witness/rules.ts',
-        find: "return isUpToDateEverywhere(old, next.holder) ? null : 'taker-up-to-date'",
+        find: "return isMarked || isUpToDateEverywhere(old, next.holder) ? null : 'taker-up-to-date'",
         replace: 'return null',
       },
     ],
