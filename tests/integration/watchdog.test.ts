@@ -93,8 +93,7 @@ test.each(['hangs', 'fails'] as const)(
     const holder = rig.holder()
     await guarding()
     await holder.end('SIGKILL')
-    await until(() => fences().length > 0, 'a fence')
-    expect(fences()[0]).toBe('yesreally')
+    await until(() => fences()[0] === 'yesreally', 'a fence')
     await told('host-fenced')
     expect(rig.acts().slice(0, 2)).toEqual(['pause-unconfirmed', 'host-fenced'])
     // The program did not end this machine: the hardware will, for nobody pets it any more.
