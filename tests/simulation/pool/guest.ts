@@ -210,14 +210,12 @@ export class Guest {
     this.#unanswered.delete(id)
     const code = ERRORS[error] ?? 'EIO'
     this.vm.say(() => `guest ${this.number} gets #${id} ${unanswered.request.kind} ${code === '' ? 'done' : code}`)
-    if (unanswered.request.kind === 'read' && this.vm.mayReadStale(this)) {
-      this.vm.probe('a stale read where clocks lie')
-      this.#next()
-      return
+    if (unanswered.request.kind === 'read' && this.vm.mayReadStale(this)) this.vm.probe('a stale read where clocks lie')
+    else {
+      this.vm.answered(this)
+      if (code !== '') this.vm.probe('the guest sees an error')
+      unanswered.answered(code, data)
     }
-    this.vm.answered(this)
-    if (code !== '') this.vm.probe('the guest sees an error')
-    unanswered.answered(code, data)
     this.#next()
   }
 
