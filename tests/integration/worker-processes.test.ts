@@ -18,18 +18,18 @@ import { eventually } from './worker-host'
 jest.setTimeout(60_000)
 
 const MIB = 1024 * 1024
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-workers-'))
+const folder = mkdtempSync(join(tmpdir(), 'hf-'))
 const executables = new WorkerExecutables(join(folder, 'bin'))
 const { worker: executable, brake, broken } = executables
-const id = 'one'
 const key = volumeKey('dddddddd-0000-4000-8000-000000000001')
+const id: string = key
 const spec: WorkerSpec = {
   ...{ format: 1, id, pool: key, host: hostUuid('aaaaaaaa-0000-4000-8000-000000000001'), vm: null, witness: null },
   ...{ poolKeyFile: null, listen: null, peer: null, attached: {} },
   timelineFile: join(folder, 'timeline', 'worker.jsonl'),
   volumes: [{ key, sizeBytes: MIB, path: join(folder, 'disk.raw') }],
 }
-const home = join(folder, 'workers', id)
+const home = join(folder, 'w', id)
 const socket = join(home, `${key}.sock`)
 let workers: WorkerPort
 
@@ -51,7 +51,7 @@ afterEach(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Each is a daemon's that was started again. */
-const daemon = (): WorkerPort => workerProcesses({ folder: join(folder, 'workers'), executable, log: new QuietLog() })
+const daemon = (): WorkerPort => workerProcesses({ folder: join(folder, 'w'), executable, log: new QuietLog() })
 
 const whenItAnswers = <T>(ask: (limitMs: number) => Promise<T>): Promise<T> =>
   eventually('the worker answers', async () => {
