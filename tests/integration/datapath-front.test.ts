@@ -53,7 +53,11 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
     timeline: new TimelineFile(timeline, host, log),
     readTimeline: () => [],
     xapi: {
-      ...{ inventory: () => null, onChange: () => undefined, reachable: false, refresh: () => undefined },
+      inventory: () => ({
+        ...{ pool: sr, name: '', coordinator: host, haEnabled: false, otherConfig: {} },
+        ...{ hosts: [], vms: [], srs: [] },
+      }),
+      ...{ onChange: () => undefined, reachable: false, refresh: () => undefined },
       ...{ call: () => Promise.reject(new Error('there is no XAPI')), close: () => Promise.resolve() },
     },
     // The key and the timeline of a host are where only a host has them.

@@ -14,6 +14,9 @@ type DatapathHandlers = { [F in DatapathFunction]: (ask: DaemonApi[F]['ask']) =>
 const DOM0 = '0'
 /** A worker that starts needs its replica opened and, for a protected VM, a word with the witness. */
 const ATTACH_LIMIT_MS = 15_000
+/** A daemon that was just started hears of XAPI's inventory within about a second. */
+const INVENTORY_LIMIT_MS = 3000
+const LOOK_AGAIN_MS = 50
 
 /**
  * What the SMAPIv3 datapath plug-in is answered: the worker's NBD socket, or that of a front before it. A protected volume is
@@ -48,7 +51,14 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     }
   }
 
+  /** Without it, each disk would get a worker of its own, and the VM could not be protected while it runs. */
+  const inventoryKnown = async (): Promise<void> => {
+    const untilMs = parts.clock.nowMs() + INVENTORY_LIMIT_MS
+    while (parts.xapi.inventory() === null && parts.clock.nowMs() < untilMs) await parts.timers.pause(LOOK_AGAIN_MS)
+  }
+
   const soloWorker = async (record: VolumeRecord, domain: string): Promise<string> => {
+    if (workerOf(record) === undefined && domain !== DOM0) await inventoryKnown()
     const running = workerOf(record)
     if (running !== undefined) return running
     const { id, records } = disksOf(record, domain)
