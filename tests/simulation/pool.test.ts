@@ -4,7 +4,7 @@ import { taughtSeeds } from './seeds'
 import { ordersFrom, swarm } from './swarm'
 
 const FIRST = Number(process.env['HOLDFAST_SEED'] ?? 1)
-const SEEDS = 300
+const SEEDS = 500
 const LIMIT_MS = 600_000
 
 let bundle: Bundle

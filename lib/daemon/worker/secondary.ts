@@ -65,6 +65,11 @@ export class Secondary {
     return this.#places.every((place) => place.isFit)
   }
 
+  /** Resolves when each replica has been written to: one that is gone, of which nobody has asked anything since, has failed by then. */
+  async look(): Promise<void> {
+    await Promise.all(this.#places.flatMap(({ seat }) => seat?.saveTerm(seat.metadata.term) ?? []))
+  }
+
   get host(): HostUuid {
     return this.spec.host
   }

@@ -6,6 +6,10 @@ import { unlessUnreachable } from './claim-keeper'
 import { FenceWord } from './fence-word'
 import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
+import { within } from './within'
+
+/** A busy disk may be slower, and is no worse for it. */
+const LOOK_LIMIT_MS = 500
 
 export type TakeOver =
   | { readonly taken: true; readonly rule: TakenRule; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
@@ -54,6 +58,7 @@ async function answerTo(
     case 'read': {
       const stored = await unlessUnreachable(witness.read(secondary.claim.claim.vm))
       if (stored === undefined) return { on: 'no-answer' }
+      await within(timers, LOOK_LIMIT_MS, secondary.look())
       const { isFit, rules } = secondary
       return { on: 'read', nowMs: clock.nowMs(), stored, promisedAtMs: rules.lastPromiseMs, isFit }
     }

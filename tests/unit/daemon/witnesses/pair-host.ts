@@ -46,7 +46,8 @@ export class PairHost {
   #process!: Process
   #witness: DecidingWitness | null = null
   primary: AsPrimary | null = null
-  #secondary: (Pick<Secondary, 'lastHeardMs' | 'mayHold' | 'claim' | 'rules' | 'isFit'> & { link: PeerLink | null }) | null = null
+  #secondary:
+    (Pick<Secondary, 'lastHeardMs' | 'mayHold' | 'claim' | 'rules' | 'isFit' | 'look'> & { link: PeerLink | null }) | null = null
   #isTaking = false
 
   constructor(
@@ -132,7 +133,10 @@ export class PairHost {
 
   async #follow(stored: StoredClaim, process: Process): Promise<void> {
     const rules = new SecondaryRules(Math.max(this.served, 0), process.clock.nowMs())
-    const secondary = { lastHeardMs: -Infinity, mayHold: false, claim: stored, rules, isFit: true, link: null as PeerLink | null }
+    const secondary = {
+      ...{ lastHeardMs: -Infinity, mayHold: false, claim: stored, rules, link: null as PeerLink | null },
+      ...{ isFit: true, look: () => Promise.resolve() },
+    }
     this.#secondary = secondary
     await this.#listen(
       {

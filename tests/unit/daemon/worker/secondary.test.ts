@@ -55,6 +55,15 @@ describe('a replica is made only where the claim does not list one', () => {
   })
 })
 
+test('a replica that is gone, and that nobody asked for anything since, is found before a claim is taken for its sake', async () => {
+  openScene()
+  await scene.inStep()
+  scene.replicas.fail('save', 'ENODEV')
+  expect(scene.secondary.isFit).toBe(true)
+  await scene.secondary.look()
+  expect(scene.secondary.isFit).toBe(false)
+})
+
 describe('closed', () => {
   test('it opens nothing more, and what was being opened is closed', async () => {
     openScene()
