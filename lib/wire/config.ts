@@ -1,6 +1,7 @@
 import { SUSPECT_AFTER_LEAST_MS, SUSPECT_AFTER_MOST_MS, SUSPECT_AFTER_MS } from '../core/domain/heartbeat'
 import { hostUuid, type HostUuid } from '../core/domain/ids'
 import { LEASE_MS } from '../core/domain/lease'
+import type { WithoutQuorum } from '../core/membership/quorum'
 import { HOST_WATCHDOG, type HostWatchdogSettings, hostWatchdogSettings } from './host-watchdog-settings'
 import { type PowerSettings, powerSettings } from './power-settings'
 import { resyncSettings, type ResyncSettings } from './resync-settings'
@@ -37,8 +38,7 @@ const DISK_CLIENTS = ['front', 'reconnect'] as const
 export type DiskClients = (typeof DISK_CLIENTS)[number]
 
 /** What becomes of a guest whose host reaches neither the witness nor the peer: waits, ends, or goes on where the operator took the risk. */
-export const WITHOUT_QUORUM = ['freeze', 'stop', 'continue'] as const
-export type WithoutQuorum = (typeof WITHOUT_QUORUM)[number]
+export const WITHOUT_QUORUM = ['freeze', 'stop', 'continue'] as const satisfies readonly WithoutQuorum[]
 
 /** What a configuration must name. */
 type Needed = Pick<HoldfastConfig, 'format' | 'pool' | 'witness' | 'hosts'>

@@ -1,7 +1,7 @@
 import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
+import type { WithoutQuorum } from '../core/membership/quorum'
 import type { ResyncProgress, VerifyReport } from './daemon-api'
-import type { WithoutQuorum } from './config'
 import type { ReplicaSource } from './replica-source'
 import type { ResyncSettings } from './resync-settings'
 import type { SplitApi } from './split'
