@@ -1,7 +1,7 @@
 import { SUSPECT_AFTER_LEAST_MS, SUSPECT_AFTER_MOST_MS, SUSPECT_AFTER_MS } from '../core/domain/heartbeat'
 import { hostUuid, type HostUuid } from '../core/domain/ids'
 import { LEASE_MS } from '../core/domain/lease'
-import type { WithoutQuorum } from '../core/membership/quorum'
+import type { WithoutQuorum } from '../core/domain/without-quorum'
 import { HOST_WATCHDOG, type HostWatchdogSettings, hostWatchdogSettings } from './host-watchdog-settings'
 import { type PowerSettings, powerSettings } from './power-settings'
 import { resyncSettings, type ResyncSettings } from './resync-settings'

@@ -1,6 +1,6 @@
 import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
-import type { WithoutQuorum } from '../core/membership/quorum'
+import type { WithoutQuorum } from '../core/domain/without-quorum'
 import type { ResyncProgress, VerifyReport } from './daemon-api'
 import type { ReplicaSource } from './replica-source'
 import type { ResyncSettings } from './resync-settings'

@@ -1,5 +1,5 @@
 import type { HostUuid } from '../../../../lib/core/domain/ids'
-import type { WithoutQuorum } from '../../../../lib/core/membership/quorum'
+import type { WithoutQuorum } from '../../../../lib/core/domain/without-quorum'
 import type { Disk } from '../../../../lib/daemon/worker/disk'
 import type { Guest } from '../../../../lib/daemon/worker/guest'
 import { Serving, type ServingFacts } from '../../../../lib/daemon/worker/serving'
