@@ -1,5 +1,6 @@
 import type { VolumeKey } from '../core/domain/ids'
 import type { Generations, ReplicaMetadata } from '../core/domain/volume'
+import type { VerifyReport } from './daemon-api'
 
 /** What a worker is asked about two histories of its disks that met. */
 export interface SplitApi {
@@ -56,16 +57,9 @@ export interface SplitSeen {
 }
 
 /** Bytes in whole blocks of 64 KiB, as they were when they were compared. */
-export interface SplitComparisonReport {
-  readonly state: 'running' | 'done' | 'stopped'
-  /** Why it stopped; empty otherwise. */
-  readonly why: string
-  readonly doneBytes: number
+export interface SplitComparisonReport extends Omit<VerifyReport, 'ranges' | 'repaired' | 'seconds'> {
   /** What may differ; the rest of the disk is the same on both. */
   readonly totalBytes: number
-  readonly bytesPerSecond: number
-  readonly etaSeconds: number | null
-  readonly differingBytes: number
   /** In disk order; at most a hundred. */
   readonly ranges: readonly SplitRange[]
 }
