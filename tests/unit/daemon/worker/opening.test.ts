@@ -95,8 +95,8 @@ const longerLease = (): void => {
   scene.stored = { revision: 1, claim: { ...scene.stored.claim, leaseMs: LEASE_MS } }
 }
 
-test('no guest begins while the lease is not confirmed', async () => {
-  longerLease()
+/** It has started, and its lease is confirmed from `hear` on. */
+async function workerUnheard(): Promise<{ worker: ReturnType<typeof workerThat>; hear: () => void }> {
   let isHeard = false
   const worker = workerThat(() => {
     if (isHeard) return { renewed: true }
@@ -104,6 +104,12 @@ test('no guest begins while the lease is not confirmed', async () => {
   })
   letGo()
   await worker.start()
+  return { worker, hear: () => (isHeard = true) }
+}
+
+test('no guest begins while the lease is not confirmed', async () => {
+  longerLease()
+  const { worker, hear } = await workerUnheard()
   const order: string[] = []
   const [volume] = VOLUMES
   if (volume === undefined) throw new Error('the scene has disks')
@@ -111,7 +117,7 @@ test('no guest begins while the lease is not confirmed', async () => {
   await worker.handlers.attach({ volume, domain: '8' })
   await systemTimers.pause(100)
   order.push('heard')
-  isHeard = true
+  hear()
   await begun
   expect(order).toEqual(['heard', 'begun'])
   await worker.stop()
@@ -175,20 +181,14 @@ test('what domains asked for and gave back in vain takes nothing from the one th
 
 test('a domain that gave its disk back while it waited for the lease does not get it any more', async () => {
   longerLease()
-  let isHeard = false
-  const worker = workerThat(() => {
-    if (isHeard) return { renewed: true }
-    throw new WitnessUnreachable('silent')
-  })
-  letGo()
-  await worker.start()
+  const { worker, hear } = await workerUnheard()
   const [volume] = VOLUMES
   if (volume === undefined) throw new Error('the scene has disks')
   await worker.handlers.attach({ volume, domain: '8' })
   const late = expect(worker.handlers.activate({ volume, domain: '8' })).rejects.toThrow(volume)
   await systemTimers.pause(0)
   await worker.handlers.detach({ volume, domain: '8' })
-  isHeard = true
+  hear()
   await late
   expect(worker.status().volumes[0]).toMatchObject({ attachedTo: null })
   await worker.stop()
