@@ -137,16 +137,16 @@ export class DaemonProcess {
   #workers(): WorkerPort {
     const { machine, process } = this
     return {
-      list: () => [...machine.specs.values()],
+      list: () => [...machine.workers.specs.values()],
       start: async (spec) => {
         await process.within(5)
-        if (machine.specs.has(spec.id)) return
-        machine.specs.set(spec.id, spec)
-        machine.startWorker(spec.id, 20 + process.nature.dice.fraction() * 60)
+        if (machine.workers.specs.has(spec.id)) return
+        machine.workers.specs.set(spec.id, spec)
+        machine.workers.start(spec.id, 20 + process.nature.dice.fraction() * 60)
       },
       running: async (id) => {
         await process.within(2)
-        return machine.specs.has(id)
+        return machine.workers.specs.has(id)
       },
       ask: async (id, fn, ask, limitMs) => {
         await process.within(2)
@@ -156,7 +156,7 @@ export class DaemonProcess {
       },
       remove: async (id) => {
         await process.within(20)
-        machine.removeWorker(id)
+        machine.workers.remove(id)
       },
       onExit: () => undefined,
     }

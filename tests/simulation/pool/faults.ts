@@ -190,14 +190,14 @@ export class Faults {
         vm.typist.move()
         break
       case 'kill-holder':
-        holder.killWorker(vm.uuid)
+        holder.workers.kill(vm.uuid)
         break
       case 'kill-other':
-        other.killWorker(vm.uuid)
+        other.workers.kill(vm.uuid)
         break
       case 'kill-both':
-        holder.killWorker(vm.uuid)
-        other.killWorker(vm.uuid)
+        holder.workers.kill(vm.uuid)
+        other.workers.kill(vm.uuid)
         break
       case 'stall-holder':
         strikes.stall(holder, vm)
@@ -215,7 +215,7 @@ export class Faults {
         either.killDaemon()
         break
       case 'kill-watchdog':
-        either.killWatchdog()
+        either.guard.kill()
         break
       case 'stall-watchdog':
         strikes.stallWatchdog(either)
@@ -281,7 +281,7 @@ export class Faults {
         this.#traps.add({ on: 'taking', vm, act: () => this.#stories.met(holder, other) })
         break
       case 'verify':
-        holder.operatorAsks(vm.uuid, 'verify', { repair: dice.chance(0.5) })
+        holder.workers.operatorAsks(vm.uuid, 'verify', { repair: dice.chance(0.5) })
     }
   }
 }

@@ -27,7 +27,7 @@ export class Stories {
   /** Nothing of ours on the holder does anything any more but its watchdog, and it is cut off. */
   hanging(holder: Machine, other: Machine, vm: Vm): number {
     const untilMs = this.holderLost(holder, other)
-    holder.stallWorker(vm.uuid, untilMs)
+    holder.workers.stall(vm.uuid, untilMs)
     holder.stallDaemon(untilMs)
     return untilMs
   }

@@ -82,7 +82,7 @@ export class Strikes {
   stall(machine: Machine, vm: Vm): void {
     const untilMs = this.#until()
     this.troubled(untilMs, null)
-    machine.stallWorker(vm.uuid, untilMs)
+    machine.workers.stall(vm.uuid, untilMs)
   }
 
   /** Every process of the machine stands still. */
@@ -99,7 +99,7 @@ export class Strikes {
   }
 
   stallWatchdog(machine: Machine): void {
-    machine.stallWatchdog(this.#until())
+    machine.guard.stall(this.#until())
   }
 
   /** Heartbeats go one way only. */

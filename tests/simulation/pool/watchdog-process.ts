@@ -38,7 +38,7 @@ export class WatchdogProcess {
           return new Promise(() => undefined)
         },
       },
-      killWorker: (pid) => machine.killProcess(pid),
+      killWorker: (pid) => machine.workers.killProcess(pid),
       beat: () => undefined,
     })
     watchdog.start()

@@ -36,7 +36,7 @@ export class WorkerProcess {
     if (vm !== undefined) this.#witness.onTaking = () => world.onMoment('taking', vm)
     const incarnation = `${machine.boot}.${pid}`
     world.say(() => `${machine.name} worker ${incarnation} starts`)
-    this.#worker = new Worker(spec, this.#parts(spec, incarnation), (changed) => void machine.specs.set(spec.id, changed))
+    this.#worker = new Worker(spec, this.#parts(spec, incarnation), (changed) => void machine.workers.specs.set(spec.id, changed))
     void this.#worker.start()
   }
 

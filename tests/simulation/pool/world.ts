@@ -201,13 +201,13 @@ export class PoolWorld {
     const port = PORTS.peerFirst + vm.index
     const other = hostOf(vm.otherHome(machine.name))
     machine.storage.isAttached = true
-    machine.specs.set(vm.uuid, {
+    machine.workers.specs.set(vm.uuid, {
       ...{ format: 1, id: vm.uuid, pool: POOL, host: machine.uuid, vm: vm.uuid, witness: 'w1', poolKeyFile: null },
       ...{ timelineFile: '', volumes: [{ key: vm.volume, sizeBytes: this.plan.sizeBytes, path: '' }], attached: {} },
       listen: { port, addresses: [machine.uuid] },
       peer: { host: other, addresses: [other], port },
     })
-    machine.startWorker(vm.uuid, this.dice.fraction() * 50)
+    machine.workers.start(vm.uuid, this.dice.fraction() * 50)
   }
 
   /** As the daemons of all hosts have it written down. */
