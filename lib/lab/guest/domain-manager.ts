@@ -4,6 +4,7 @@ import { findAccelerator } from './machine/accelerator'
 import { machineArguments, slotsOf, tapName } from './machine/arguments'
 import { DomainStore, textOf, type DomainRecord } from './machine/domain-store'
 import { Ends, type EndListener } from './machine/ends'
+import { eventsIn, isStanding } from './machine/event-record'
 import { Monitors } from './machine/monitors'
 import { Plugs } from './machine/plugs'
 import { cpuSecondsOf, goneWithin, isAlive, killAndWait } from './machine/process-identity'
@@ -91,6 +92,8 @@ class QemuDomains implements LabDomainManager {
 
   /** The vCPUs stand when this resolves; QEMU itself answers only when I/O in flight is done, which a frozen mirror may hold up. */
   async pause(domid: number): Promise<void> {
+    // One that waits for its I/O hears nobody.
+    if (await this.#isStanding(domid)) return
     await this.#monitors.command(domid, async (qmp) => {
       const stopped = qmp.event(({ event }) => event === 'STOP', STOP_MS)
       await Promise.race([qmp.execute('stop', {}, STOP_MS), stopped])
@@ -170,8 +173,12 @@ class QemuDomains implements LabDomainManager {
   async #state(record: DomainRecord): Promise<LabDomainState | null> {
     const { vmUuid, name, memoryBytes, vcpus } = record.spec
     const cpuSeconds = await cpuSecondsOf(record.process)
-    const paused = cpuSeconds === null ? null : await this.#monitors.isPaused(record)
-    if (cpuSeconds === null || paused === null) return null
-    return { domid: record.domid, vmUuid, name, memoryBytes, vcpus, cpuSeconds, paused }
+    if (cpuSeconds === null) return null
+    return { domid: record.domid, vmUuid, name, memoryBytes, vcpus, cpuSeconds, paused: await this.#isStanding(record.domid) }
+  }
+
+  /** As Xen does, this tells it without a word of the machine itself. */
+  async #isStanding(domid: number): Promise<boolean> {
+    return isStanding(await eventsIn(this.#store.path(domid, 'events.log')))
   }
 }

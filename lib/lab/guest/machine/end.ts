@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import type { DomainEnd } from '../../contract'
-import { eventOf } from './qmp'
+import type { QmpEvent } from './qmp'
 
 const REASONS: Readonly<Record<string, DomainEnd>> = {
   'guest-shutdown': 'shutdown',
@@ -9,14 +8,7 @@ const REASONS: Readonly<Record<string, DomainEnd>> = {
 }
 
 /** How a machine ended, from the record of its events. A machine killed from outside leaves no reason: that is a crash. */
-export async function endFrom(eventsPath: string): Promise<DomainEnd> {
-  const reasons = (await readFile(eventsPath, 'utf8'))
-    .split('\n')
-    // The last line may be cut short by a kill.
-    .filter((line) => line.trimEnd().endsWith('}'))
-    .map((line) => eventOf(JSON.parse(line)))
-    .filter((event) => event?.event === 'SHUTDOWN')
-    .map((event) => event?.data['reason'])
-  const last = reasons.at(-1)
+export function endFrom(events: readonly QmpEvent[]): DomainEnd {
+  const last = events.findLast(({ event }) => event === 'SHUTDOWN')?.data['reason']
   return (typeof last === 'string' ? REASONS[last] : undefined) ?? 'crash'
 }

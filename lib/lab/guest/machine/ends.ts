@@ -3,6 +3,7 @@ import { nicDeviceOf, tapName } from './arguments'
 import { clearAbandoned } from './abandoned'
 import type { DomainRecord, DomainStore } from './domain-store'
 import { endFrom } from './end'
+import { eventsIn } from './event-record'
 import type { Monitors } from './monitors'
 import { goneWithin, isAlive, killAndWait } from './process-identity'
 import type { Qmp } from './qmp'
@@ -82,7 +83,7 @@ export class Ends {
     const record = await this.store.read(domid)
     if (record === null) return
     // Destroyed by another program of the host: for the toolstack that is a machine that is simply gone.
-    const end = record.destroyed ? 'shutdown' : await endFrom(this.store.path(domid, 'events.log'))
+    const end = record.destroyed ? 'shutdown' : endFrom(await eventsIn(this.store.path(domid, 'events.log')))
     await this.bury(record)
     for (const listener of this.#listeners) listener(domid, spec.vmUuid, end)
   }

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import type { MachineFiles } from './arguments'
 import { hasCode, textOf, type DomainRecord, type DomainStore } from './domain-store'
 import { isAlive } from './process-identity'
-import { isRecord, Qmp, QmpError } from './qmp'
+import { Qmp, QmpError } from './qmp'
 
 const START_MS = 30_000
-const STATUS_MS = 2_000
 
 /** The way to each domain's QEMU: where its sockets are, and commands over connections of their own. */
 export class Monitors {
@@ -59,19 +58,6 @@ export class Monitors {
     }
     const log = await textOf(this.store.path(domid, 'qemu.log'))
     throw new Error(`the machine of ${spec.name} did not come up: ${log.trim().split('\n').slice(-3).join('; ')}`)
-  }
-
-  /** `null` for a machine that is gone. */
-  async isPaused({ domid, process }: DomainRecord): Promise<boolean | null> {
-    try {
-      const status = await this.command(domid, (qmp) => qmp.execute('query-status', {}, STATUS_MS), STATUS_MS)
-      return !(isRecord(status) && status['running'] === true)
-    } catch (error) {
-      if (!(await isAlive(process))) return null
-      if (!isUnreachable(error)) throw error
-      // A monitor that is silent while its process lives waits for I/O after a stop: the vCPUs stand.
-      return true
-    }
   }
 }
 
