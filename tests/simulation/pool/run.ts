@@ -14,6 +14,8 @@ const LIVENESS_MS = 60_000
 const NOTICE_MS = 1500
 /** The primary forgets what may differ when nobody has asked for anything for a second. */
 const NUDGE_EVERY_MS = 2500
+/** Whether all is well takes longer to find out than most events take. */
+const LOOK_EVERY_MS = 10
 
 /** One seed from its beginning to its end. `say` gets the transcript. One at a time: what no code handles belongs to nobody. */
 export async function run(
@@ -67,7 +69,12 @@ async function live(world: PoolWorld, engine: Engine): Promise<void> {
 async function wait(world: PoolWorld, engine: Engine, what: string, isSo: () => boolean): Promise<void> {
   const { schedule } = world
   const untilMs = schedule.now + LIVENESS_MS
-  await engine.run(() => isSo() || schedule.now > untilMs)
+  let lookAtMs = schedule.now
+  await engine.run(() => {
+    if (schedule.now < lookAtMs) return false
+    lookAtMs = schedule.now + LOOK_EVERY_MS
+    return isSo() || schedule.now > untilMs
+  })
   if (isSo()) return
   throw new Broken('liveness', `never ${what}: ${world.vms.map((vm) => standing(world, vm)).join('; ')}`)
 }
