@@ -22,6 +22,11 @@ const told = (act: string): Promise<void> => until(() => rig.acts().includes(act
 /** The watchdog's own word, so that what it was asked before is over. */
 const guarding = (): Promise<void> =>
   until(() => (livingWatchdog(rig.leases, systemClock.nowMs())?.leases ?? 0) > 0, 'a guarded lease')
+const signsOfLife = (): Promise<void> =>
+  until(() => rig.signs().includes('\n'), 'signs of life').catch((error: unknown) => {
+    const beat = JSON.stringify(livingWatchdog(rig.leases, systemClock.nowMs()))
+    throw new Error(`${String(error)}; the last beat: ${beat}\n${rig.log}`)
+  })
 const fences = (): string[] => (existsSync(rig.fenced) ? readFileSync(rig.fenced, 'utf8').trim().split('\n') : [])
 
 test('a guest whose worker renews is left alone; when the worker stands still it is paused, and runs again when that wakes', async () => {
@@ -152,7 +157,7 @@ describe("the host's watchdog", () => {
     // It may have been left running by an earlier process: it is taken over, and ended.
     await until(() => rig.signs().endsWith('V'), 'an end')
     rig.holder()
-    await until(() => rig.signs().includes('\n'), 'signs of life')
+    await signsOfLife()
     watchdog.signal('SIGSTOP')
     await until(() => watchdog.isStopped, 'a stopped process')
     rig.signs()
@@ -165,15 +170,15 @@ describe("the host's watchdog", () => {
     rig.openDevice()
     const holder = rig.holder()
     const killed = rig.watchdog()
-    await until(() => rig.signs().includes('\n'), 'signs of life')
+    await signsOfLife()
     await killed.end('SIGKILL')
     expect(rig.signs()).not.toContain('V')
     const stopped = rig.watchdog()
-    await until(() => rig.signs().includes('\n'), 'signs of life')
+    await signsOfLife()
     expect(await stopped.end('SIGTERM')).toBe(0)
     expect(rig.signs().endsWith('V')).toBe(true)
     rig.watchdog()
-    await until(() => rig.signs().includes('\n'), 'signs of life')
+    await signsOfLife()
     await holder.end('SIGTERM')
     await until(() => rig.signs().endsWith('V'), 'the end of it')
   })
