@@ -6,6 +6,8 @@ import { WitnessUnreachable } from '../../ports/witness'
 import type { WorkerParts } from './parts'
 
 export interface ClaimKeeperNeeds {
+  /** The witness is about to be asked for a change: whoever could take the claim after it counts from now on. */
+  readonly changing: () => void
   readonly lease: (valid: boolean) => void
   readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
@@ -47,6 +49,7 @@ export class ClaimKeeper {
         void this.#renew()
         break
       case 'swap':
+        this.needs.changing()
         void this.#swap(effect)
         break
       case 'read':

@@ -11,6 +11,8 @@ import type { WorkerParts } from './parts'
 export type HandOver = WorkerApi['hand-over']['answer']
 
 export interface HoldingNeeds {
+  /** Before the witness is asked for a change: guestLease() is what it will have to be by then. */
+  readonly changing: () => void
   readonly lease: (valid: boolean) => void
   readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
@@ -55,6 +57,7 @@ export class Holding {
   hold(stored: StoredClaim, leaseFromMs: number | null): void {
     this.#leaving = false
     this.#keeper = new ClaimKeeper(this.spec.host, stored, leaseFromMs, this.parts, {
+      changing: () => this.needs.changing(),
       lease: (valid) => this.needs.lease(valid),
       guests: (mayRun) => this.needs.guests(mayRun),
       claimed: (volume, hosts) => this.needs.claimed(volume, hosts),

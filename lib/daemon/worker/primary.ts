@@ -38,6 +38,7 @@ export class Primary {
       record: (act, rule, text) => this.#record(act, rule, { text }),
     })
     this.#holding = new Holding(spec, parts, {
+      changing: () => this.#tellGuest(),
       lease: (valid) => this.#serving.lease(valid),
       guests: (mayRun) => this.#serving.guests(mayRun),
       claimed: (volume, hosts) => this.#claimed(volume, hosts),
@@ -147,9 +148,12 @@ export class Primary {
 
   /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart; and the watchdog, whom to stop. */
   guestChanged(): void {
-    const nowMs = this.parts.clock.nowMs()
-    this.#guest.tick(nowMs, this.#guestLease)
-    this.#talk.ping(nowMs)
+    this.#tellGuest()
+    this.#talk.ping(this.parts.clock.nowMs())
+  }
+
+  #tellGuest(): void {
+    this.#guest.tick(this.parts.clock.nowMs(), this.#guestLease)
   }
 
   // --- the claim --------------------------------------------------------------------------------------------------------

@@ -116,6 +116,7 @@ export class PairHost {
     this.listener = null
     this.served = Math.max(this.served, stored.claim.term)
     const keeper = new ClaimKeeper(this.uuid, stored, leaseFromMs, parts, {
+      changing: () => undefined,
       lease: (valid) => this.#lease(valid),
       guests: () => undefined,
       claimed: (_, hosts) => this.#claimed(hosts.length > 1),
