@@ -24,7 +24,9 @@ export interface QuorumFacts {
 
 export type QuorumVerdict =
   /** The guest runs, its requests are answered. */
-  | { readonly act: 'serve'; readonly rule: 'lease-valid' | 'others-fenced' | 'continues-alone' }
+  | { readonly act: 'serve'; readonly rule: 'lease-valid' | 'continues-alone' }
+  /** `parts`: the histories have to part meanwhile; nothing is answered by one replica alone before they have. */
+  | { readonly act: 'serve'; readonly rule: 'others-fenced'; readonly parts: boolean }
   /** The guest is paused; nothing is answered once the lease is over. */
   | { readonly act: 'pause'; readonly rule: 'lease-ending' | 'freeze' | 'not-preferred' | 'lacks-writes' | 'others-heard' }
   | { readonly act: 'destroy'; readonly rule: 'stop' }
@@ -44,7 +46,8 @@ export function quorumVerdict(facts: QuorumFacts): QuorumVerdict {
   const { others, fenced, lease, behaviour } = facts
   if (facts.role === 'secondary') return { act: 'nothing', rule: 'only-a-holder' }
   if (lease === 'valid') return { act: 'serve', rule: 'lease-valid' }
-  if (others.every((host) => fenced.has(host))) return { act: 'serve', rule: 'others-fenced' }
+  if (others.every((host) => fenced.has(host)))
+    return { act: 'serve', rule: 'others-fenced', parts: lease === 'over' && facts.hasEveryWrite && !facts.hasParted }
   if (lease === 'ending') return { act: 'pause', rule: 'lease-ending' }
   if (behaviour === 'stop') return { act: 'destroy', rule: 'stop' }
   if (behaviour === 'freeze') return { act: 'pause', rule: 'freeze' }

@@ -20,12 +20,12 @@ export class FenceDriver {
   #saved: Promise<unknown> = Promise.resolve()
   #proven = false
 
-  /** `proven`: a proof begins, or lasts longer than was told before. */
+  /** `changed`: a proof begins, lasts longer than was told before, or is void. */
   constructor(
     private readonly parts: HostParts,
     private readonly host: HostUuid,
     public word: ConfirmedOff | null,
-    private readonly proven: () => void,
+    private readonly changed: () => void,
   ) {
     const { config, power } = parts
     const leaseOverMs = leaseOverAfterMs(config.leaseMs)
@@ -74,6 +74,7 @@ export class FenceDriver {
       case 'void':
         this.#proven = false
         this.#told('fence-void', effect.rule, `it is no longer proven that it is off: ${voidWords(effect.rule)}`, {})
+        this.changed()
         break
       case 'offer':
         this.against = effect.against
@@ -98,7 +99,7 @@ export class FenceDriver {
       else this.#told('host-fenced', 'operator-confirmed', `it is off: ${who} says so, and nobody hears it`, { who })
     }
     this.#proven = true
-    this.proven()
+    this.changed()
   }
 
   #save(save: number, who: string): void {

@@ -11,6 +11,7 @@ import { CoordinatorClaim } from './coordinator-claim'
 import { DatabaseSync } from './database-sync'
 import { datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover-driver'
+import { FenceNews } from './fence-news'
 import { Fencing, hears } from './fencing'
 import { fenceHandler } from './fence-report'
 import { Fleet } from './fleet'
@@ -41,6 +42,7 @@ const COORDINATOR_EVERY_MS = 300
 export class HostDaemon {
   readonly #membership: Membership
   readonly #fencing: Fencing
+  readonly #fenceNews: FenceNews
   readonly #catalogue: Catalogue
   readonly #fleet: Fleet
   readonly #upkeep: Upkeep
@@ -64,8 +66,15 @@ export class HostDaemon {
       },
     })
     this.#membership = membership
-    const fencing = new Fencing({ parts, catalogue: this.#catalogue, membership, proven: (host) => this.#failover.fenced(host) })
+    const fencing = new Fencing({
+      ...{ parts, catalogue: this.#catalogue, membership },
+      changed: (host) => {
+        this.#failover.fenced(host)
+        this.#fenceNews.tell(host)
+      },
+    })
     this.#fencing = fencing
+    this.#fenceNews = new FenceNews({ parts, fleet: this.#fleet, fencing, others: membership.others })
     this.#failover = new FailoverDriver({
       ...{ parts, fleet: this.#fleet, election: this.#election, fencing },
       ran: (vm) => this.#catalogue.ofVm(vm).some(({ guestActive }) => guestActive === true),
@@ -120,6 +129,7 @@ export class HostDaemon {
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()
       void this.#failover.lookAgain()
+      this.#fenceNews.turn()
       void this.#database.turn()
       void this.#tasks.turn()
     })

@@ -88,6 +88,11 @@ export class Holding {
     this.#keeper.apply({ on: 'woke', nowMs })
   }
 
+  /** When the machine was last found to have been suspended, on its monotonic clock. */
+  get wokeAtMs(): number {
+    return this.#stoodStill.lastWokeAtMs ?? Number.NEGATIVE_INFINITY
+  }
+
   /** Other hosts that could take the claim. */
   get others(): readonly HostUuid[] {
     return this.#keeper?.holder.others ?? []

@@ -1,3 +1,4 @@
+import type { Generations } from '../../core/domain/volume'
 import type { Side } from '../../core/mirror/events'
 
 /** What a replica that served ends with when the operator gives its history up. */
@@ -52,6 +53,15 @@ export function refusedText(rule: string): string {
     default:
       return 'the replicas have no history in common; remove the one that is not wanted'
   }
+}
+
+type Histories = Readonly<Record<Side, { readonly generations: Pick<Generations, 'current' | 'bitmap'> }>>
+
+/** What an operator needs to tell which of two contradicting replicas is wanted. */
+export function historiesText({ local, peer }: Histories): { localHistory: string; peerHistory: string } {
+  const told = ({ generations: { current, bitmap } }: Histories[Side]): string =>
+    `current ${current || 'none'}, bitmap from ${bitmap || 'none'}`
+  return { localHistory: told(local), peerHistory: told(peer) }
 }
 
 function verifiedText(rule: string, differing: string): string {

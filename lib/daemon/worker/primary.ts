@@ -5,9 +5,10 @@ import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { Members, MirrorEffect } from '../../core/mirror/events'
 import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
 import { Disk } from './disk'
+import { FencedHosts } from './fenced-hosts'
 import { Guest, type GuestLease } from './guest'
 import { type HandOver, Holding } from './holding'
-import { noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
+import { historiesText, noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
 import { Serving, type ServingFacts } from './serving'
@@ -18,6 +19,7 @@ import { Serving, type ServingFacts } from './serving'
  */
 export class Primary {
   readonly disks: readonly Disk[]
+  readonly fencedHosts = new FencedHosts()
   readonly #talk: PeerTalk
   readonly #guest: Guest
   readonly #serving: Serving
@@ -58,7 +60,7 @@ export class Primary {
         askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
         peerDigests: (disk, offset, length) => this.#talk.digests(disk, offset, length),
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
-        checkLease: () => this.#holding.checkLease(),
+        checkLease: () => this.#checkLease(),
         propose: (of, members) => this.#propose(of, members),
         note: (of, effect) => this.#note(of, effect),
         hostOf: (side) => (side === 'local' ? spec.host : (this.#peerHost() ?? 'peer')),
@@ -167,8 +169,16 @@ export class Primary {
     const hasEveryWrite = this.disks.every(({ replicas }) => replicas.local.state === 'member')
     const hasParted = this.disks.every((disk) => disk.hasParted)
     const leaseMs = this.claim?.claim.leaseMs ?? 0
-    const { others } = this.#holding
-    return { others, fenced: new Set(), hasEveryWrite, hasParted, leaseMs, heardAtMs: this.#talk.heardAtMs }
+    const { others, wokeAtMs } = this.#holding
+    const { heardAtMs } = this.#talk
+    const fenced = this.fencedHosts.standing(this.parts.clock.nowMs(), Math.max(heardAtMs, wokeAtMs))
+    const fencedUntilMs = this.fencedHosts.untilMs(others)
+    return { others, fenced, fencedUntilMs, hasEveryWrite, hasParted, leaseMs, heardAtMs }
+  }
+
+  #checkLease(): void {
+    this.#holding.checkLease()
+    if (this.#serving.isAlone) this.#serving.check(this.parts.clock.nowMs())
   }
 
   /** Once the link is down: what it was asked is known to be lost then. */
@@ -179,7 +189,7 @@ export class Primary {
 
   get #guestLease(): GuestLease | null {
     const lease = this.#holding.guestLease(this.spec.withoutQuorum === 'stop' ? 'destroy' : 'pause')
-    return lease !== null && this.#serving.isAlone ? { ...lease, untilMs: null } : lease
+    return lease !== null && this.#serving.isAlone ? { ...lease, untilMs: this.#serving.aloneUntilMs } : lease
   }
 
   #members(hosts: readonly HostUuid[]): Members {
@@ -277,7 +287,7 @@ export class Primary {
   #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
     const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
     const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
-    const histories = disk === undefined ? {} : historiesOf(disk)
+    const histories = disk === undefined ? {} : historiesText(disk.replicas)
     const text = this.claim === null && act === 'replica-failed' ? onlyReplicaText(error) : noteText(act, rule, side, error)
     this.#record(act, rule, { text, volume: key, host, error, ...histories })
   }
@@ -286,11 +296,4 @@ export class Primary {
     const vm = this.claim?.claim.vm ?? this.spec.vm
     this.parts.timeline.record({ vm, act, rule, text, evidence: { term: this.term, ...evidence } })
   }
-}
-
-/** What an operator needs to tell which of two contradicting replicas is wanted. */
-function historiesOf({ replicas: { local, peer } }: Disk): Record<string, string> {
-  const told = ({ generations: { current, bitmap } }: typeof local): string =>
-    `current ${current || 'none'}, bitmap from ${bitmap || 'none'}`
-  return { localHistory: told(local), peerHistory: told(peer) }
 }

@@ -6,6 +6,8 @@ import { CONTINUES, CONTINUES_FENCED, FROZEN, PAUSED, RELEASED, STOPPED } from '
 export type ServingFacts = Pick<QuorumFacts, 'others' | 'fenced' | 'hasEveryWrite' | 'hasParted' | 'leaseMs'> & {
   /** When anything of the peer was heard; monotonic. */
   readonly heardAtMs: number
+  /** Until when those that are fenced are. */
+  readonly fencedUntilMs: number
 }
 
 export interface ServingNeeds {
@@ -47,6 +49,11 @@ export class Serving {
 
   get isAlone(): boolean {
     return this.#alone !== null
+  }
+
+  /** When it stops to serve without a lease, unless a proof lasts longer by then; null: only for what is heard. */
+  get aloneUntilMs(): number | null {
+    return this.#alone?.rule === 'others-fenced' ? this.needs.facts().fencedUntilMs : null
   }
 
   /** For the operator; empty while a lease is there, or nothing is risked. */
@@ -106,6 +113,13 @@ export class Serving {
     this.#isQuiet = isQuiet
   }
 
+  /** Between two ticks, before anything is answered: this process may have stood still beyond the end of a proof. */
+  check(nowMs: number): void {
+    if (this.#alone?.rule !== 'others-fenced' || this.#leaseValid) return
+    const { others, fenced } = this.needs.facts()
+    if (!others.every((host) => fenced.has(host))) this.tick(nowMs)
+  }
+
   /** What becomes of a guest without a lease. */
   tick(nowMs: number): void {
     if (nowMs > this.#tickedAtMs + GAP_MS) this.#silentFromMs = nowMs
@@ -122,7 +136,7 @@ export class Serving {
     if (verdict.act === 'serve' && verdict.rule !== 'lease-valid') this.#goOn(verdict.rule, nowMs)
     else if (this.isAlone) this.#cease(lease === 'ending')
     if (verdict.act === 'destroy') this.#stop()
-    if (verdict.act === 'part') this.needs.part()
+    if (verdict.act === 'part' || (verdict.rule === 'others-fenced' && verdict.parts)) this.needs.part()
   }
 
   #goOn(rule: 'others-fenced' | 'continues-alone', nowMs: number): void {

@@ -62,11 +62,21 @@ test('nobody serves alone at its own risk before the histories have parted, and 
   }
 })
 
+test('whoever goes on because the others are off lets the histories part once the lease is over, and only with every write', () => {
+  for (const facts of all) {
+    const verdict = quorumVerdict(facts)
+    if (verdict.rule !== 'others-fenced') continue
+    expect({ facts, parts: verdict.parts }).toEqual({
+      ...{ facts, parts: facts.lease === 'over' && facts.hasEveryWrite && !facts.hasParted },
+    })
+  }
+})
+
 test('a proof that lapses is none', () => {
   const facts: QuorumFacts = {
     ...{ behaviour: 'freeze', role: 'holder', lease: 'over', leaseMs: 1500, others: [B, C], fenced: new Set([B, C]) },
     ...{ isPreferred: true, hasEveryWrite: true, othersSilentMs: 60_000, hasParted: false },
   }
-  expect(quorumVerdict(facts)).toEqual({ act: 'serve', rule: 'others-fenced' })
+  expect(quorumVerdict(facts)).toEqual({ act: 'serve', rule: 'others-fenced', parts: true })
   expect(quorumVerdict({ ...facts, fenced: new Set([B]) })).toEqual({ act: 'pause', rule: 'freeze' })
 })
