@@ -15,7 +15,7 @@ import { isInvitationIdentity } from '../lib/wire/enrolment'
 import { endWith, exitFor, WITNESS_EXITS } from './witness/exits'
 import { invite, registerInvite } from './witness/invite'
 import { registerMoves } from './witness/moves'
-import { staySmall } from './witness/small'
+import { giveBackNowAndAgain, staySmall } from './witness/small'
 
 interface WitnessArguments {
   readonly listen: string
@@ -85,6 +85,7 @@ async function serve(
   })
   if (keys.isEmpty) process.stdout.write(`${await invite(given, listener.port)}\n`)
   log.info('serving', { host, port: listener.port, data: given.data, claims: daemon.claims, witness: claims.witness })
+  giveBackNowAndAgain()
   const stop = async (signal: string): Promise<void> => {
     log.info('stopping', { signal })
     await daemon.settled()

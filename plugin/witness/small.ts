@@ -1,4 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
+import { giveBackText } from '../../lib/dom0/give-back-text'
+import { loadNativePages } from '../../lib/dom0/native-pages'
+
+/** By then it serves, and hosts have come back to it. */
+const FIRST_MS = 3000
+/** What ran again meanwhile is 2 to 5 MB more; oftener would cost more than it brings. */
+const AGAIN_MS = 60_000
 
 /**
  * A witness runs on small boards beside other things. Requests live for a millisecond, so a young generation that grows to 16 MiB
@@ -8,4 +15,12 @@ import { setFlagsFromString } from 'node:v8'
 export function staySmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
   process.env['UV_THREADPOOL_SIZE'] ??= '1'
+}
+
+/** Gives back what of Node ran once, soon and then now and again. Without the addon it stays. */
+export function giveBackNowAndAgain(): void {
+  const pages = loadNativePages()
+  if (pages === null) return
+  setTimeout(() => giveBackText(pages), FIRST_MS).unref()
+  setInterval(() => giveBackText(pages), AGAIN_MS).unref()
 }
