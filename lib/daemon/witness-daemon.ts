@@ -1,5 +1,6 @@
 import { must } from '../core/domain/assert'
 import type { ClaimRecord } from '../core/domain/claim-record'
+import { Numbered } from '../core/domain/numbered'
 import { Witness, type WitnessEffect } from '../core/witness/witness'
 import type { ClaimConnection, ClaimServerEvents } from '../ports/claim-server'
 import type { ClaimLog } from '../ports/claim-log'
@@ -29,7 +30,7 @@ export class WitnessDaemon implements ClaimServerEvents {
   private readonly witness = new Witness()
   private readonly sessions = new Map<ClaimConnection, Session>()
   private readonly newest = new Map<string, ClaimConnection>()
-  private readonly asked = new Map<number, { connection: ClaimConnection; id: number }>()
+  private readonly asked = new Numbered<{ connection: ClaimConnection; id: number }>()
   private lastAsked = 0
   private unwritten: ClaimRecord[] = []
   private writing: Promise<void> | null = null
@@ -108,8 +109,7 @@ export class WitnessDaemon implements ClaimServerEvents {
   }
 
   private answer({ to, answer }: Extract<WitnessEffect, { type: 'answer' }>): void {
-    const { connection, id } = must(this.asked.get(to), 'every answer belongs to a request')
-    this.asked.delete(to)
+    const { connection, id } = must(this.asked.take(to), 'every answer belongs to a request')
     const session = this.sessions.get(connection)
     if (session !== undefined) session.unanswered -= 1
     connection.send(encodeClaimsLine({ type: 'answer', id, answer }))
