@@ -30,16 +30,27 @@ export class WitnessRoad {
     if (up) for (const again of way.held.splice(0)) again()
   }
 
-  /** `lane.at`: when the last message of the same connection arrives: it keeps its order. */
-  carry(direction: Direction, lane: { at: number }, arrive: () => void): void {
+  /** What is said on one connection arrives in order, also what is said again after a cut. */
+  carry(direction: Direction, lane: Lane, arrive: () => void): void {
+    lane.said.push(arrive)
+    this.#bring(direction, lane)
+  }
+
+  #bring(direction: Direction, lane: Lane): void {
     const { schedule, dice } = this.nature
     const way = this.ways[direction]
     lane.at = Math.max(lane.at, schedule.now + dice.fraction() * (this.latencyMs + way.slowMs))
     schedule.after(lane.at - schedule.now, () => {
-      if (way.up) arrive()
-      else way.held.push(() => this.carry(direction, lane, arrive))
+      if (way.up) lane.said.shift()?.()
+      else way.held.push(() => this.#bring(direction, lane))
     })
   }
+}
+
+/** One way of one connection: when what was said last arrives, and what has not arrived yet. */
+interface Lane {
+  at: number
+  readonly said: (() => void)[]
 }
 
 const newWay = (): Way => ({ up: true, slowMs: 0, held: [] })
@@ -52,8 +63,8 @@ export interface WireEvents {
 
 /** One connection of a host's process to the witness. What was said before its end may still arrive after it. */
 export class WitnessWire implements ClaimConnection {
-  readonly #out = { at: 0 }
-  readonly #in = { at: 0 }
+  readonly #out: Lane = { at: 0, said: [] }
+  readonly #in: Lane = { at: 0, said: [] }
   #isOpenHere = true
   #isOpenThere = false
 
