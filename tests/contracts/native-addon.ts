@@ -7,7 +7,10 @@ const SCRIPT = join(__dirname, '..', '..', 'packaging', 'native.mjs')
 
 /** The addons, built by the compiler of this machine. */
 export const ADDONS = mkdtempSync(join(tmpdir(), 'holdfast-native-'))
-process.once('exit', () => rmSync(ADDONS, { recursive: true }))
+const remove = (): void => rmSync(ADDONS, { recursive: true })
+// Within jest a file of tests has a `process` of its own, which never tells of the end.
+if ('afterAll' in globalThis) afterAll(remove)
+else process.once('exit', remove)
 
 const { stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ADDONS], { encoding: 'utf8' })
 
