@@ -11,6 +11,4 @@ module.exports = (name, ...folders) => ({
   testMatch: folders.map((folder) => `<rootDir>/tests/${folder}/**/*.test.ts`),
   transform: { '^.+\\.ts$': swc },
   testEnvironment: 'node',
-  // Many of them wait for a disk; a busy machine's is slow, and that is no failure.
-  testTimeout: 30_000,
 })
