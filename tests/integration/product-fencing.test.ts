@@ -8,7 +8,7 @@ import { makeVm, until } from '../../lib/lab/demo/stage'
 import type { DaemonApi, HostStatus } from '../../lib/wire/daemon-api'
 import { ProductLab } from './product-lab'
 
-const LEASE_MS = 15_000
+const LEASE_MS = 20_000
 const LIMIT_MS = 60_000
 jest.setTimeout(4 * LIMIT_MS)
 
