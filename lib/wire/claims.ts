@@ -1,4 +1,4 @@
-import { CLAIM_LIMITS, type ClaimAnswer, type ClaimRequest, type ClaimSummary } from '../core/domain/claim-request'
+import { CLAIM_LIMITS, CLAIM_RULES, type ClaimAnswer, type ClaimRequest, type ClaimSummary } from '../core/domain/claim-request'
 import { hostUuid, vmUuid } from '../core/domain/ids'
 import { claimOf, poolOf, storedClaimOf } from './claim-json'
 import { fields, flag, id, jsonObject, list, Malformed, oneOf, text, wholeNumber } from './shape'
@@ -97,16 +97,6 @@ function requestOf(value: unknown): ClaimRequest {
 }
 
 const ANSWERS = ['ping', 'read', 'stored', 'refused', 'carried', 'renewed', 'not-renewed', 'listed', 'invalid'] as const
-const RULES = [
-  'term-stays-with-holder',
-  'term-grows-by-one',
-  'first-term',
-  'up-to-date-never-empty',
-  'taker-up-to-date',
-  'generation-by-carry',
-  'size',
-] as const
-
 function answerOf(value: unknown): ClaimAnswer {
   const answer = fields(value, 'answer')
   const op = oneOf(ANSWERS, answer['op'], 'answer.op')
@@ -133,7 +123,7 @@ function answerOf(value: unknown): ClaimAnswer {
         more: flag(answer['more'], 'answer.more'),
       }
     case 'invalid':
-      return { op, rule: oneOf(RULES, answer['rule'], 'answer.rule') }
+      return { op, rule: oneOf(CLAIM_RULES, answer['rule'], 'answer.rule') }
   }
 }
 

@@ -60,6 +60,7 @@ const answers: ClaimAnswer[] = [
       'first-term',
       'up-to-date-never-empty',
       'taker-up-to-date',
+      'loss-stays-marked',
       'generation-by-carry',
       'size',
     ] as const

@@ -42,23 +42,25 @@ export interface ClaimSummary {
 }
 
 /** What the next claim must respect, given the stored one. */
-export type ClaimRule =
+export const CLAIM_RULES = [
   /** While the holder stays, so does the term. */
-  | 'term-stays-with-holder'
+  'term-stays-with-holder',
   /** A new holder brings exactly the next term. */
-  | 'term-grows-by-one'
+  'term-grows-by-one',
   /** The first term is 1 or, for a VM that was protected before, higher. */
-  | 'first-term'
+  'first-term',
   /** There is at least one disk, and for every disk at least one host with all its bytes. */
-  | 'up-to-date-never-empty'
+  'up-to-date-never-empty',
   /** Only a host that has every acknowledged write may become the holder, unless an operator accepted the loss. */
-  | 'taker-up-to-date'
+  'taker-up-to-date',
   /** The term in which an operator accepted a loss stays in the claim; only a new holder's own term may replace it. */
-  | 'loss-stays-marked'
+  'loss-stays-marked',
   /** Only `carry` changes who decides; and what it carries has a generation. */
-  | 'generation-by-carry'
+  'generation-by-carry',
   /** CLAIM_LIMITS. */
-  | 'size'
+  'size',
+] as const
+export type ClaimRule = (typeof CLAIM_RULES)[number]
 
 /** Bounds that keep a claim within one line of the protocol and a witness within the memory of a small machine. */
 export const CLAIM_LIMITS = {
