@@ -1,6 +1,6 @@
 /** Where things are on a host. One place, because plug-ins, hooks, daemon, worker and installer must agree. */
 export const PATHS = {
-  /** JSON, see wire/config.ts. Rebuilt at install; the pool's own record wins (facts I5: /etc does not survive an ISO upgrade). */
+  /** JSON, see wire/config.ts. Made by `holdfast setup`, which makes it again where an upgrade of the host took /etc away. */
   config: '/etc/holdfast/config.json',
   /** 32 random bytes in hex, mode 0600: authenticates every socket between hosts and the witness. */
   poolKey: '/etc/holdfast/pool.key',
