@@ -8,9 +8,19 @@
  * A connection that ends is noticed within a second and made again within another, a witness that is restarted serves within one, an etcd
  * cluster elects a leader in one or two. Shorter, and each of these is a switch; longer, and a second loss finds the pair without a witness.
  */
-export const SWITCH_AFTER_SILENT_MS = 3000
+const AFTER_SILENT_MS = 3000
 /** Before the preferred one decides again: one that comes and goes is not followed each time. */
-export const SWITCH_BACK_AFTER_MS = 30_000
+const BACK_AFTER_MS = 30_000
+
+export interface SwitchTimes {
+  /** The deciding witness has been asked for so long, and not answered. Milliseconds. */
+  readonly afterSilentMs: number
+  /** The preferred one has been heard for so long without a gap. Milliseconds. */
+  readonly backAfterMs: number
+}
+
+export const SWITCH_TIMES: SwitchTimes = { afterSilentMs: AFTER_SILENT_MS, backAfterMs: BACK_AFTER_MS }
+
 /** A look that comes later than this was late itself. */
 const LOOK_LATE_MS = 1000
 
@@ -19,7 +29,10 @@ export class SwitchWatch {
   #silentMs = 0
   #heardMs = 0
 
-  constructor(nowMs: number) {
+  constructor(
+    nowMs: number,
+    private readonly times: SwitchTimes = SWITCH_TIMES,
+  ) {
     this.#atMs = nowMs
   }
 
@@ -38,10 +51,10 @@ export class SwitchWatch {
 
   /** The deciding one has been asked and not answered for long enough. */
   get isSilent(): boolean {
-    return this.#silentMs >= SWITCH_AFTER_SILENT_MS
+    return this.#silentMs >= this.times.afterSilentMs
   }
 
   get preferredIsBack(): boolean {
-    return this.#heardMs >= SWITCH_BACK_AFTER_MS
+    return this.#heardMs >= this.times.backAfterMs
   }
 }

@@ -1,4 +1,5 @@
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { SwitchTimes } from '../../core/membership/switch-watch'
 import type { PaceLimits } from '../../core/mirror/pace'
 import type { ClaimNotes } from '../../ports/claim-notes'
 import type { Clock } from '../../ports/clock'
@@ -26,6 +27,8 @@ export interface WorkerParts {
   readonly witness: WitnessPort
   readonly alternate: WitnessPort | null
   readonly claimNotes: ClaimNotes
+  /** When the other witness is to decide; absent: as SWITCH_TIMES says. */
+  readonly switchTimes?: SwitchTimes
   /** Which of the two decides; made by the worker, which asks through it then. Absent: nobody but `witness`. */
   readonly deciding?: DecidingWitness
   readonly domains: DomainControl

@@ -38,13 +38,13 @@ export class HolderSwitch {
 
   constructor(
     private readonly self: HostUuid,
-    private readonly parts: Pair & Pick<WorkerParts, 'clock' | 'timers'>,
+    private readonly parts: Pair & Pick<WorkerParts, 'clock' | 'timers' | 'switchTimes'>,
     private readonly agreement: Agreement,
     private readonly known: KnownClaim,
     private readonly ear: Ear,
   ) {
     this.#peerLostMs = parts.clock.nowMs()
-    this.#watch = new SwitchWatch(this.#peerLostMs)
+    this.#watch = new SwitchWatch(this.#peerLostMs, parts.switchTimes)
   }
 
   /** This host asks for a renewal: it holds the claim, as far as it knows. */
