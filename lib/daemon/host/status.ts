@@ -43,7 +43,8 @@ export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status'][
     vms: await Promise.all(
       vms.map(async (vm) => {
         const status = await vmStatus(needs, vm)
-        return wanted === undefined || ask.here === true ? status : seenByHolder(needs, status)
+        const isOwnWord = ask.here === true || (wanted === undefined && !mayBeOld(needs, vm.uuid))
+        return isOwnWord ? status : seenByHolder(needs, status)
       }),
     ),
   }
@@ -163,8 +164,10 @@ function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {
 }
 
 /** A worker that is not the primary knows the claim as it once was. */
-async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<ProtectedVm['claim']> {
+async function claimOf(needs: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<ProtectedVm['claim']> {
+  const { parts } = needs
   if (worker?.role === 'primary') return worker.claim
+  if (mayBeOld(needs, vm.uuid)) return 'unread'
   try {
     return await parts.witness.read(vm.uuid)
   } catch (error) {
@@ -172,6 +175,11 @@ async function claimOf({ parts }: StatusNeeds, vm: InventoryVm, worker: WorkerSt
     parts.log.debug('claim not read for a status', { vm: vm.uuid, error: error.message })
     return 'unread'
   }
+}
+
+/** A host that has noted nothing about two witnesses cannot tell by one of them whether the other one decides by now. */
+function mayBeOld({ parts: { witnesses }, fleet }: StatusNeeds, vm: VmUuid): boolean {
+  return witnesses !== undefined && !fleet.has(vm) && !(witnesses.preferred.reachable && witnesses.alternate.reachable)
 }
 
 const movedFrom = (host: string): Health => ({

@@ -19,13 +19,19 @@ export async function startingClaim(
   { log, timers }: WorkerParts,
   isOver: () => boolean,
 ): Promise<StoredClaim | null> {
+  let isTold = false
   while (!isOver()) {
     const stored = await unlessUnreachable(witness.read(vm))
-    if (stored != null) return isOver() ? null : stored
+    if (stored != null) {
+      await witness.roleKnown()
+      return isOver() ? null : stored
+    }
     const pending = stored === undefined ? await witness.pendingOwn(vm) : null
     if (pending !== null) return { revision: NOT_STORED, claim: pending }
-    if (await witness.isDamaged(vm))
+    if (!isTold && (await witness.isDamaged(vm))) {
+      isTold = true
       log.warn('what this host noted about the witnesses is damaged: it waits for the word of a holder', { vm })
+    }
     log.debug('role not known yet', { witness: stored === undefined ? 'silent' : 'has no claim' })
     await timers.pause(ASK_EVERY_MS)
   }

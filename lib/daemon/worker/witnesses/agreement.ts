@@ -60,6 +60,13 @@ export class Agreement {
     return this.hasNote ? this.#decider.witness : null
   }
 
+  /** For messages, while no witness is asked. */
+  get whyNobody(): string {
+    if (this.isDamaged) return 'what this host noted about the witnesses is damaged'
+    if (!this.hasNote) return 'this host has noted nothing about the witnesses yet'
+    return this.note.pending === null ? `witness ${this.note.by} is not heard` : 'which witness decides is being changed'
+  }
+
   get isSaving(): boolean {
     return this.#saving !== null
   }

@@ -15,13 +15,15 @@ import type { WorkerSpec, WorkerStatus } from '../../../wire/worker-api'
 import { unlessUnreachable } from '../claim-keeper'
 import type { WorkerParts } from '../parts'
 import { Agreement, type Told } from './agreement'
+import { hearPending } from './damaged-note'
 import { Ear } from './ear'
 import { forgetElsewhere } from './forget-claim'
 import { HolderSwitch } from './holder-switch'
 import { switchText } from './switch-text'
 import { type Pair, portBeside, portNamed, readBoth } from './witness-pair'
 
-export type DecidingParts = Pair & Pick<WorkerParts, 'clock' | 'timers' | 'log' | 'timeline' | 'claimNotes' | 'listenPeer'>
+export type DecidingParts = Pair &
+  Pick<WorkerParts, 'clock' | 'timers' | 'log' | 'timeline' | 'claimNotes' | 'switchTimes' | 'listenPeer'>
 
 /** One VM's, from the first question about it on. */
 interface Vm {
@@ -80,6 +82,11 @@ export class DecidingWitness implements WitnessPort {
     if (state?.agreement.isDamaged !== true) return false
     state.ear.open(0)
     return true
+  }
+
+  /** Where it listened for a holder its secondary listens from now on. */
+  async roleKnown(): Promise<void> {
+    await this.#state?.ear.close()
   }
 
   /** A switch that this host began and did not end: it holds that claim, by its peer's promises alone. */
@@ -202,7 +209,10 @@ export class DecidingWitness implements WitnessPort {
       changed: () => known.forget(),
       told: (rule, note, isOwn) => this.#told(vm, rule, note, isOwn),
     })
-    const ear = new Ear(this.spec, this.parts, (note, term) => agreement.hear(note, term, () => undefined))
+    const ear = new Ear(this.spec, this.parts, (note, term, reply) => {
+      if (note.pending === null) agreement.hear(note, term, () => undefined)
+      else if (agreement.isDamaged) void hearPending(vm, this.parts, agreement, note, reply)
+    })
     const holder = new HolderSwitch(this.self, this.parts, agreement, known, ear)
     const state: Vm = { vm, agreement, known, holder, ear, carrying: Promise.resolve() }
     if (this.#peer !== null) holder.peerUp(this.#peer.host, this.#peer.tell)
@@ -221,7 +231,7 @@ export class DecidingWitness implements WitnessPort {
   async #ask<T>({ agreement, holder }: Vm, ask: (port: WitnessPort) => Promise<T>): Promise<T> {
     const { witness, epoch } = agreement
     const port = witness === null ? null : portNamed(this.parts, witness)
-    if (port === null) throw new WitnessUnreachable(whyNobody(agreement))
+    if (port === null) throw new WitnessUnreachable(agreement.whyNobody)
     const answer = await ask(port)
     if (agreement.epoch !== epoch) throw new WitnessUnreachable('it was asked before another witness was to decide')
     holder.answered()
@@ -231,7 +241,7 @@ export class DecidingWitness implements WitnessPort {
   /** Nothing is noted here: what both have tells who decides. */
   async #firstRead(state: Vm): Promise<StoredClaim | null> {
     const { agreement, known, vm } = state
-    if (agreement.isDamaged) throw new WitnessUnreachable(whyNobody(agreement))
+    if (agreement.isDamaged) throw new WitnessUnreachable(agreement.whyNobody)
     const { epoch } = agreement
     const found = await readBoth(vm, this.parts)
     if (agreement.epoch !== epoch) throw new WitnessUnreachable('it was asked before this host noted who decides')
@@ -260,7 +270,7 @@ export class DecidingWitness implements WitnessPort {
   async #finish(state: Vm): Promise<void> {
     state.agreement.feed({ on: 'finish', noted: [] })
     await state.carrying
-    if (state.agreement.witness === null) throw new WitnessUnreachable(whyNobody(state.agreement))
+    if (state.agreement.witness === null) throw new WitnessUnreachable(state.agreement.whyNobody)
   }
 
   async #carry({ agreement, known, holder }: Vm, claim: Claim): Promise<void> {
@@ -285,10 +295,4 @@ export class DecidingWitness implements WitnessPort {
     if (isOwn) this.parts.timeline.record({ vm, act: rule, rule: 'who-decides', text, evidence })
     else this.parts.log.info(text, evidence)
   }
-}
-
-function whyNobody({ isDamaged, note, hasNote }: Agreement): string {
-  if (isDamaged) return 'what this host noted about the witnesses is damaged'
-  if (!hasNote) return 'this host has noted nothing about the witnesses yet'
-  return note.pending === null ? `witness ${note.by} is not heard` : 'which witness decides is being changed'
 }

@@ -1,4 +1,4 @@
-import type { DeciderNote } from '../../../core/domain/decider-note'
+import type { DeciderNote, Noted } from '../../../core/domain/decider-note'
 import type { PeerEndpoint } from '../../../ports/peer-connect'
 import { PEER_PROTOCOL, type Hello } from '../../../wire/peer'
 import type { WorkerSpec } from '../../../wire/worker-api'
@@ -14,7 +14,7 @@ export class Ear {
   constructor(
     private readonly spec: () => WorkerSpec,
     private readonly parts: Pick<WorkerParts, 'listenPeer'>,
-    private readonly heard: (note: DeciderNote, term: number) => void,
+    private readonly heard: (note: DeciderNote, term: number, reply: (noted: Noted) => void) => void,
   ) {}
 
   /** `aboveTerm`: a primary of that term or a lower one has nothing to say. */
@@ -29,8 +29,9 @@ export class Ear {
           : { refuse: { code: 'TERM', text: 'a switch of witnesses is under way here', term: aboveTerm } },
       events: {
         up: () => undefined,
-        frame: (frame) => {
-          if (frame.type === 'note' && frame.note.pending === null && frame.term > aboveTerm) this.heard(frame.note, frame.term)
+        frame: (frame, link) => {
+          if (frame.type === 'note' && frame.term > aboveTerm)
+            this.heard(frame.note, frame.term, (noted) => link.send({ type: 'noted', noted }))
         },
         down: () => undefined,
       },
