@@ -1,13 +1,16 @@
 import { Refusal } from '../../../lib/core/domain/errors'
 import { HEARTBEAT_EVERY_MS, type HostRole } from '../../../lib/core/domain/heartbeat'
 import type { HostUuid } from '../../../lib/core/domain/ids'
+import type { DeciderNote } from '../../../lib/core/domain/decider-note'
 import { HostDaemon } from '../../../lib/daemon/host/host-daemon'
 import type { HeardHeartbeat, HostParts } from '../../../lib/daemon/host/parts'
+import { PoolWitness } from '../../../lib/daemon/host/pool-witness'
 import { Hearing } from '../../../lib/dom0/heartbeat-hearing'
 import type { WorkerPort } from '../../../lib/ports/workers'
 import { type HoldfastConfig, USUAL_CONFIG } from '../../../lib/wire/config'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
 import { Callee } from './callee'
+import { must } from '../mirror/must'
 import { failure } from './failure'
 import type { Machine } from './machine'
 import { hostOf, nameOf, POOL } from './names'
@@ -15,6 +18,7 @@ import { powerSwitches } from './power-switches'
 import { Process } from './process'
 import { logTo } from './silent-log'
 import { SimulatedWitness } from './witness-port'
+import { witnessNames } from './world'
 import { SimulatedXapi } from './xapi-port'
 
 const PEER_LIMIT_MS = 5000
@@ -24,7 +28,7 @@ const PEER_CONNECT_MS = 500
 export class DaemonProcess {
   readonly process: Process
   readonly #callee: Callee
-  readonly #witness: SimulatedWitness
+  readonly #witnesses: readonly SimulatedWitness[]
   readonly #daemon: HostDaemon
   #received: ((heard: HeardHeartbeat) => void) | null = null
   #counter = 0
@@ -37,7 +41,7 @@ export class DaemonProcess {
     const { world } = machine
     this.process = new Process(world, machine)
     this.#callee = new Callee(this.process)
-    this.#witness = new SimulatedWitness(this.process, machine.road, POOL, `daemon ${machine.name}`)
+    this.#witnesses = machine.roads.map((road) => new SimulatedWitness(this.process, road, POOL, `daemon ${machine.name}`))
     world.say(() => `${machine.name} daemon ${machine.boot}.${number} starts`)
     this.#daemon = new HostDaemon(this.#parts())
     void this.#daemon.start()
@@ -45,7 +49,7 @@ export class DaemonProcess {
 
   die(silently: boolean): void {
     this.process.life.alive = false
-    if (!silently) this.#witness.died()
+    if (!silently) for (const witness of this.#witnesses) witness.died()
     this.#callee.ended()
   }
 
@@ -74,7 +78,7 @@ export class DaemonProcess {
     const { world } = machine
     const { clock, timers } = process
     return {
-      ...{ version: 'simulated', host: machine.uuid, config: configOf(machine), clock, timers, witness: this.#witness },
+      ...{ version: 'simulated', host: machine.uuid, config: configOf(machine), clock, timers, ...this.#asked() },
       log: logTo(world.say, `${machine.name} daemon`),
       timeline: { record: (entry) => world.recorded(machine, entry) },
       readTimeline: () => [],
@@ -94,6 +98,23 @@ export class DaemonProcess {
         const timer = timers.every(HEARTBEAT_EVERY_MS, () => this.#beat(role()))
         return { close: () => timer.stop() }
       },
+    }
+  }
+
+  #asked(): Pick<HostParts, 'witness' | 'witnesses' | 'forgetNote'> {
+    const { claimNotes } = this.machine
+    const preferred = must(this.#witnesses[0], 'there is a preferred one')
+    const alternate = this.#witnesses[1]
+    if (alternate === undefined) return { witness: preferred }
+    const notes = claimNotes.of(this.process)
+    const noteOf = async (vm: string): Promise<DeciderNote | null> => {
+      const note = await notes.read(vm)
+      return note === 'damaged' ? null : note
+    }
+    return {
+      witness: new PoolWitness({ pool: POOL, preferred, alternate, noteOf }),
+      witnesses: { preferred, alternate },
+      forgetNote: (vm) => notes.forget(vm),
     }
   }
 
@@ -170,7 +191,7 @@ function configOf({ world }: Machine): HoldfastConfig {
   })
   return {
     ...USUAL_CONFIG,
-    ...{ format: 1, pool: POOL, witness: 'w1', diskClients: 'reconnect' },
+    ...{ format: 1, pool: POOL, ...witnessNames(world), diskClients: 'reconnect' },
     hosts: Object.fromEntries(world.machines.map(({ name }) => [hostOf(name), addresses(hostOf(name))])),
   }
 }

@@ -1,7 +1,8 @@
 import type { Machine } from './machine'
+import { PairStrikes } from './pair-strikes'
 import { Stories } from './stories'
 import { Strikes } from './strikes'
-import type { Ambush, Fault, Moment } from './trouble'
+import { type Ambush, type Fault, isPairFault, type Moment } from './trouble'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
 
@@ -24,6 +25,7 @@ export class Faults {
   readonly #ambushes: Set<Ambush>
   readonly #traps = new Set<Trap>()
   readonly #stories: Stories
+  readonly #pair: PairStrikes
   #lastAt = 0
   /** A story that needs some time is told. */
   #quietUntil = 0
@@ -32,6 +34,7 @@ export class Faults {
     const { faults, ambushes } = world.plan.trouble
     this.#strikes = new Strikes(world)
     this.#stories = new Stories(world, this.#strikes)
+    this.#pair = new PairStrikes(world, this.#strikes, (on, vm, act) => void this.#traps.add({ on, vm, act }))
     this.#total = faults.reduce((sum, { weight }) => sum + weight, 0)
     this.#ambushes = new Set(ambushes)
     world.onMoment = (moment, vm) => this.#comes(moment, vm)
@@ -43,20 +46,24 @@ export class Faults {
 
   /** All is well from now on. */
   end(): void {
-    const { machines, roads, vms, witness } = this.world
+    const { machines, roads, vms, witnesses } = this.world
     this.#strikes.isOver = true
     for (const { typist } of vms) typist.insist()
     for (const lanes of roads.all()) for (const index of lanes.lanes.keys()) lanes.set(index, true)
     this.world.air.muted.clear()
     this.world.air.loss = this.world.xapiSilence = 0
-    witness.full = witness.fails = false
     this.world.switchSilence = 0
-    if (witness.daemon === null) witness.start()
+    for (const witness of witnesses) {
+      witness.full = witness.fails = false
+      if (witness.daemon === null) witness.start()
+    }
     for (const machine of machines) {
-      for (const way of ['out', 'in'] as const) {
-        machine.road.ways[way].slowMs = 0
-        machine.road.set(way, true)
-      }
+      machine.claimNotes.full = false
+      for (const road of machine.roads)
+        for (const way of ['out', 'in'] as const) {
+          road.ways[way].slowMs = 0
+          road.set(way, true)
+        }
       for (const vm of vms) if (vm.homes.includes(machine.name)) this.#strikes.healed(machine, vm)
       if (!machine.powered) machine.powerOn()
     }
@@ -129,10 +136,14 @@ export class Faults {
     { holder, other, either, calmForMs }: { holder: Machine; other: Machine; either: Machine; calmForMs: number },
   ): void {
     const { world } = this
-    const { dice, witness } = world
+    const { dice } = world
     const strikes = this.#strikes
     const { lanes } = world.roads.between(holder.name, other.name)
     const lane = dice.below(lanes.lanes.length)
+    if (isPairFault(fault)) {
+      this.#pair.strike(fault, vm, { holder, other, either })
+      return
+    }
     switch (fault) {
       case 'lane-cut':
         lanes.set(lane, false)
@@ -166,21 +177,16 @@ export class Faults {
         strikes.deafThenApart(holder, other)
         break
       case 'witness-crash':
-        witness.crash()
-        strikes.later(() => {
-          if (witness.daemon === null) witness.start()
-        })
+        strikes.crash()
         break
       case 'witness-slow':
         strikes.slow(either)
         break
       case 'witness-full':
-        witness.full = true
-        strikes.later(() => (witness.full = false))
+        strikes.witnessDisk('full')
         break
       case 'witness-errors':
-        witness.fails = true
-        strikes.later(() => (witness.fails = false))
+        strikes.witnessDisk('fails')
         break
       case 'switches-silent':
         world.switchSilence = 1

@@ -3,6 +3,7 @@ import type { DaemonApi } from '../../../lib/wire/daemon-api'
 import { Life } from '../../world/schedule'
 import { must } from '../mirror/must'
 import { Store } from '../mirror/store'
+import { ClaimNotesOfHost } from './claim-notes'
 import { DaemonProcess } from './daemon-process'
 import type { Domain } from './domain'
 import { Exports } from './exports'
@@ -30,10 +31,12 @@ const DATAPATH_MS = 20_000
 /** A host: power, a clock, disks, the processes on it, its domains. */
 export class Machine implements Ticking {
   readonly uuid: HostUuid
-  readonly road: WitnessRoad
+  /** To each witness; the preferred one's first. */
+  readonly roads: readonly WitnessRoad[]
   readonly exports = new Exports()
   readonly domains = new Map<string, Domain>()
   readonly leases = new LeaseNotesOfHost(this)
+  readonly claimNotes: ClaimNotesOfHost
   readonly hardware: HardwareWatchdog
   readonly workers = new WorkersOfHost(this)
   readonly guard = new Guard(this)
@@ -63,7 +66,8 @@ export class Machine implements Ticking {
     this.#offsetMs = world.dice.below(1e6)
     this.storage = new HostStorage((volume) => this.store(volume))
     this.xapi = new XapiHost(this)
-    this.road = new WitnessRoad(world, world.witness, world.plan.witnessMs)
+    this.roads = world.witnesses.map((witness) => new WitnessRoad(world, witness, world.plan.witnessMs))
+    this.claimNotes = new ClaimNotesOfHost(world, world.plan.notesMs, (vm, moment) => world.onMoment(moment, world.vmOf(vm)))
     this.hardware = new HardwareWatchdog(world.schedule, () => this.reset('its watchdog was not petted'))
     this.exports.onChange = (volume) => {
       for (const { guest } of this.domains.values()) if (guest?.uses(volume) === true) guest.diskChanged()

@@ -1,6 +1,7 @@
+import type { SwitchTimes } from '../../../lib/core/membership/switch-watch'
 import type { Dice } from '../../world/prng'
 import { HOST_NAMES, type MachineName } from './names'
-import { drawTrouble, type Fault, type Trouble } from './trouble'
+import { drawTrouble, type Fault, isPairFault, type Trouble } from './trouble'
 import { drawPlan, type Plan as MirrorPlan } from '../mirror/plan'
 
 /** One seed's world. */
@@ -17,6 +18,8 @@ export interface Plan extends Pick<
   /** Each host has a power switch that the others can reach. */
   readonly hasSwitches: boolean
   readonly trouble: Trouble
+  /** There are two witnesses, and the other one is to decide after these times; null: there is one. */
+  readonly pair: SwitchTimes | null
   readonly leaseMs: number
   /** Longer than any lease, so that the other one takes over; sometimes so long that its guest runs for a while. */
   readonly longMs: number
@@ -28,18 +31,27 @@ export interface Plan extends Pick<
 export function drawPoolPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] | null): Plan {
   const { guest, ...shape } = drawPlan(dice, plots, [])
   const slow = plots.chance(0.3) ? 3 : 1
+  const rare = { clocksLie: plots.chance(0.06), hasSwitches: plots.chance(0.4) }
+  const pair = drawPair(plots, trouble)
   return {
     ...shape,
     longMs: 4000 * slow,
     ...drawPool(dice),
-    ...{ clocksLie: plots.chance(0.06), hasSwitches: plots.chance(0.4) },
+    ...rare,
+    pair,
     // Renewals come every 300 ms whatever the lease.
     leaseMs: dice.of([1000, 1500, 1500, 3000]),
-    trouble: drawTrouble(dice, trouble),
+    trouble: drawTrouble(dice, trouble, pair === null ? null : plots),
     // Failovers take seconds: a guest that asks seldom lives through more of them.
     guest: { ...guest, thinkMs: 5 * 30 ** dice.fraction() },
     safetyMs: slow * (6000 + dice.below(9000)),
   }
+}
+
+/** Sooner than outside, so that a switch and the way back fit into a story. */
+function drawPair(plots: Dice, trouble: readonly Fault[] | null): SwitchTimes | null {
+  const isPair = trouble === null ? plots.chance(1 / 3) : trouble.some(isPairFault)
+  return isPair ? { afterSilentMs: plots.of([700, 1500, 3000]), backAfterMs: plots.of([1000, 2500, 6000]) } : null
 }
 
 function drawPool(dice: Dice): Pick<Plan, 'hosts' | 'homes'> {

@@ -34,11 +34,13 @@ export class Stories {
 
   /** Neither host gets the claim changed until every promise has run out. */
   fullAndApart(holder: Machine, other: Machine): number {
-    const { dice, plan, schedule, witness } = this.world
+    const { dice, plan, schedule, witnesses } = this.world
     const forMs = plan.leaseMs + TAKEN_MS
     this.strikes.lanes(holder, other, false)
-    witness.full = true
-    this.strikes.after(plan.leaseMs * (1 + dice.fraction()), () => (witness.full = false))
+    for (const witness of witnesses) witness.full = true
+    this.strikes.after(plan.leaseMs * (1 + dice.fraction()), () => {
+      for (const witness of witnesses) witness.full = false
+    })
     this.strikes.after(forMs, () => this.strikes.lanes(holder, other, true))
     return schedule.now + forMs
   }
@@ -46,10 +48,10 @@ export class Stories {
   #alone(holder: Machine, other: Machine, forMs: number): number {
     const ways = ['out', 'in'] as const
     this.strikes.lanes(holder, other, false)
-    for (const way of ways) holder.road.set(way, false)
+    for (const road of holder.roads) for (const way of ways) road.set(way, false)
     this.strikes.after(forMs, () => {
       this.strikes.lanes(holder, other, true)
-      for (const way of ways) holder.road.set(way, true)
+      for (const road of holder.roads) for (const way of ways) road.set(way, true)
     })
     return this.world.schedule.now + forMs
   }

@@ -1,4 +1,5 @@
 import type { Machine } from './machine'
+import type { WitnessHost } from './witness-host'
 import type { Direction } from './witness-wire'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
@@ -45,11 +46,41 @@ export class Strikes {
   }
 
   /** The witness is out of its reach, or it is out of the witness's. */
-  deaf({ road }: Machine, ways: readonly Direction[], ms = this.world.plan.trouble.lastsMs): void {
-    for (const way of ways) road.set(way, false)
+  deaf(
+    machine: Machine,
+    ways: readonly Direction[],
+    ms = this.world.plan.trouble.lastsMs,
+    roads = this.#some(machine.roads),
+  ): void {
+    for (const road of roads) for (const way of ways) road.set(way, false)
     this.later(() => {
-      for (const way of ways) road.set(way, true)
+      for (const road of roads) for (const way of ways) road.set(way, true)
     }, ms)
+  }
+
+  /** One of them, or each. */
+  #some<T>(all: readonly T[]): readonly T[] {
+    const { dice } = this.world
+    return all.length === 1 || dice.chance(0.5) ? all : [dice.of(all)]
+  }
+
+  #oneOfThem(): WitnessHost {
+    const [first, ...rest] = this.world.witnesses
+    return first === undefined || rest.length > 0 ? this.world.dice.of(this.world.witnesses) : first
+  }
+
+  crash(): void {
+    const witness = this.#oneOfThem()
+    witness.crash()
+    this.later(() => {
+      if (witness.daemon === null) witness.start()
+    })
+  }
+
+  witnessDisk(trouble: 'full' | 'fails'): void {
+    const witness = this.#oneOfThem()
+    witness[trouble] = true
+    this.later(() => (witness[trouble] = false))
   }
 
   alone(machine: Machine, from: Machine): void {
@@ -70,9 +101,9 @@ export class Strikes {
     })
   }
 
-  slow({ road }: Machine): void {
+  slow({ roads }: Machine): void {
     const { dice } = this.world
-    const ways = [road.ways.out, road.ways.in]
+    const ways = roads.flatMap((road) => [road.ways.out, road.ways.in])
     for (const way of ways) way.slowMs = SLOW_MS * dice.fraction()
     this.later(() => {
       for (const way of ways) way.slowMs = 0
@@ -174,7 +205,7 @@ export class Strikes {
   replace(machine: Machine, other: Machine, vm: Vm): void {
     const holder = this.world.machine(vm.holder)
     const status = holder.worker(vm.uuid)?.status
-    if (status?.role !== 'primary' || status.degraded !== '' || vm.judge.listed.length < 2 || !this.#isWell(other, vm)) return
+    if (status?.role !== 'primary' || status.degraded !== '' || vm.judge.listed.length < 2 || !this.isWell(other, vm)) return
     this.world.probe('disk replaced')
     machine.store(vm.volume).replace()
     const side = vm.side(machine.name)
@@ -182,7 +213,7 @@ export class Strikes {
     vm.judge.damage.damaged(side, 'device', true)
   }
 
-  #isWell(machine: Machine, vm: Vm): boolean {
+  isWell(machine: Machine, vm: Vm): boolean {
     const worker = machine.worker(vm.uuid)
     if (!machine.powered || worker === null || worker.process.life.stalledUntil > this.world.schedule.now) return false
     const { disk, notes } = machine.store(vm.volume)

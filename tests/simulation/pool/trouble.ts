@@ -29,7 +29,15 @@ export const FAULTS = [
   ...['power-holder', 'power-other', 'power-both', 'disk-errors', 'disk-hangs', 'notes-full', 'disk-replaced', 'verify'],
   ...['unprotect', 'protect', 'full-and-apart', 'met-while-taking'],
 ] as const
-export type Fault = (typeof FAULTS)[number]
+/** Of two witnesses. */
+const PAIR_FAULTS = [
+  ...['preferred-away', 'alternate-away', 'decider-away', 'away-in-turn', 'cut-from-one', 'carry-unanswered'],
+  ...['note-damaged', 'notes-unsaved', 'alternate-full'],
+] as const
+export type PairFault = (typeof PAIR_FAULTS)[number]
+export type Fault = (typeof FAULTS)[number] | PairFault
+
+export const isPairFault = (fault: Fault): fault is PairFault => PAIR_FAULTS.some((each) => each === fault)
 
 /** What those outside see happen, and at which a fault may do most harm. */
 export const MOMENTS = [
@@ -45,7 +53,22 @@ export const MOMENTS = [
   'woken',
   'promoted',
 ] as const
-export type Moment = (typeof MOMENTS)[number]
+/** A host notes who is to decide, and has noted it; the claim is carried to that witness, and is there. */
+const PAIR_MOMENTS = ['noting', 'noted', 'carrying', 'carried'] as const
+export type Moment = (typeof MOMENTS)[number] | (typeof PAIR_MOMENTS)[number]
+/** What hurts most in the middle of a switch. */
+const AT_A_SWITCH: readonly Fault[] = [
+  ...(['kill-holder', 'kill-other', 'power-holder', 'power-other', 'power-both', 'hosts-apart', 'host-alone'] as const),
+  ...([
+    'stall-holder',
+    'stall-other',
+    'stop-holder',
+    'witness-crash',
+    'decider-away',
+    'carry-unanswered',
+    'cut-from-one',
+  ] as const),
+]
 
 /** Waits for its moment, once. */
 export interface Ambush {
@@ -62,8 +85,24 @@ export interface Trouble {
   readonly lastsMs: number
 }
 
-/** Many kinds of trouble seldom meet in the way that a few do. `only`: no other kinds. */
-export function drawTrouble(dice: Dice, only: readonly Fault[] | null): Trouble {
+/** Many kinds of trouble seldom meet in the way that a few do. `only`: no other kinds. `pair`: draws the trouble of two witnesses; null: there is one. */
+export function drawTrouble(dice: Dice, only: readonly Fault[] | null, pair: Dice | null): Trouble {
+  const trouble = drawUsual(dice, only)
+  if (pair === null) return trouble
+  const kinds = only === null && trouble.faults.length > 0 ? PAIR_FAULTS.filter(() => pair.chance(0.4)) : []
+  const ambushes = Array.from({ length: pair.below(4) }, () => ({
+    on: pair.of(PAIR_MOMENTS),
+    withinMs: pair.of([0, 0, 5, 50, 400]),
+    fault: pair.of(only ?? AT_A_SWITCH),
+  }))
+  return {
+    ...trouble,
+    faults: [...trouble.faults, ...kinds.map((fault) => ({ fault, weight: 0.5 + 2 * pair.fraction() }))],
+    ambushes: [...trouble.ambushes, ...ambushes],
+  }
+}
+
+function drawUsual(dice: Dice, only: readonly Fault[] | null): Trouble {
   const few = dice.chance(0.5)
   const drawn = few ? Array.from({ length: 1 + dice.below(3) }, () => dice.of(FAULTS)) : FAULTS.filter(() => dice.chance(0.35))
   const kinds = only ?? drawn

@@ -30,10 +30,11 @@ export class WitnessHost {
   fails = false
 
   constructor(
+    readonly name: string,
     private readonly nature: Nature,
     private readonly ticking: Ticking,
     private readonly diskMs: number,
-    private readonly onStored: (record: ClaimRecord) => void,
+    private readonly onStored: (record: ClaimRecord, by: WitnessHost) => void,
   ) {}
 
   get daemon(): WitnessDaemon | null {
@@ -54,14 +55,14 @@ export class WitnessHost {
   keep(record: ClaimRecord): void {
     this.#kept.records.set(keyOf(record), record)
     this.#kept.revision = Math.max(this.#kept.revision, record.revision)
-    this.onStored(record)
+    this.onStored(record, this)
   }
 
   start(): void {
     const process = new Process(this.nature, this.ticking)
     this.#process = process
     const claims: ClaimLog = {
-      witness: 'w1',
+      witness: this.name,
       revision: this.#kept.revision,
       records: [...this.#kept.records.values()].filter(({ kind }) => kind === 'stored'),
       append: async (records) => {

@@ -23,6 +23,8 @@ interface Waiting {
 export class SimulatedWitness implements WitnessPort {
   /** It is asked for the claim of a holder that is missed. */
   onTaking: () => void = () => undefined
+  /** It is to decide from now on. */
+  onCarrying: () => void = () => undefined
   readonly #waiting = new Map<number, Waiting>()
   #wire: WitnessWire | null = null
   #isUp = false
@@ -69,6 +71,7 @@ export class SimulatedWitness implements WitnessPort {
   }
 
   async carry(next: Claim): Promise<StoredClaim | null> {
+    this.onCarrying()
     const answer = await this.#ask({ op: 'carry', next })
     return answer.op === 'carried' ? answer.found : odd(answer)
   }

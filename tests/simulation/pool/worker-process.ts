@@ -5,6 +5,7 @@ import { Worker } from '../../../lib/daemon/worker/worker'
 import type { WorkerApi, WorkerSpec } from '../../../lib/wire/worker-api'
 import { cellsOf } from '../../world/cells'
 import { digests } from '../mirror/cell-range'
+import { must } from '../mirror/must'
 import { Callee } from './callee'
 import { domainControl } from './domain'
 import type { Machine } from './machine'
@@ -17,7 +18,7 @@ import { SimulatedWitness } from './witness-port'
 /** A worker as the production code has it, and the world around it. */
 export class WorkerProcess {
   readonly process: Process
-  readonly #witness: SimulatedWitness
+  readonly #witnesses: readonly SimulatedWitness[]
   readonly #worker: Worker
   readonly #callee: Callee
 
@@ -31,9 +32,14 @@ export class WorkerProcess {
     const { world } = machine
     this.process = new Process(world, machine)
     this.#callee = new Callee(this.process)
-    this.#witness = new SimulatedWitness(this.process, machine.road, POOL, `worker ${machine.name} ${spec.id}`)
+    const client = `worker ${machine.name} ${spec.id}`
+    this.#witnesses = machine.roads.map((road) => new SimulatedWitness(this.process, road, POOL, client))
     const vm = world.vms.find(({ uuid }) => uuid === spec.vm)
-    if (vm !== undefined) this.#witness.onTaking = () => world.onMoment('taking', vm)
+    if (vm !== undefined)
+      for (const witness of this.#witnesses) {
+        witness.onTaking = () => world.onMoment('taking', vm)
+        witness.onCarrying = () => world.onMoment('carrying', vm)
+      }
     const incarnation = `${machine.boot}.${pid}`
     world.say(() => `${machine.name} worker ${incarnation} starts`)
     this.#worker = new Worker(spec, this.#parts(spec, incarnation), (changed) => void machine.workers.specs.set(spec.id, changed))
@@ -46,11 +52,12 @@ export class WorkerProcess {
 
   /** `silently`: its machine is gone with it. */
   die(silently: boolean): void {
-    const { world, exports } = this.machine
+    const { world, exports, claimNotes } = this.machine
     this.process.life.alive = false
     world.roads.died(this.process.life, silently)
     exports.died(this.process)
-    if (!silently) this.#witness.died()
+    claimNotes.died(this.process)
+    if (!silently) for (const witness of this.#witnesses) witness.died()
     this.#callee.ended()
   }
 
@@ -78,9 +85,11 @@ export class WorkerProcess {
         incarnation,
         boot: machine.boot,
         pace: {},
-        witness: this.#witness,
+        witness: must(this.#witnesses[0], 'there is a preferred one'),
       },
-      ...{ alternate: null, claimNotes: noClaimNotes },
+      ...(plan.pair === null
+        ? { alternate: null, claimNotes: noClaimNotes }
+        : { alternate: this.#witnesses[1] ?? null, claimNotes: machine.claimNotes.of(process), switchTimes: plan.pair }),
       log: logTo(world.say, `${machine.name} worker`),
       timeline: { record: (entry) => world.recorded(machine, entry) },
       domains: domainControl(process, machine.domains),

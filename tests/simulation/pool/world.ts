@@ -20,23 +20,31 @@ import { Vm } from './vm'
 import { Watcher } from './watcher'
 import { WitnessHost } from './witness-host'
 import { Database } from './xapi-database'
+import type { Ticking } from './process'
 import { SR } from './storage'
 
 const OPERATOR_LOOKS_MS = 3000
 const STATUS_EVERY_MS = 1500
 
-/** A pool of hosts, their witness, their VMs: all that one seed draws. Whatever runs on a host is production code. */
+/** As a configuration has them. */
+export const witnessNames = ({ plan }: Pick<PoolWorld, 'plan'>): { witness: string; alternateWitness: string | null } => ({
+  witness: 'w1',
+  alternateWitness: plan.pair === null ? null : 'w2',
+})
+
+/** A pool of hosts, their witnesses, their VMs: all that one seed draws. Whatever runs on a host is production code. */
 export class PoolWorld {
   readonly dice: Dice
   readonly plan: Plan
   readonly schedule = new Schedule()
-  readonly witness: WitnessHost
+  /** The preferred one first. */
+  readonly witnesses: readonly WitnessHost[]
   readonly roads: Roads
   readonly doors: Doors
   readonly air: Air
   readonly machines: readonly Machine[]
   readonly vms: readonly Vm[]
-  readonly #claims = new ClaimJudge()
+  readonly #claims: ClaimJudge
   /** Something has happened at which a fault would hurt. */
   onMoment: (moment: Moment, vm: Vm) => void = () => undefined
   /** How likely nobody at XAPI answers. */
@@ -57,22 +65,29 @@ export class PoolWorld {
     this.roads = new Roads(this, this.plan.lanesMs)
     this.doors = new Doors(this.roads)
     this.air = new Air(this, this.roads, 1 + (this.plan.lanesMs[0] ?? 0))
-    const rate = this.clockRate()
-    const ticking = {
-      rate,
-      schedule: this.schedule,
-      get nowMs() {
-        return this.schedule.now * rate
-      },
-    }
-    this.witness = new WitnessHost(this, ticking, this.plan.witnessMs, (record) => this.#stored(record))
+    const stored = (record: ClaimRecord, by: WitnessHost): void => this.#stored(record, by)
+    this.witnesses = Object.values(witnessNames(this)).flatMap((name) =>
+      name === null ? [] : new WitnessHost(name, this, this.#ticking(), this.plan.witnessMs, stored),
+    )
     this.machines = HOST_NAMES.slice(0, this.plan.hosts).map((name) => new Machine(this, name))
+    this.#claims = new ClaimJudge(this)
     this.vms = this.plan.homes.map((homes, index) => new Vm(this, index, homes))
   }
 
   /** Of one machine's clock. */
   clockRate(): number {
     return 1 + (this.dice.fraction() - 0.5) * (this.plan.clocksLie ? 0.4 : 1 / 110)
+  }
+
+  #ticking(): Ticking {
+    const { schedule } = this
+    const rate = this.clockRate()
+    return {
+      rate,
+      get nowMs() {
+        return schedule.now * rate
+      },
+    }
   }
 
   start(): void {
@@ -82,7 +97,7 @@ export class PoolWorld {
       this.#makeReplicas(vm)
       this.#catalogue(vm)
     }
-    this.witness.start()
+    for (const witness of this.witnesses) witness.start()
     for (const machine of this.machines) {
       machine.xapi.database = Database.of(this.vms, ({ homes }) => hostOf(homes[0]))
       machine.powerOn()
@@ -121,8 +136,20 @@ export class PoolWorld {
     this.#reigns.add(reign)
   }
 
+  vmOf(uuid: string): Vm {
+    return must(
+      this.vms.find((vm) => vm.uuid === uuid),
+      'every claim is of a VM',
+    )
+  }
+
   claimOf(vm: Vm): Claim | null {
-    return this.witness.stored(POOL, vm.uuid)?.claim ?? null
+    return this.#claims.deciding(vm.uuid)?.claim ?? null
+  }
+
+  /** Of two; null: no claim is stored. */
+  deciderOf(vm: Vm): WitnessHost | null {
+    return this.#claims.deciding(vm.uuid)?.by ?? null
   }
 
   newUuid(): string {
@@ -158,24 +185,27 @@ export class PoolWorld {
     if (this.listens.say !== null) this.listens.say(`${this.schedule.now.toFixed(2).padStart(9)} ${text()}`)
   }
 
-  #stored(record: ClaimRecord): void {
-    this.#claims.stored(record)
+  #stored(record: ClaimRecord, by: WitnessHost): void {
+    const before = this.#claims.deciding(record.kind === 'stored' ? record.claim.vm : record.vm)
+    if (!this.#claims.stored(record, by)) return
     if (record.kind !== 'stored') {
-      this.say(() => `stored: no claim of ${record.vm} any more`)
+      this.say(() => `stored at ${by.name}: no claim of ${record.vm} any more`)
       this.vms.find(({ uuid }) => uuid === record.vm)?.removed()
       return
     }
     const { claim } = record
     this.say(
-      () => `stored: ${nameOf(claim.holder)} term ${claim.term} of ${Object.values(claim.upToDate).flat().map(nameOf).join('')}`,
+      () =>
+        `stored at ${by.name}: ${nameOf(claim.holder)} term ${claim.term} of ${Object.values(claim.upToDate).flat().map(nameOf).join('')}`,
     )
     const vm = this.vms.find(({ uuid }) => uuid === claim.vm)
     if (vm === undefined) return
-    const before = vm.judge.listed.length
+    if (before !== null && before.by !== by) this.onMoment('carried', vm)
+    const listed = vm.judge.listed.length
     vm.takenInTime(claim)
     vm.stored(claim)
     if (vm.term > 0 && vm.term < claim.term) this.onMoment('taken', vm)
-    else if (vm.judge.listed.length !== before) this.onMoment(vm.judge.listed.length < before ? 'listed-less' : 'listed-more', vm)
+    else if (vm.judge.listed.length !== listed) this.onMoment(vm.judge.listed.length < listed ? 'listed-less' : 'listed-more', vm)
     vm.term = claim.term
   }
 
@@ -193,7 +223,7 @@ export class PoolWorld {
     if (!startsInStep) vm.judge.copies.mayCopyAll('b')
     const upToDate = { [vm.volume]: homes.slice(0, startsInStep ? 2 : 1).map(({ uuid }) => uuid) }
     const claim: Claim = { vm: vm.uuid, term: 1, holder: hostOf(vm.homes[0]), leaseMs, upToDate, lockstep: null }
-    this.witness.keep({ kind: 'stored', pool: POOL, revision: vm.index + 1, claim })
+    this.witnesses[0]?.keep({ kind: 'stored', pool: POOL, revision: vm.index + 1, claim })
   }
 
   /** The pool has run for long when its story begins. */
@@ -202,7 +232,7 @@ export class PoolWorld {
     const other = hostOf(vm.otherHome(machine.name))
     machine.storage.isAttached = true
     machine.workers.specs.set(vm.uuid, {
-      ...{ format: 1, id: vm.uuid, pool: POOL, host: machine.uuid, vm: vm.uuid, witness: 'w1', poolKeyFile: null },
+      ...{ format: 1, id: vm.uuid, pool: POOL, host: machine.uuid, vm: vm.uuid, ...witnessNames(this), poolKeyFile: null },
       ...{ timelineFile: '', volumes: [{ key: vm.volume, sizeBytes: this.plan.sizeBytes, path: '' }], attached: {} },
       listen: { port, addresses: [machine.uuid] },
       peer: { host: other, addresses: [other], port },
