@@ -59,6 +59,8 @@ export class Protection {
     const primary = must(plan.primary, 'a protected VM has a primary')
     const secondary = must(plan.secondary, 'a plan to protect names a secondary')
     if (primary !== parts.host) return parts.askPeer(primary, 'protect', { vm, level }, FORWARD_LIMIT_MS)
+    const makesClaim = plan.steps.some(({ step }) => step === 'make-claim')
+    if (makesClaim && (await this.#agreeOnHomes(plan.vm)) === 'learned') return this.protect({ vm, level })
     const moves = plan.steps.filter((step) => step.step === 'move-disk')
     if (moves.length > 0) {
       // XAPI chose the host that copied, and with it the host that has the bytes now.
@@ -104,8 +106,8 @@ export class Protection {
 
   async #makeClaim({ vm }: ProtectionPlan): Promise<void> {
     const { parts, catalogue } = this.needs
-    await this.#agreeOnHomes(vm)
     const records = this.#recordsOf(vm)
+    if (records.length === 0) throw new Refusal('HOLDFAST_VM_HAS_NO_DISK', { vm: vmNameOf(parts, vm) })
     for (const record of records) {
       const [home] = record.homes
       if (home === parts.host) continue
@@ -131,15 +133,17 @@ export class Protection {
 
   /**
    * Several homes and no claim: an `unprotect` was cut short. It has written down first whose bytes count, and the home that did so
-   * may be the only one that knows.
+   * may be the only one that knows. `learned`: what was planned before was planned from less.
    */
-  async #agreeOnHomes(vm: VmUuid): Promise<void> {
+  async #agreeOnHomes(vm: VmUuid): Promise<'known' | 'learned'> {
     const { parts, catalogue } = this.needs
-    const homes = homesOf(this.#recordsOf(vm).filter((record) => record.homes.length > 1))
+    const records = this.#recordsOf(vm)
+    const homes = homesOf(records.filter((record) => record.homes.length > 1))
     for (const host of homes.filter((each) => each !== parts.host)) {
       const refusal = await catalogue.reconcile(host)
       if (refusal !== null) throw refusal
     }
+    return records.every((record) => catalogue.find(record.key) === record) ? 'known' : 'learned'
   }
 
   /** The disks of a running VM must be served by one worker, or they could not be kept of one epoch. */
