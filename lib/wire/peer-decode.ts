@@ -98,6 +98,8 @@ function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
       return { type: 'gone', volume, error: payload.toString('utf8') }
     case TYPE.ping:
       return { type: 'ping', id: seq, term, guestActive: (header.flags & FLAG.guestActive) !== 0 }
+    case TYPE.spent:
+      return { type: 'spent', term }
     case TYPE.pong:
       return { type: 'pong', id: seq }
     case TYPE['link-ping']:

@@ -52,6 +52,7 @@ export function payloadOf(frame: WireFrame): Buffer {
     case 'read':
     case 'hash':
     case 'ping':
+    case 'spent':
     case 'pong':
     case 'link-ping':
     case 'link-ack':
@@ -91,6 +92,7 @@ function numbersOf(frame: WireFrame): Numbers {
     case 'pong':
       return { volume: 0, seq: frame.id, offset: 0, term: 0, length: 0 }
     case 'note':
+    case 'spent':
       return { volume: 0, seq: 0, offset: 0, term: frame.term, length: 0 }
     case 'noted':
     case 'hello':

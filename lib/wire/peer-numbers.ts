@@ -21,6 +21,7 @@ export const TYPE = {
   gone: 18,
   note: 19,
   noted: 20,
+  spent: 21,
   'link-ping': 32,
   'link-ack': 33,
   bye: 34,

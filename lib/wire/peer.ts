@@ -57,6 +57,8 @@ export type PeerFrame =
     }
   | { readonly type: 'data'; readonly seq: number; readonly volume: number; readonly data: Buffer }
   | { readonly type: 'ping'; readonly id: number; readonly term: number; readonly guestActive: boolean }
+  /** The primary gave its claim away, and answers nothing any more: what it was promised binds nobody. Nothing follows. Not answered. */
+  | { readonly type: 'spent'; readonly term: number }
   /** Also a promise: this side will not take the claim within leaseMs of sending this. */
   | { readonly type: 'pong'; readonly id: number }
   /** A page of a replica's dirty bitmap (see replica-format). The pages in use come before `present`. */

@@ -35,6 +35,10 @@ test('seed 31: the claim is handed over when no guest is there; the peer serves 
 
   const ended = pair.a.ended()
   expect(await pair.a.ask('hand-over', { to })).toEqual({ handedOver: true, term: 2 })
+  await eventually('the peer knows', async () => {
+    const answer = await pair.b.ask('take-over', { reason: 'the claim was handed over' })
+    return answer.taken ? answer : null
+  })
   expect((await pair.claim()).claim).toMatchObject({ term: 2, holder: to })
   expect(await pair.upToDate()).toHaveLength(2)
   expect(await ended).toBe('75')
@@ -42,10 +46,6 @@ test('seed 31: the claim is handed over when no guest is there; the peer serves 
   await pair.a.until('it follows', ({ role }) => role === 'secondary')
   expect(await pair.a.ask('hand-over', { to })).toEqual({ handedOver: true, term: 2 })
 
-  await eventually('the peer knows', async () => {
-    const answer = await pair.b.ask('take-over', { reason: 'the claim was handed over' })
-    return answer.taken ? answer : null
-  })
   await pair.attach(pair.b)
   const heir = await pair.writer(pair.b, 1, 32)
   heir.begin()

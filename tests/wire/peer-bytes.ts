@@ -106,6 +106,7 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope({ type: 'note', note: { generation: 5, by: 'w', pending: CLAIM, untold: [HOST] }, term: 3 }, 20),
   envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: 3 } }, 21),
   envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: null } }, 22),
+  envelope({ type: 'spent', term: 2 ** 53 - 1 }, 23),
   envelope({ type: 'link-ping' }, 0),
   envelope({ type: 'link-ack' }, 0),
   envelope({ type: 'bye', reason: 'the worker stops' }, 0),

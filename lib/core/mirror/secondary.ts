@@ -8,6 +8,8 @@ export type SecondaryVerdict = 'do' | 'refuse-term' | 'sealed'
 export class Secondary {
   #sealed = false
   #lastPromiseMs: number
+  /** The highest term whose primary has said that it answers nothing any more. */
+  #spentTerm = Number.NEGATIVE_INFINITY
 
   /** `term`: the highest this replica has accepted, from its metadata. `nowMs`: a restart forgets promises, so it counts as one. */
   constructor(
@@ -39,6 +41,21 @@ export class Secondary {
 
   raised(term: number): void {
     this.highestTerm = Math.max(this.highestTerm, term)
+  }
+
+  /**
+   * Its primary of that term gave the claim away, and answers nothing any more: no promise to it, or to one before it, binds. A word of an
+   * earlier primary means nothing.
+   */
+  spent(term: number): void {
+    if (term < this.highestTerm) return
+    this.#spentTerm = term
+    this.#lastPromiseMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** Nothing is promised to it any more, whenever it asked. */
+  isSpent(term: number): boolean {
+    return term <= this.#spentTerm
   }
 
   promised(nowMs: number): void {

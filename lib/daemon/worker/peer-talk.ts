@@ -41,6 +41,7 @@ export class PeerTalk {
   #heardAtMs = Number.NEGATIVE_INFINITY
   #nextPing = 1
   #pingAtMs = 0
+  #isSpent = false
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -129,10 +130,16 @@ export class PeerTalk {
 
   ping(nowMs: number): void {
     this.#pingAtMs = nowMs
-    if (this.#link === null || this.#welcome === null) return
+    if (this.#link === null || this.#welcome === null || this.#isSpent) return
     const id = this.#nextPing++
     this.#pings.set(id, nowMs)
     this.#link.send({ type: 'ping', id, term: this.needs.term(), guestActive: this.needs.guestActive() })
+  }
+
+  /** This side has given its claim away, and answers nothing any more: it wants no promise. */
+  spent(): void {
+    this.#link?.send({ type: 'spent', term: this.needs.term() })
+    this.#isSpent = true
   }
 
   async close(reason: string): Promise<void> {
@@ -199,6 +206,7 @@ export class PeerTalk {
       case 'mark':
       case 'hint':
       case 'ping':
+      case 'spent':
       case 'note':
         this.parts.log.warn('a frame that only a primary sends came from the peer', { type: frame.type })
     }

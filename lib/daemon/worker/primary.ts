@@ -4,11 +4,12 @@ import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { Members, MirrorEffect } from '../../core/mirror/events'
 import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
+import { degradedText } from './degraded-text'
 import { Disk } from './disk'
 import { FencedHosts } from './fenced-hosts'
 import { Guest, type GuestLease } from './guest'
 import { type HandOver, Holding } from './holding'
-import { historiesText, noteText, ONLY_REPLICA_FAILED, onlyReplicaText, refusedText } from './note-text'
+import { historiesText, noteText, onlyReplicaText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer-talk'
 import { Serving, type ServingFacts } from './serving'
@@ -93,19 +94,8 @@ export class Primary {
   }
 
   get degraded(): string {
-    if (this.claim === null)
-      return this.disks.every(({ replicas }) => replicas.local.state === 'member') ? '' : ONLY_REPLICA_FAILED
-    if (this.handing !== null) return 'the claim is being handed over'
-    if (this.#serving.risk !== '') return this.#serving.risk
-    if (!this.#serving.guestsMayRun) return 'neither the peer nor the witness confirms the lease: the guest waits'
-    if (!this.peerConnected) return this.#talk.absence
-    const lacking = this.disks.filter((disk) => !disk.redundant)
-    const [first] = lacking
-    if (first === undefined) return this.#holding.changing ? 'the witness has not told yet whose replicas the claim lists' : ''
-    const refused = first.replicas.peer.refused ?? first.replicas.local.refused
-    if (refused !== null) return refusedText(refused.rule)
-    if (first.resync(this.parts.clock.nowMs()) !== null) return 'a resync is under way'
-    return first.replicas.local.state === 'member' ? 'the peer replica is not usable' : 'the local replica failed'
+    const { disks } = this
+    return degradedText({ disks, holding: this.#holding, serving: this.#serving, talk: this.#talk }, this.parts.clock.nowMs())
   }
 
   /** `leaseFromMs`: see Holder. */
@@ -126,6 +116,11 @@ export class Primary {
     if (this.claim === null) return
     if (peer !== null) for (const { patience } of this.disks) patience.named(this.parts.clock.nowMs())
     this.#talk.dial(peer)
+  }
+
+  /** It gave the claim to this host. */
+  peerBeginsAnew(): void {
+    for (const { patience } of this.disks) patience.given(this.parts.clock.nowMs())
   }
 
   tick(nowMs: number): void {
@@ -244,9 +239,10 @@ export class Primary {
   async #spent(now: StoredClaim | null, given: boolean): Promise<void> {
     this.#serving.spent()
     const [holder, term] = [now?.claim.holder ?? null, now?.claim.term ?? 'none']
-    if (given)
+    if (given) {
+      this.#talk.spent()
       this.#record('claim-handed-over', 'asked-for', { text: `This host gave the claim to another one (term ${term}).`, holder })
-    else
+    } else
       this.#record('claim-lost', 'term-spent', {
         text: `Another host holds the claim (term ${term}): this host stops the VM and its mirror.`,
         holder,

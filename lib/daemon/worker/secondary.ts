@@ -6,6 +6,7 @@ import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
 import type { WorkerSpec } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim-keeper'
+import { refusalOf } from './greeting'
 import type { WorkerParts } from './parts'
 import { isSane, requestOf, type RequestFrame } from './peer-request'
 import { Place } from './place'
@@ -38,6 +39,8 @@ export class Secondary {
   claim: StoredClaim
   /** It was asked for, and nobody has said since whose it is. */
   mayHold = false
+  /** The primary said that it gave its claim away. */
+  wasGiven = false
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -164,16 +167,8 @@ export class Secondary {
   }
 
   #hello(hello: Hello): { welcome: Welcome } | { refuse: Refuse } {
-    const refuse = (code: Refuse['code'], text: string): { refuse: Refuse } => ({ refuse: { code, text, term: this.rules.term } })
-    if (hello.pool !== this.spec.pool || hello.vm !== this.spec.vm) return refuse('VM', 'this worker serves another VM')
-    const { verdict } = this.rules.judge(hello.term)
-    if (verdict === 'sealed') return refuse('SEALED', 'the claim is being taken over')
-    if (verdict !== 'do') return refuse('TERM', 'a higher term is known')
-    const wrong = this.spec.volumes.find(({ key }, index) => hello.volumes[index]?.key !== key)
-    if (wrong !== undefined || hello.volumes.length !== this.spec.volumes.length)
-      return refuse('VOLUMES', 'other volumes are expected')
-    const size = this.spec.volumes.find(({ sizeBytes }, index) => hello.volumes[index]?.sizeBytes !== sizeBytes)
-    if (size !== undefined) return refuse('SIZE', `volume ${size.key} has ${size.sizeBytes} bytes here`)
+    const refuse = refusalOf(hello, this.spec, this.rules)
+    if (refuse !== null) return { refuse }
     this.#raise(hello.term)
     this.#greeted = hello.incarnation
     const notes = this.parts.deciding?.keepsNotes === true ? ({ notes: true } as const) : {}
@@ -210,6 +205,9 @@ export class Secondary {
       case 'ping':
         this.#ping(frame, link)
         break
+      case 'spent':
+        this.#spent(frame.term)
+        break
       case 'note':
         if (this.rules.judge(frame.term).verdict !== 'do') break
         this.parts.deciding?.told(frame.note, frame.term, (noted) => {
@@ -231,13 +229,21 @@ export class Secondary {
   }
 
   #ping({ id, term, guestActive }: Extract<PeerFrame, { type: 'ping' }>, link: PeerLink): void {
-    if (this.rules.judge(term).verdict !== 'do') return
+    if (this.rules.judge(term).verdict !== 'do' || this.rules.isSpent(term)) return
     this.guestActive = guestActive
     this.lastHeardMs = this.parts.clock.nowMs()
     // The claim may be this host's already. A process that starts with it knows nothing of promises that this one makes meanwhile.
     if (this.mayHold) return
     this.rules.promised(this.parts.clock.nowMs())
     link.send({ type: 'pong', id })
+  }
+
+  /** Whoever is told to take the claim now need not wait for anything of it. */
+  #spent(term: number): void {
+    if (this.rules.judge(term).verdict !== 'do') return
+    this.rules.spent(term)
+    this.wasGiven = true
+    this.lastHeardMs = Number.NEGATIVE_INFINITY
   }
 
   /** What is not told to be done may still be on its way to the disk: then its memory is not given back. */

@@ -3,12 +3,16 @@ const START_MS = 500
 /** One that takes the claim over answers nobody meanwhile, and is asked again every second. */
 const SEALED_MS = 1500
 
+/** A worker that has given the claim away is started anew, as the other side; a busy machine takes its time for that. */
+const RESTART_MS = 5000
+
 /** After a boot nobody knows where the peer is until the daemon has heard its host, and asked it. */
 const UNNAMED_MS = 10_000
 
 /** How long a primary that has just begun waits for its peer, before it goes on without it. Times are monotonic. */
 export class StartPatience {
   #overAtMs = Number.POSITIVE_INFINITY
+  #backByMs = Number.NEGATIVE_INFINITY
   #isOver = false
   #isNamed = false
 
@@ -32,9 +36,14 @@ export class StartPatience {
     this.#overAtMs = Math.max(this.#overAtMs, nowMs + SEALED_MS)
   }
 
+  /** The peer has just given the claim to this host: it lives, and its worker begins anew. */
+  given(nowMs: number): void {
+    this.#backByMs = nowMs + RESTART_MS
+  }
+
   /** True once: when it is over. */
   ends(nowMs: number): boolean {
-    if (this.#isOver || nowMs < this.#overAtMs) return false
+    if (this.#isOver || nowMs < this.#overAtMs || nowMs < this.#backByMs) return false
     this.#isOver = true
     return true
   }

@@ -222,7 +222,9 @@ export class Worker {
       evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
     })
     await part.side.close()
-    await this.#becomePrimary(stored, leaseFromMs)
+    const side = this.#primary(stored)
+    if (part.side.wasGiven) side.peerBeginsAnew()
+    await this.#become({ role: 'primary', side }, stored, leaseFromMs)
     return { taken: true, term: stored.claim.term, rule }
   }
 

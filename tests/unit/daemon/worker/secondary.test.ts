@@ -3,7 +3,7 @@ import { takeOver } from '../../../../lib/daemon/worker/take-over'
 import { HANG_LIMIT_MS } from '../../../../lib/daemon/worker/seat'
 import type { PeerFrame } from '../../../../lib/wire/peer'
 import { A, B } from '../../../contracts/witness-port'
-import { SecondaryScene, SIZE_BYTES, VOLUMES } from './secondary-scene'
+import { SecondaryScene, SIZE_BYTES, type TestLink, VOLUMES } from './secondary-scene'
 
 jest.setTimeout(60_000)
 
@@ -177,3 +177,31 @@ test.each<[string, (seq: number) => PeerFrame]>([
 
 const bytes = (length: number) => ({ data: Buffer.alloc(length), fua: false })
 const zeroes = (length: number) => ({ length, punch: false, fua: false })
+
+describe('a claim that was handed over', () => {
+  const handOver = async (): Promise<TestLink> => {
+    const link = await scene.inStep()
+    scene.frame(link, { type: 'ping', id: 1, term: 1, guestActive: false })
+    await scene.until('it is promised', () => link.sent.some(({ type }) => type === 'pong'))
+    scene.stored = { revision: 9, claim: { ...scene.stored.claim, term: 2, holder: B } }
+    return link
+  }
+
+  test('is taken at once when its former holder says that it is spent: no time passes here', async () => {
+    openScene()
+    const link = await handOver()
+    scene.frame(link, { type: 'spent', term: 1 })
+    // Nothing of it is a promise any more, and it is not heard.
+    scene.frame(link, { type: 'ping', id: 2, term: 1, guestActive: false })
+    expect(link.sent.filter(({ type }) => type === 'pong')).toHaveLength(1)
+    expect(await takeOver(scene.secondary, B, scene.parts)).toMatchObject({ taken: true, rule: 'held-already' })
+  })
+
+  test('is not while its former holder may still live on a promise', async () => {
+    openScene()
+    await handOver()
+    expect(await takeOver(scene.secondary, B, scene.parts)).toEqual({ taken: false, why: 'holder-alive' })
+    scene.nowMs += 60_000
+    expect(await takeOver(scene.secondary, B, scene.parts)).toMatchObject({ taken: true, rule: 'held-already' })
+  })
+})

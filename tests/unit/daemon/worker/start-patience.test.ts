@@ -26,3 +26,11 @@ test('lasts until the peer is named, and half a second more; ten seconds where n
   named.named(3400)
   expect([3499, 3500].map((ms) => named.ends(ms))).toEqual([false, true])
 })
+
+test('lasts five seconds where the peer has just given the claim away: its worker begins anew', () => {
+  const patience = new StartPatience()
+  patience.given(0)
+  patience.named(100)
+  patience.begin(200)
+  expect([4999, 5000, 5001].map((ms) => patience.ends(ms))).toEqual([false, true, false])
+})
