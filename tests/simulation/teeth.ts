@@ -51,9 +51,9 @@ const ANSWERS: readonly Tooth[] = [
   ),
   off(
     'a flush that failed is told to the guest',
-    `${MIRROR}/mirror.ts`,
-    "if (op.error === '') op.error = this.#owedError",
-    '',
+    `${MIRROR}/flush-debt.ts`,
+    "return error === '' ? owed : error",
+    'return error',
     'disk-errors',
     'link-reset',
     'kill-secondary',

@@ -11,9 +11,10 @@ import { HOT_EXTENTS_MAX } from '../domain/blocks'
 import { isChange, type GuestRequest, type Mark, type ReplicaRequest } from '../domain/replica-request'
 import { hardened, isEverywhere, isFlushed, isReplaceable, isSoft } from './answering'
 import { BackgroundCopies } from './background'
-import { advanceCopy, beginCopy, type CopyEnd, type CopyJob } from './copying'
+import { CopyRuns } from './copy-runs'
 import type { Members, MirrorEffect, MirrorEvent, Side } from './events'
 import { otherSide, SIDES } from './events'
+import { FlushDebt } from './flush-debt'
 import { InFlight, isDone } from './in-flight'
 import { LeaseGate } from './lease-gate'
 import { BIT, isPending, operation, type Operation } from './operation'
@@ -42,16 +43,12 @@ export interface MirrorOptions {
 export class Mirror {
   readonly #standing: Standing
   readonly #copies: BackgroundCopies
+  readonly #copyRuns: CopyRuns
   readonly #flights = new InFlight()
   readonly #settling: Settling<Operation>
   readonly #reads: Reads
   readonly #gate = new LeaseGate()
-  /** What the replicas noted up to this request may be forgotten once it is settled. */
-  #clearAfter = Number.POSITIVE_INFINITY
-  /** A flush of our own failed on the last replica, or one that failed before serves alone now. */
-  #owedError = ''
-  /** Of each replica: what its last flush failed with. Something that was answered may have been lost with it. */
-  readonly #unkept: Record<Side, string> = { local: '', peer: '' }
+  readonly #debt = new FlushDebt()
   /** Requests of the guest so far. */
   #arrivals = 0
   /** The guest has asked for nothing since it was last said to be idle. */
@@ -71,15 +68,18 @@ export class Mirror {
       markUnderWay: (side) => this.#markUnderWay(side),
       resyncBegins: (side) => this.#copies.begins(side),
       resyncEnds: (side) => this.#copies.ends(side),
-      joined: () => {
-        this.#settling.missed()
-        this.#clearAfter = this.#flights.lastIssue
-      },
+      joined: () => this.#settling.joined(this.#flights.lastIssue),
     })
     this.#copies = new BackgroundCopies(this.#standing, {
       out: (effect) => this.#out.push(effect),
       run: (op) => this.#enter(op),
       flush: () => this.#ownFlush(),
+    })
+    this.#copyRuns = new CopyRuns({
+      replicas: this.replicas,
+      ask: (...asked) => this.#issue(...asked),
+      changed: (...range) => this.#settling.changed(...range),
+      leave: (op) => this.#forget(op),
     })
     this.#reads = new Reads({
       replicas: this.replicas,
@@ -182,7 +182,7 @@ export class Mirror {
 
   #start(op: Operation): void {
     if (op.job?.kind === 'copy') {
-      this.#startCopy(op, op.job)
+      this.#copyRuns.start(op, op.job)
       return
     }
     if (op.request.kind === 'flush') this.#beginSettling(op)
@@ -226,24 +226,23 @@ export class Mirror {
     if (job?.kind === 'mark') {
       job.then()
       this.#standingChanged = true
-    } else if (job?.over === true) this.#endCopy(op, job, 'abandoned')
-    else if (job !== null && advanceCopy(op, job, side, data, (...ask) => this.#issue(...ask))) this.#endCopy(op, job, 'copied')
+    } else if (job !== null) this.#copyRuns.answered(op, job, side, data)
   }
 
   #failed(op: Operation, side: Side, error: string): void {
     const { job, request } = op
     if (this.replicas[side].state !== 'member' || isReplaceable(side, this.replicas) || job?.kind === 'mark') {
       this.#markLacking(op, side)
-      if (isFlushed(request)) this.#unkept[side] = error
+      if (isFlushed(request)) this.#debt.failed(side, error)
       this.#fail(side, error)
       if (request.kind === 'read' && job === null) this.#reads.park(op)
       return
     }
     // The last replica: its error is the disk's error, as on any unmirrored disk.
-    if (job !== null) this.#endCopy(op, job, 'source-unreadable')
+    if (job !== null) this.#copyRuns.end(op, job, 'source-unreadable')
     else {
       op.error = error
-      if (request.kind === 'flush' && op.guest === null) this.#owedError = error
+      if (request.kind === 'flush' && op.guest === null) this.#debt.owe(error)
       if (request.kind === 'read') this.#reply(op, undefined)
       else {
         // The other replica may have taken what this one refused.
@@ -257,14 +256,14 @@ export class Mirror {
     const wasUsed = this.#standing.down(side, error)
     this.#standingChanged = true
     if (!wasUsed) return
-    this.#clearAfter = Number.POSITIVE_INFINITY
+    this.#settling.parted()
     for (const op of this.#flights.lost(side)) {
       this.#markLacking(op, side)
-      if (side === 'local' && isFlushed(op.request)) this.#unkept.local = error
+      if (side === 'local' && isFlushed(op.request)) this.#debt.failed(side, error)
       if (op.request.kind === 'read' && op.job === null) this.#reads.park(op)
     }
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
-    for (const op of [...this.#flights.running]) if (op.job?.kind === 'copy') this.#endCopy(op, op.job, 'abandoned')
+    for (const op of [...this.#flights.running]) if (op.job?.kind === 'copy') this.#copyRuns.end(op, op.job, 'abandoned')
     this.#copies.abandoned()
   }
 
@@ -278,10 +277,7 @@ export class Mirror {
 
   /** Whatever runs and was not asked of this replica, because it could not be, is asked now. */
   #catchUp(side: Side, anew: boolean): void {
-    // Asked again of a device that came back a flush would succeed, whatever was lost. The other one, if it serves, has all of it.
-    const servesAlone = this.replicas[side].state === 'member' && this.replicas[otherSide(side)].state !== 'member'
-    if (servesAlone && this.#unkept[side] !== '') this.#owedError = this.#unkept[side]
-    this.#unkept[side] = ''
+    this.#debt.back(side, this.replicas[side].state === 'member' && this.replicas[otherSide(side)].state !== 'member')
     for (const op of this.#flights.running) {
       if (anew) op.done &= ~BIT[side]
       if (op.job === null && !isDone(op, side) && op.issue[side] === 0) this.#issue(op, side)
@@ -303,16 +299,9 @@ export class Mirror {
       return
     }
     if (op.request.kind === 'flush') this.#flushed(op)
-    this.#payError(op)
+    if (op.request.kind === 'flush' && op.guest !== null) op.error = this.#debt.pay(op.error)
     this.#reply(op, undefined)
     this.#forget(op)
-  }
-
-  /** A device tells once that it could not keep what it was given; the guest must hear of it when it asks. */
-  #payError(op: Operation): void {
-    if (op.request.kind !== 'flush' || op.guest === null) return
-    if (op.error === '') op.error = this.#owedError
-    this.#owedError = ''
   }
 
   #reply(op: Operation, data: Buffer | undefined): void {
@@ -356,26 +345,7 @@ export class Mirror {
 
   #settled(before: number): void {
     for (const side of SIDES) this.#out.push({ do: 'hint', side, hint: { kind: 'settled', before } })
-    if (before <= this.#clearAfter) return
-    this.#clearAfter = Number.POSITIVE_INFINITY
-    this.#standing.settled()
-  }
-
-  #startCopy(op: Operation, job: CopyJob): void {
-    const source = this.replicas[otherSide(job.target)].state
-    const target = this.replicas[job.target].state
-    if (source !== 'member' || (target !== 'resyncing' && target !== 'member')) this.#endCopy(op, job, 'abandoned')
-    else {
-      this.#settling.changed(op.request.offset, op.request.length)
-      beginCopy(op, job, (...ask) => this.#issue(...ask))
-    }
-  }
-
-  /** What the replica that stays was asked for it may still come there, so until then nothing else does. */
-  #endCopy(op: Operation, job: CopyJob, end: CopyEnd): void {
-    if (!job.over) job.ended(end)
-    job.over = true
-    if (!isPending(op)) this.#forget(op)
+    if (this.#settling.clears(before)) this.#standing.settled()
   }
 
   // --- after every event, back to a known clean state ---------------------------------------------------------------------

@@ -16,6 +16,8 @@ export class Settling<Flush> {
   #under: { flush: Flush; before: number } | null = null
   /** More than what is touched waits to be settled. */
   #missed = false
+  /** What the replicas noted before they joined may be forgotten once this request is settled. */
+  #clearAfter = Number.POSITIVE_INFINITY
 
   /** `hotExtentsMax`: what an activity log holds. */
   constructor(private readonly hotExtentsMax: number) {}
@@ -26,9 +28,25 @@ export class Settling<Flush> {
     for (let extent = extentAt(offset); extent <= last; extent++) this.#touched.add(extent)
   }
 
-  /** What was changed while one replica was away is in the other one's log, and only now can it be settled. */
-  missed(): void {
+  /**
+   * What was changed while one replica was away is in the other one's log, and only now can it be settled. `last`: number of the last
+   * request that was asked of a replica.
+   */
+  joined(last: number): void {
     this.#missed = true
+    this.#clearAfter = last
+  }
+
+  /** A replica is lost again. */
+  parted(): void {
+    this.#clearAfter = Number.POSITIVE_INFINITY
+  }
+
+  /** True once for each time that the replicas joined: all that was asked of them by then is settled when everything below `before` is. */
+  clears(before: number): boolean {
+    if (before <= this.#clearAfter) return false
+    this.#clearAfter = Number.POSITIVE_INFINITY
+    return true
   }
 
   /** A flush of our own is due; only one of both replicas helps. */

@@ -105,7 +105,24 @@ describe(`settling (HOLDFAST_TEST_SEED=${SEED})`, () => {
     expect([settling.isPressing, settling.hasUnsettled]).toEqual([true, true])
     settling.begins('two', 5, true)
     settling.ended('two', true)
-    settling.missed()
+    settling.joined(1)
     expect([settling.isPressing, settling.hasUnsettled]).toEqual([true, true])
+  })
+
+  test('what was noted before the replicas joined is cleared once, when the last request of that time is settled', () => {
+    const settling = new Settling<number>(10)
+    expect(settling.clears(1000)).toBe(false)
+    settling.joined(7)
+    expect([settling.isPressing, settling.hasUnsettled]).toEqual([true, true])
+    expect([7, 8, 9].map((before) => settling.clears(before))).toEqual([false, true, false])
+  })
+
+  test('nothing is cleared when a replica was lost again, before both have joined anew', () => {
+    const settling = new Settling<number>(10)
+    settling.joined(7)
+    settling.parted()
+    expect(settling.clears(1000)).toBe(false)
+    settling.joined(1001)
+    expect([1001, 1002].map((before) => settling.clears(before))).toEqual([false, true])
   })
 })
