@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const SOURCES = fileURLToPath(new URL('../lib/native/', import.meta.url))
 const HEADERS = join(dirname(process.execPath), '../include/node')
 const NEEDED = ['node_api.h', 'uv.h', 'openssl/ssl.h']
-export const ADDONS = ['holdfast-io', 'holdfast-tls', 'holdfast-extents', 'holdfast-pages']
+export const ADDONS = ['holdfast-io', 'holdfast-tls', 'holdfast-extents', 'holdfast-memory', 'holdfast-pages']
 
 /** Answers why they were not built; empty when they were. */
 export function buildNative(folder) {

@@ -1,6 +1,7 @@
 /** `npm run bench -- VERB`: measures the built product beside what else there is. One file per verb. */
 import { Command } from 'commander'
 import { CannotMeasure } from './cannot-measure'
+import { registerMemory } from './memory/command'
 import { registerMirror } from './mirror/command'
 import { registerShow } from './mirror/show'
 import { registerWitness } from './witness/command'
@@ -11,6 +12,7 @@ const program = new Command('npm run bench --').description('measures what dist 
 registerMirror(program)
 registerShow(program)
 registerWitness(program)
+registerMemory(program)
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof CannotMeasure)) throw error
   process.stderr.write(`bench: ${error.message}\n`)
