@@ -31,6 +31,13 @@ const WITNESS: readonly Tooth[] = [
     'witness-crash',
     'hosts-apart',
   ),
+  off(
+    'a holder counts as heard when the witness was started: nobody knows whom it had heard',
+    'lib/core/witness/witness.ts',
+    'for (const record of event.records) this.enter(record, event.nowMs)',
+    'for (const record of event.records) this.enter(record, Number.NEGATIVE_INFINITY)',
+    'witness-forgets',
+  ),
 ]
 
 const HOLDERS: readonly Tooth[] = [
@@ -73,9 +80,43 @@ const GUARDS: readonly Tooth[] = [
     '',
     'worker-and-daemon-hang',
   ),
+  off(
+    'the watchdog knows of a lease before anybody else may take the claim',
+    'lib/daemon/worker/claim-keeper.ts',
+    'this.needs.changing()',
+    '',
+    'hangs-when-listed',
+  ),
+  off(
+    'a worker without its role pauses what the one before it left',
+    'lib/daemon/worker/worker.ts',
+    'await this.leftGuest.until(startingClaim(vm, this.deciding, this.parts, () => this.#stopped))',
+    'await startingClaim(vm, this.deciding, this.parts, () => this.#stopped)',
+    'role-unknown',
+  ),
+]
+
+const REPLICAS: readonly Tooth[] = [
+  off(
+    'the activity log is saved before a change',
+    'lib/core/replica/keeper.ts',
+    'if (!this.#log.admits(offset, length, seq)) return false',
+    'this.#log.admits(offset, length, seq)',
+    'power-holder',
+    'power-other',
+    'power-both',
+  ),
 ]
 
 const OPERATORS: readonly Tooth[] = [
+  off(
+    'any sign of a host ends the word that it is off',
+    'lib/core/fencing/ladder.ts',
+    '#sign(rule: VoidRule): void {\n    this.#void(rule)',
+    '#sign(rule: VoidRule): void {',
+    'confirmed-off',
+    'met-while-taking',
+  ),
   off(
     'whose bytes count is written down before the claim is removed',
     'lib/daemon/host/protection.ts',
@@ -90,4 +131,4 @@ const OPERATORS: readonly Tooth[] = [
   ),
 ]
 
-export const POOL_TEETH: readonly Tooth[] = [...WITNESS, ...HOLDERS, ...GUARDS, ...OPERATORS]
+export const POOL_TEETH: readonly Tooth[] = [...WITNESS, ...HOLDERS, ...GUARDS, ...REPLICAS, ...OPERATORS]

@@ -87,7 +87,7 @@ export class DaemonProcess {
       fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
       srs: machine.storage.registry(process),
       power: powerSwitches(process, world),
-      fences: { read: () => [], save: () => Promise.reject(failure('ENOSPC')), forget: () => process.within(2) },
+      fences: machine.fenceWords.of(process),
       askPeer: (host, fn, ask, limitMs = PEER_LIMIT_MS) => this.#askPeer(host, fn, ask, limitMs),
       newUuid: () => world.newUuid(),
       takeSelfFenced: (vm) => machine.leases.takeDestroyed(vm),

@@ -2,7 +2,8 @@ import type { Machine } from './machine'
 import { PairStrikes } from './pair-strikes'
 import { Stories } from './stories'
 import { Strikes } from './strikes'
-import { type Ambush, type Fault, isPairFault, type Moment } from './trouble'
+import { type Ambush, type Fault, isPairFault, isUnknownFault, type Moment } from './trouble'
+import { Unknowns } from './unknowns'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
 
@@ -26,6 +27,7 @@ export class Faults {
   readonly #traps = new Set<Trap>()
   readonly #stories: Stories
   readonly #pair: PairStrikes
+  readonly #unknowns: Unknowns
   #lastAt = 0
   /** A story that needs some time is told. */
   #quietUntil = 0
@@ -34,6 +36,10 @@ export class Faults {
     const { faults, ambushes } = world.plan.trouble
     this.#strikes = new Strikes(world)
     this.#stories = new Stories(world, this.#strikes)
+    this.#unknowns = new Unknowns(world, this.#strikes, this.#stories, {
+      trap: (on, vm, act) => void this.#traps.add({ on, vm, act }),
+      quiet: (untilMs) => (this.#quietUntil = untilMs),
+    })
     this.#pair = new PairStrikes(world, this.#strikes, (on, vm, act) => void this.#traps.add({ on, vm, act }))
     this.#total = faults.reduce((sum, { weight }) => sum + weight, 0)
     this.#ambushes = new Set(ambushes)
@@ -140,6 +146,10 @@ export class Faults {
     const strikes = this.#strikes
     const { lanes } = world.roads.between(holder.name, other.name)
     const lane = dice.below(lanes.lanes.length)
+    if (isUnknownFault(fault)) {
+      this.#quietUntil = this.#unknowns.strike(fault, vm, { holder, other })
+      return
+    }
     if (isPairFault(fault)) {
       this.#pair.strike(fault, vm, { holder, other, either })
       return

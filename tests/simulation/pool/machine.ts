@@ -8,6 +8,7 @@ import { DaemonProcess } from './daemon-process'
 import type { Domain } from './domain'
 import { Exports } from './exports'
 import { Guard } from './guard'
+import { FenceWords } from './fence-words'
 import type { Guest } from './guest'
 import { HardwareWatchdog } from './hardware-watchdog'
 import { LeaseNotesOfHost } from './lease-folder'
@@ -23,6 +24,8 @@ import { WorkersOfHost } from './workers-of-host'
 import type { PoolWorld } from './world'
 import { XapiHost } from './xapi-host'
 
+/** Cables are looked at again. */
+const CABLES_MS = 200
 const BOOT_MS = 1000
 /** After its end. */
 const DAEMON_AGAIN_MS = 1000
@@ -40,6 +43,7 @@ export class Machine implements Ticking {
   readonly hardware: HardwareWatchdog
   readonly workers = new WorkersOfHost(this)
   readonly guard = new Guard(this)
+  readonly fenceWords = new FenceWords()
   readonly storage: HostStorage
   readonly xapi: XapiHost
   #toolstack: Toolstack | null = null
@@ -52,6 +56,8 @@ export class Machine implements Ticking {
   /** Of the machine since it was switched on. */
   life = new Life()
   powered = false
+  /** Until its cables are in order. */
+  keptOff = false
   boot = ''
   boots = 0
   #started = 0
@@ -99,6 +105,13 @@ export class Machine implements Ticking {
 
   powerOn(): void {
     const { world } = this
+    if (this.keptOff && !world.isInOrder(this)) {
+      world.schedule.after(CABLES_MS, () => {
+        if (!this.powered) this.powerOn()
+      })
+      return
+    }
+    this.keptOff = false
     this.powered = true
     this.life = new Life()
     this.boot = `${this.name}${++this.boots}`

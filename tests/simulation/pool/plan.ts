@@ -1,7 +1,7 @@
 import type { SwitchTimes } from '../../../lib/core/membership/switch-watch'
 import type { Dice } from '../../world/prng'
 import { HOST_NAMES, type MachineName } from './names'
-import { drawTrouble, type Fault, isPairFault, type Trouble } from './trouble'
+import { drawTrouble, type Fault, isPairFault, type Trouble, withUnknowns } from './trouble'
 import { drawPlan, type Plan as MirrorPlan } from '../mirror/plan'
 
 /** One seed's world. */
@@ -41,7 +41,7 @@ export function drawPoolPlan(dice: Dice, plots: Dice, trouble: readonly Fault[] 
     pair,
     // Renewals come every 300 ms whatever the lease.
     leaseMs: dice.of([1000, 1500, 1500, 3000]),
-    trouble: drawTrouble(dice, trouble, pair === null ? null : plots),
+    trouble: withUnknowns(drawTrouble(dice, trouble, pair === null ? null : plots), plots, trouble),
     // Failovers take seconds: a guest that asks seldom lives through more of them.
     guest: { ...guest, thinkMs: 5 * 30 ** dice.fraction() },
     safetyMs: slow * (6000 + dice.below(9000)),

@@ -13,9 +13,14 @@ export class Stories {
     private readonly strikes: Strikes,
   ) {}
 
+  /** How long a host must be lost for the other one to take over. */
+  get takenMs(): number {
+    return this.world.plan.leaseMs + TAKEN_MS
+  }
+
   /** So long that the other one takes over. */
   holderLost(holder: Machine, other: Machine): number {
-    return this.#alone(holder, other, this.world.plan.leaseMs + TAKEN_MS)
+    return this.#alone(holder, other, this.takenMs)
   }
 
   /** The lanes are back just when the witness is asked for the claim, which takes its time. */

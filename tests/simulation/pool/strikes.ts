@@ -58,6 +58,15 @@ export class Strikes {
     }, ms)
   }
 
+  /** From every witness, for so long. */
+  cut({ roads }: Machine, forMs: number): void {
+    const ways = ['out', 'in'] as const
+    for (const road of roads) for (const way of ways) road.set(way, false)
+    this.after(forMs, () => {
+      for (const road of roads) for (const way of ways) road.set(way, true)
+    })
+  }
+
   /** One of them, or each. */
   #some<T>(all: readonly T[]): readonly T[] {
     const { dice } = this.world

@@ -35,9 +35,13 @@ const PAIR_FAULTS = [
   ...['note-damaged', 'notes-unsaved', 'alternate-full'],
 ] as const
 export type PairFault = (typeof PAIR_FAULTS)[number]
-export type Fault = (typeof FAULTS)[number] | PairFault
+/** Of what somebody does not know: see Unknowns. */
+const UNKNOWN_FAULTS = ['role-unknown', 'hangs-when-listed', 'witness-forgets', 'confirmed-off'] as const
+export type UnknownFault = (typeof UNKNOWN_FAULTS)[number]
+export type Fault = (typeof FAULTS)[number] | PairFault | UnknownFault
 
 export const isPairFault = (fault: Fault): fault is PairFault => PAIR_FAULTS.some((each) => each === fault)
+export const isUnknownFault = (fault: Fault): fault is UnknownFault => UNKNOWN_FAULTS.some((each) => each === fault)
 
 /** What those outside see happen, and at which a fault may do most harm. */
 export const MOMENTS = [
@@ -100,6 +104,12 @@ export function drawTrouble(dice: Dice, only: readonly Fault[] | null, pair: Dic
     faults: [...trouble.faults, ...kinds.map((fault) => ({ fault, weight: 0.5 + 2 * pair.fraction() }))],
     ambushes: [...trouble.ambushes, ...ambushes],
   }
+}
+
+/** Adds to what was drawn; `only`: nothing is added. */
+export function withUnknowns(trouble: Trouble, plots: Dice, only: readonly Fault[] | null): Trouble {
+  const kinds = only === null && trouble.faults.length > 0 ? UNKNOWN_FAULTS.filter(() => plots.chance(0.15)) : []
+  return { ...trouble, faults: [...trouble.faults, ...kinds.map((fault) => ({ fault, weight: 0.5 + plots.fraction() }))] }
 }
 
 function drawUsual(dice: Dice, only: readonly Fault[] | null): Trouble {

@@ -1,4 +1,5 @@
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
+import type { Machine } from './machine'
 import { Process } from './process'
 import type { Vm } from './vm'
 import type { PoolWorld } from './world'
@@ -39,6 +40,20 @@ export class Typist {
     world.say(() => `the operator types on ${machine.name}: move vm${vm.index} to ${to.name}`)
     const asked = machine.asked(new Process(world, machine, machine.life), 'move', { vm: vm.uuid, to: to.name }, ANSWER_MS)
     void asked.then((answer) => world.probe(`typed: move ${answer === null ? 'in vain' : 'begun'}`))
+  }
+
+  /** Of a machine that is off. */
+  confirmOff(on: Machine, off: Machine): void {
+    const { world } = this
+    if (!on.powered) return
+    world.say(() => `the operator types on ${on.name}: fence ${off.name} --confirm-off`)
+    const ask = { host: off.name, confirm: true, who: 'operator' }
+    void on.asked(new Process(world, on, on.life), 'fence', ask, ANSWER_MS).then((answer) => {
+      world.say(
+        () => `the operator is told of fence: ${answer === null ? 'refused, or nothing' : (answer.proof ?? 'not proven yet')}`,
+      )
+      world.probe(`typed: fence ${answer === null ? 'in vain' : 'done'}`)
+    })
   }
 
   /** Until it is accepted. */

@@ -112,6 +112,13 @@ export class PoolWorld {
     return this.schedule.now === 0
   }
 
+  /** Nothing keeps the machine from being heard by the others, but for what they are. */
+  isInOrder({ name }: Machine): boolean {
+    if (this.air.loss > 0 || [...this.air.muted].some((way) => way.includes(name))) return false
+    const others = this.machines.filter((each) => each.name !== name)
+    return others.every((other) => this.roads.between(name, other.name).lanes.lanes.every(({ up }) => up))
+  }
+
   machine(name: MachineName): Machine {
     return must(
       this.machines.find((machine) => machine.name === name),
