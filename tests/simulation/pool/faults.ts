@@ -129,13 +129,6 @@ export class Faults {
     this.#carryOut(fault, vm, { holder, other, either, calmForMs })
   }
 
-  /** As XAPI does every five minutes. */
-  #copies(): void {
-    const [coordinator] = this.world.machines.filter(({ xapi }) => xapi.isCoordinator)
-    for (const { xapi } of this.world.machines)
-      if (!xapi.isCoordinator && coordinator !== undefined) xapi.database = coordinator.xapi.database.copy()
-  }
-
   #carryOut(
     fault: Fault,
     vm: Vm,
@@ -255,7 +248,7 @@ export class Faults {
         strikes.xapiSilent()
         break
       case 'xapi-copies':
-        this.#copies()
+        strikes.copies()
         break
       case 'coordinator-lost':
         strikes.power(dice.of(world.machines.filter(({ xapi }) => xapi.isCoordinator)))

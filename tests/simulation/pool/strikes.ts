@@ -167,6 +167,13 @@ export class Strikes {
     return schedule.now + dice.fraction() * (dice.chance(0.4) ? 2 * this.world.plan.longMs : plan.trouble.lastsMs)
   }
 
+  /** As XAPI does every five minutes. */
+  copies(): void {
+    const [coordinator] = this.world.machines.filter(({ xapi }) => xapi.isCoordinator)
+    for (const { xapi } of this.world.machines)
+      if (!xapi.isCoordinator && coordinator !== undefined) xapi.database = coordinator.xapi.database.copy()
+  }
+
   power(machine: Machine): void {
     if (!machine.powered) return
     const { dice, plan } = this.world
