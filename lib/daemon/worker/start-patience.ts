@@ -1,7 +1,7 @@
 /** A peer that lives answers within some 100 ms; while it is waited for, so is the guest. */
 const START_MS = 500
-/** One that takes the claim over answers nobody meanwhile, and is asked again every second. */
-const SEALED_MS = 1500
+/** One that takes the claim over answers nobody meanwhile, and is asked again every second: two answers that are late or lost tell nothing. */
+const SEALED_MS = 3500
 
 /** A worker that has given the claim away is started anew, as the other side; a busy machine takes its time for that. */
 const RESTART_MS = 5000
@@ -13,6 +13,7 @@ const UNNAMED_MS = 10_000
 export class StartPatience {
   #overAtMs = Number.POSITIVE_INFINITY
   #backByMs = Number.NEGATIVE_INFINITY
+  #sealedUntilMs = Number.NEGATIVE_INFINITY
   #isOver = false
   #isNamed = false
 
@@ -33,7 +34,7 @@ export class StartPatience {
    * out the only one that has everything.
    */
   sealed(nowMs: number): void {
-    this.#overAtMs = Math.max(this.#overAtMs, nowMs + SEALED_MS)
+    this.#sealedUntilMs = nowMs + SEALED_MS
   }
 
   /** The peer has just given the claim to this host: it lives, and its worker begins anew. */
@@ -43,7 +44,7 @@ export class StartPatience {
 
   /** True once: when it is over. */
   ends(nowMs: number): boolean {
-    if (this.#isOver || nowMs < this.#overAtMs || nowMs < this.#backByMs) return false
+    if (this.#isOver || nowMs < Math.max(this.#overAtMs, this.#backByMs, this.#sealedUntilMs)) return false
     this.#isOver = true
     return true
   }
