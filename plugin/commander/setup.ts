@@ -10,6 +10,7 @@ import { keyFor, type KeyWishes, needInvitations, understood } from './setup/che
 import { needWitnesses, refuseLostClaims } from './setup/claims-kept'
 import { delivered } from './setup/delivery'
 import { SetupHosts } from './setup/hosts'
+import { filledIn } from './setup/input'
 import { type SetupReport, setupText } from './setup/report'
 import { enrolAt, namedWitness } from './setup/witnesses'
 import { type CommandWorld, EndStatus, json } from './terminal'
@@ -26,7 +27,10 @@ export function registerSetup(program: Command, { terminal }: CommandWorld): voi
   program
     .command('setup')
     .description('sets the pool up, or a host that joined it: key and configuration to every host, key to the witnesses')
-    .option('--witness <invitation>', 'what the witness printed; or HOST:PORT of one that has the key; or etcd+https://...')
+    .option(
+      '--witness <invitation>',
+      'what the witness printed; - for a line of standard input, which no other user sees; HOST:PORT of one that has the key; etcd+https://...',
+    )
     .option('--alternate <invitation>', 'the same of a second witness')
     .option(
       '--alink <network>',
@@ -46,9 +50,9 @@ export function registerSetup(program: Command, { terminal }: CommandWorld): voi
 
 const collect = (name: string, names: readonly string[] = []): readonly string[] => [...names, name]
 
-function setUp(options: SetupOptions, tell: (doing: string) => void): Promise<SetupReport> {
-  const witness = namedWitness(options.witness, '--witness')
-  const alternate = namedWitness(options.alternate, '--alternate')
+async function setUp(options: SetupOptions, tell: (doing: string) => void): Promise<SetupReport> {
+  const [first, second] = await filledIn([options.witness, options.alternate], process.stdin)
+  const [witness, alternate] = [namedWitness(first, '--witness'), namedWitness(second, '--alternate')]
   return asRoot({ socketPath: PATHS.xapiSocket }, async (session) => {
     const survey = await surveyPool(session)
     if (survey.haEnabled) throw new Refusal('HOLDFAST_XAPI_HA_ENABLED', {})

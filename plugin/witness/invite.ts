@@ -36,7 +36,9 @@ export async function invite({ data, listen, name }: Where, port = hostAndPort(l
   const secret = await makeInvitation(data)
   return [
     `On a host of the pool, within ${INVITATION_MINUTES} minutes and once:`,
-    `    holdfast setup --witness ${invitationText({ address, secret })}`,
+    '    holdfast setup --witness -',
+    'and give it this line:',
+    `    ${invitationText({ address, secret })}`,
     `If hosts know this machine by another name than ${known}, put that name into it.`,
   ].join('\n')
 }
