@@ -34,7 +34,7 @@ export function registerSetup(program: Command, { terminal }: CommandWorld): voi
     .option('--alternate <invitation>', 'the same of a second witness')
     .option(
       '--alink <network>',
-      "name of an A-links' network, in order; default: all on which every host has an address",
+      'name of the network of an A-link; several times, in order; default: all but the management network on which every host has an address',
       collect,
     )
     .option('--tls <folder>', 'for etcd: where every host has ca.pem, host.pem and host.key')

@@ -6,7 +6,7 @@ import { interruption } from './interruption'
 
 export function registerDemo(lab: Command): void {
   withDir(lab.command('demo'))
-    .description('a protected VM lives through a dead disk, a dead host and a dead coordinator; takes some four minutes')
+    .description('a protected VM lives through a dead disk, a dead host and a dead coordinator; takes about a minute and a half')
     .option('--keep', 'leave the lab running', false)
     .option('--json', 'the results as JSON; what happens meanwhile goes to stderr', false)
     .action((options: { keep: boolean; json: boolean }, verb: Command) =>
