@@ -52,7 +52,7 @@ withAddon(
     const { shared } = residentOf(witness.pid)
     while (residentOf(witness.pid).shared > (shared * 3) / 4 && performance.now() < giveUpAt) await load.renewEvery(EVERY_MS, 0.5)
     // What this needs of Node's text is in memory again by then.
-    const { count } = await load.renewEvery(EVERY_MS, 3)
+    const { count } = await load.renewEvery(EVERY_MS, 1.5)
     expect(count).toBeGreaterThanOrEqual(CLAIMS)
     expect(residentOf(witness.pid).resident).toBeLessThan(LIMIT_BYTES)
   },
