@@ -51,6 +51,13 @@ withAddon(`Node's own text ${NO_NATIVE}`, () => {
   })
 })
 
+test('where the system tells nothing of a process, nothing is given back', () => {
+  const never = (): number => {
+    throw new Error('it was asked all the same')
+  }
+  expect(giveBackText({ giveBack: never }, '/nonexistent')).toBe(0)
+})
+
 test('without the addon there is nothing to give back with', () => {
   expect(loadNativePages('/nonexistent')).toBeNull()
 })
