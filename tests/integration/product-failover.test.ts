@@ -1,13 +1,12 @@
 /** A dead disk, a dead member and a dead coordinator under a client that never stops writing: what it was told is kept, is there. */
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { Fault } from '../../lib/lab/faults/fault'
 import { ProductLab } from './product-lab'
+import { protectedOrdersOn, SHORT_TIMES } from './product-scene'
 
 jest.setTimeout(300_000)
 
-/** Nothing here asserts these; the demonstration waits as long as the real xapi makes it wait. */
-const SHORT_TIMES = { promotionFuseMs: 1000, promotionRestartMs: 300, recoverSlavesMs: 1000 }
 const STATUS_LIMIT_MS = 15_000
 const RESTART_LIMIT_MS = 90_000
 
@@ -15,12 +14,7 @@ let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open(SHORT_TIMES)
-  orders = await makeVm(product.stage)
-  await product.startOn(orders.vm, 'h2')
-  await product.startWriting()
-  await product.moreWritten()
-  await product.plugin('h1', 'protect', { vm: orders.vmUuid, level: 'redirect' })
-  await product.redundant('h1', orders.vmUuid)
+  orders = await protectedOrdersOn(product, 'h2', 'redirect')
 })
 afterAll(() => product.close())
 

@@ -1,8 +1,9 @@
 /** Where disk clients cannot reconnect: a running VM behind a front is protected, and its worker killed again and again. */
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import { GUEST_READY } from '../../lib/lab/guest/boot'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { ProductLab } from './product-lab'
+import { ordersOn } from './product-scene'
 
 jest.setTimeout(300_000)
 
@@ -16,10 +17,7 @@ let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open()
   for (const host of ['h1', 'h2']) await useFronts(host)
-  orders = await makeVm(product.stage)
-  await product.startOn(orders.vm, 'h1')
-  await product.startWriting()
-  await product.moreWritten()
+  orders = await ordersOn(product, 'h1')
 })
 afterAll(() => product.close())
 

@@ -9,10 +9,10 @@ import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { Observer } from '../../lib/lab/trial/observer'
 import { Trial } from '../../lib/lab/trial/trial'
 import { ProductLab } from './product-lab'
+import { SHORT_TIMES } from './product-scene'
 
 jest.setTimeout(400_000)
 
-const SHORT_TIMES = { promotionFuseMs: 1000, promotionRestartMs: 300, recoverSlavesMs: 1000 }
 /** Longer than suspicion, a lease and a take-over together. */
 const CUT_MS = 5000
 

@@ -1,7 +1,8 @@
 /** A running VM is protected, watched, unprotected and protected again, and neither a daemon's death nor any of this stops its writes. */
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import { ProductLab } from './product-lab'
+import { ordersOn } from './product-scene'
 
 jest.setTimeout(300_000)
 
@@ -11,10 +12,7 @@ let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open()
-  orders = await makeVm(product.stage)
-  await product.startOn(orders.vm, 'h1')
-  await product.startWriting()
-  await product.moreWritten()
+  orders = await ordersOn(product, 'h1')
 })
 afterAll(() => product.close())
 

@@ -3,17 +3,17 @@
  * watchdog of its hardware when all of it does. The VM runs on the other host, and comes back to two copies by itself.
  */
 import { join } from 'node:path'
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import type { Fault } from '../../lib/lab/faults/fault'
 import { labWatchdog } from '../../lib/lab/rack/host-watchdog'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { TimelineEntry } from '../../lib/core/domain/timeline'
 import { readTimeline } from '../../lib/dom0/timeline-file'
 import { ProductLab } from './product-lab'
+import { protectedOrdersOn, SHORT_TIMES } from './product-scene'
 
 jest.setTimeout(400_000)
 
-const SHORT_TIMES = { promotionFuseMs: 1000, promotionRestartMs: 300, recoverSlavesMs: 1000 }
 const LIMIT_MS = 120_000
 /** Longer than any pause of a busy machine of tests. */
 const WATCHDOG_SECONDS = 10
@@ -22,12 +22,7 @@ let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open(SHORT_TIMES, { config: { hostWatchdog: labWatchdog(WATCHDOG_SECONDS) } })
-  orders = await makeVm(product.stage)
-  await product.startOn(orders.vm, 'h2')
-  await product.startWriting()
-  await product.moreWritten()
-  await product.plugin('h1', 'protect', { vm: orders.vmUuid, level: 'restart' })
-  await product.redundant('h1', orders.vmUuid)
+  orders = await protectedOrdersOn(product, 'h2', 'restart')
 })
 afterAll(() => product.close())
 

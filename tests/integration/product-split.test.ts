@@ -4,27 +4,22 @@
  */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import type { Fault } from '../../lib/lab/faults/fault'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { SplitExports, SplitReport } from '../../lib/wire/split-report'
 import { ProductLab } from './product-lab'
+import { protectedOrdersOn, SHORT_TIMES } from './product-scene'
 
 jest.setTimeout(400_000)
 
-const SHORT_TIMES = { promotionFuseMs: 1000, promotionRestartMs: 300, recoverSlavesMs: 1000 }
 const LIMIT_MS = 120_000
 
 let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open(SHORT_TIMES)
-  orders = await makeVm(product.stage)
-  await product.startOn(orders.vm, 'h1')
-  await product.startWriting()
-  await product.moreWritten()
-  await product.plugin('h1', 'protect', { vm: orders.vmUuid, level: 'restart' })
-  await product.redundant('h1', orders.vmUuid)
+  orders = await protectedOrdersOn(product, 'h1', 'restart')
   await historiesPart()
 })
 afterAll(() => product.close())

@@ -1,11 +1,12 @@
 /** What nobody sees by itself is found and mended; a copy is a task of XAPI; a disk that is silent or gone is not waited for. */
 import { mkdirSync, rmSync } from 'node:fs'
 import type { Fault } from '../../lib/lab/faults/fault'
-import { makeVm, until } from '../../lib/lab/demo/stage'
+import { until } from '../../lib/lab/demo/stage'
 import { labPaths } from '../../lib/lab/rack/paths'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { VerifyReport } from '../../lib/wire/daemon-api'
 import { ProductLab } from './product-lab'
+import { ordersOn } from './product-scene'
 
 jest.setTimeout(300_000)
 
@@ -21,10 +22,7 @@ let product: ProductLab
 let orders: GuestVm
 beforeAll(async () => {
   product = await ProductLab.open()
-  orders = await makeVm(product.stage, 'orders', DISK_BYTES)
-  await product.startOn(orders.vm, 'h1')
-  await product.startWriting()
-  await product.moreWritten()
+  orders = await ordersOn(product, 'h1', DISK_BYTES)
 })
 afterAll(() => product.close())
 
