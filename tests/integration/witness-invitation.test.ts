@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => bench.close())
 
 function invitationIn(output: string): Invitation {
-  const found = invitationOf(/--witness (\S+)/.exec(output)?.[1] ?? '')
+  const found = invitationOf(/\S+\/[0-9a-f]{32}$/m.exec(output)?.[0] ?? '')
   if (found === null) throw new Error(`no invitation: ${output}`)
   return found
 }
