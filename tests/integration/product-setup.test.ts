@@ -60,9 +60,8 @@ test('a wrong invitation changes nothing', async () => {
 })
 
 test('one command on any host, and the pool is ready', async () => {
-  const line = join(folder, 'invitation')
-  writeFileSync(line, invitationIn(readFileSync(join(lab.dir, 'witness.log'), 'utf8')))
-  const { exit, stdout, stderr } = await onHost('h2', 'sh', '-c', `holdfast setup --witness - <${line}`)
+  const line = invitationIn(readFileSync(join(lab.dir, 'witness.log'), 'utf8'))
+  const { exit, stdout, stderr } = await lab.exec('h2', ['holdfast', 'setup', '--witness', '-'], `${line}\n`)
   expect([exit, stderr.split('\n').length]).toEqual([0, 4])
   const rows = stdout.split('\n').map((line) => line.split(/ {2,}/).join('|'))
   expect(rows.slice(0, 3)).toEqual([
