@@ -132,9 +132,9 @@ describe('on the unix socket', () => {
   test('a client that goes away in the middle does no harm', async () => {
     await daemon()
     await new Promise<void>((resolve) => {
-      const client = connect(socket, () =>
-        client.end('POST /v1/status HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{', resolve),
-      )
+      const request = 'POST /v1/status HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{'
+      const client = connect(socket, () => client.write(request, () => client.destroy()))
+      client.once('close', () => resolve())
     })
     expect(await askDaemon('version', {}, ask)).toMatchObject({ version: '1.2.3' })
   })
