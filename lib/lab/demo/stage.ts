@@ -12,6 +12,7 @@ export interface StageOptions {
   readonly hosts?: number
   readonly times?: Partial<LabTimes>
   readonly bmc?: boolean
+  readonly alternate?: boolean
   readonly config?: Partial<ConfigGiven>
   readonly onProgress?: (doing: string) => void
   /** The caller takes the lab down, also when it could not be finished. */
@@ -35,13 +36,14 @@ export async function setStage({
   hosts = 2,
   times,
   bmc = false,
+  alternate = false,
   config = {},
   onProgress = () => undefined,
   keepOnFailure = false,
 }: StageOptions): Promise<Stage> {
   onProgress('preparing the guest image')
   const guest = (await ensureGuestImage()).directory
-  const lab = await startLab({ dir, hosts, guest, onProgress, bmc, config, ...(times === undefined ? {} : { times }) })
+  const lab = await startLab({ dir, hosts, guest, onProgress, bmc, alternate, config, ...(times === undefined ? {} : { times }) })
   try {
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')

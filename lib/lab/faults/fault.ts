@@ -2,6 +2,8 @@
  * What can be broken in a lab, as data: the command line, the demo and the rack share these types and this check.
  * Each fault is real (a process is really killed, a disk really answers EIO) and each has an undo.
  */
+import { WITNESSES, type WitnessName } from '../net/plan'
+
 export const LINKS = ['management', 'alink0', 'alink1', 'production'] as const
 export type Link = (typeof LINKS)[number]
 export const LINK_CHOICES = ['alink0', 'alink1', 'alinks', 'management', 'production', 'all'] as const
@@ -31,7 +33,7 @@ export interface LinkFault {
   readonly host: string
   readonly link: LinkChoice
 }
-/** Packets between two places vanish without a word; both reach everybody else. `other`: a host, or `witness`. */
+/** Packets between two places vanish without a word; both reach everybody else. `other`: a host or a witness. */
 export interface CutFault {
   readonly kind: 'cut'
   readonly host: string
@@ -57,6 +59,8 @@ export interface ProcessFault {
 }
 export interface WitnessFault {
   readonly kind: 'witness'
+  /** The preferred one if none is named. */
+  readonly name?: WitnessName
 }
 /** The host's power switch answers nobody. */
 export interface BmcFault {
@@ -78,7 +82,7 @@ export function linksOf(choice: LinkChoice): readonly Link[] {
 /** Checks a fault that came from outside (JSON or a command line) against the lab's hosts. */
 export function parseFault(input: Readonly<Record<string, unknown>>, hosts: readonly string[]): Fault {
   const kind = oneOf('fault', input['kind'], FAULT_KINDS)
-  if (kind === 'witness') return { kind }
+  if (kind === 'witness') return { kind, name: oneOf('name', input['name'] ?? 'witness', WITNESSES) }
   const host = oneOf('host', input['host'], hosts)
   switch (kind) {
     case 'host':
@@ -88,7 +92,7 @@ export function parseFault(input: Readonly<Record<string, unknown>>, hosts: read
     case 'link':
       return { kind, host, link: oneOf('link', input['link'], LINK_CHOICES) }
     case 'cut': {
-      const others = [...hosts.filter((each) => each !== host), 'witness']
+      const others = [...hosts.filter((each) => each !== host), ...WITNESSES]
       const other = oneOf('other', input['other'], others)
       const link = oneOf('link', input['link'] ?? 'all', CUT_CHOICES)
       return { kind, host, other, link, direction: oneOf('direction', input['direction'] ?? 'both', DIRECTIONS) }

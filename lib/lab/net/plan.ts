@@ -10,7 +10,10 @@ export const NETWORKS: readonly { readonly link: Link; readonly bridge: string; 
   { link: 'production', bridge: 'prod', prefix: '10.77.3' },
 ]
 export const MASK = '255.255.255.0'
-export const WITNESS_ADDRESS = '10.77.0.250'
+/** The preferred one, and in a lab with two the one beside it. */
+export const WITNESSES = ['witness', 'alternate'] as const
+export type WitnessName = (typeof WITNESSES)[number]
+export const WITNESS_ADDRESSES: Readonly<Record<WitnessName, string>> = { witness: '10.77.0.250', alternate: '10.77.0.248' }
 export const BMC_ADDRESS = '10.77.0.249'
 export const CLIENT_ADDRESS = '10.77.3.250'
 export const CLIENT_MANAGEMENT_ADDRESS = '10.77.0.251'
@@ -56,7 +59,10 @@ export function hostWires(name: string, nics: readonly NicDescription[]): Wire[]
   }))
 }
 
-export const WITNESS_WIRES: readonly Wire[] = [plain('witness', 'eth0', 'management', 250, WITNESS_ADDRESS)]
+export const WITNESS_WIRES: Readonly<Record<WitnessName, readonly Wire[]>> = {
+  witness: [plain('witness', 'eth0', 'management', 250, WITNESS_ADDRESSES.witness)],
+  alternate: [plain('alternate', 'eth0', 'management', 248, WITNESS_ADDRESSES.alternate)],
+}
 /** The power switches of all hosts. */
 export const BMC_WIRES: readonly Wire[] = [plain('bmc', 'eth0', 'management', 249, BMC_ADDRESS)]
 export const CLIENT_WIRES: readonly Wire[] = [

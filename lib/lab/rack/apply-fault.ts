@@ -1,5 +1,5 @@
 /** What each fault and each undo does to the rack. @returns a sentence for people */
-import { BadRequest, type CutFault, type DiskFault, type Fault, linksOf, type ProcessFault } from '../faults/fault'
+import { BadRequest, type CutFault, type DiskFault, type Fault, linksOf, type ProcessFault, type WitnessFault } from '../faults/fault'
 import { gapsBetween } from '../net/cut'
 import type { Bmc } from './bmc'
 import type { Host } from './host'
@@ -9,9 +9,10 @@ import type { Rack } from './rack'
 export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
   switch (fault.kind) {
     case 'witness': {
-      if (rack.witness?.isRunning !== true) throw new BadRequest('the witness does not run')
-      await rack.witness.kill()
-      return 'the witness is killed'
+      const { service } = rack.witness(fault.name ?? 'witness')
+      if (service?.isRunning !== true) throw new BadRequest(`${witnessText(fault)} does not run`)
+      await service.kill()
+      return `${witnessText(fault)} is killed`
     }
     case 'host': {
       const { place, host } = powered(rack, fault.host)
@@ -41,9 +42,10 @@ export async function applyFault(rack: Rack, fault: Fault): Promise<string> {
 export async function undoFault(rack: Rack, fault: Fault): Promise<string> {
   switch (fault.kind) {
     case 'witness': {
-      if (rack.witness === null) throw new BadRequest('this lab has no witness')
-      rack.witness.start()
-      return 'the witness runs'
+      const { service } = rack.witness(fault.name ?? 'witness')
+      if (service === null) throw new BadRequest('this lab has no witness')
+      service.start()
+      return `${witnessText(fault)} runs`
     }
     case 'host': {
       const host = hostOf(rack, fault.host)
@@ -125,5 +127,6 @@ function powered(rack: Rack, name: string): { readonly host: Host; readonly plac
   return { host, place }
 }
 
+const witnessText = ({ name }: WitnessFault): string => (name === 'alternate' ? 'the alternate witness' : 'the witness')
 const diskText = ({ volume, ops }: DiskFault): string =>
   `${volume ?? 'the whole disk'}: ${ops === 'both' ? 'every read and write' : `every ${ops.slice(0, -1)}`}`

@@ -23,12 +23,17 @@ export interface HostStatus extends PlaceStatus {
   }
 }
 
+export interface WitnessStatus extends PlaceStatus {
+  readonly state: 'running' | 'stopped' | 'not built'
+}
+
 export interface LabStatus {
   readonly phase: 'starting' | 'ready'
   /** What is being done while starting. */
   readonly doing: string
   readonly hosts: readonly HostStatus[]
-  readonly witness: PlaceStatus & { readonly state: 'running' | 'stopped' | 'not built' }
+  /** The preferred one first. */
+  readonly witnesses: readonly WitnessStatus[]
   readonly client: PlaceStatus
 }
 

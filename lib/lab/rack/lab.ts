@@ -64,12 +64,12 @@ export class Lab {
   }
 
   /**
-   * A process in a place: a host's name, `client` or `witness` (these two see the machine's files). It dies with the place, with
+   * A process in a place: a host's name, `client`, `witness` or `alternate` (these see the machine's files). It dies with the place, with
    * the lab, and with the process that called; kill() of what is returned kills it too.
    */
   async spawnIn(place: string, argv: readonly string[], stdio: StdioOptions = 'inherit'): Promise<ChildProcess> {
-    const { hosts, client, witness } = await this.status()
-    const places = [...hosts, client, witness]
+    const { hosts, client, witnesses } = await this.status()
+    const places = [...hosts, client, ...witnesses]
     const found = places.find(({ name }) => name === place)
     if (found === undefined)
       throw new BadRequest(`no place ${place}; choose one of: ${places.map(({ name }) => name).join(', ')}`)

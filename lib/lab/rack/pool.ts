@@ -4,7 +4,7 @@ import type { ConfigGiven, HostAddresses } from '../../wire/config'
 import { type HostUuid, hostUuid } from '../../core/domain/ids'
 import type { HostDescription, LabTimes, PoolDescription } from '../contract'
 import { bmcSwitch } from './bmc-switch'
-import { hostName, hostNics, WITNESS_ADDRESS } from '../net/plan'
+import { hostName, hostNics, WITNESS_ADDRESSES } from '../net/plan'
 import type { LabSettings } from './settings'
 
 const GIB = 1024 ** 3
@@ -35,8 +35,10 @@ function describeHost(number: number): HostDescription {
   return { uuid: randomUUID(), name: hostName(number), address: nics[0]?.address ?? '', memoryBytes: 4 * GIB, nics }
 }
 
+type Configured = Pick<LabSettings, 'pool' | 'bmc' | 'alternate' | 'config'>
+
 /** What the product is told at installation: /etc/holdfast/config.json. */
-export function holdfastConfig({ pool, bmc, config }: Pick<LabSettings, 'pool' | 'bmc' | 'config'>): ConfigGiven {
+export function holdfastConfig({ pool, bmc, alternate, config }: Configured): ConfigGiven {
   const hosts: Record<HostUuid, HostAddresses> = {}
   for (const host of pool.hosts) {
     hosts[hostUuid(host.uuid)] = {
@@ -48,6 +50,10 @@ export function holdfastConfig({ pool, bmc, config }: Pick<LabSettings, 'pool' |
   // Guests are QEMU's here, whose client reconnects.
   const common = { format: 1, pool: pool.poolUuid, diskClients: 'reconnect' } as const
   const power = Object.fromEntries(pool.hosts.map(({ uuid }, index) => [uuid, bmcSwitch(index)]))
-  const needed = { ...common, witness: `${WITNESS_ADDRESS}:${WITNESS_PORT}`, hosts, ...(bmc ? { power } : {}) }
+  const witnesses = {
+    witness: `${WITNESS_ADDRESSES.witness}:${WITNESS_PORT}`,
+    ...(alternate ? { alternateWitness: `${WITNESS_ADDRESSES.alternate}:${WITNESS_PORT}` } : {}),
+  }
+  const needed = { ...common, ...witnesses, hosts, ...(bmc ? { power } : {}) }
   return { ...needed, ...config }
 }

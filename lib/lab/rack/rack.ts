@@ -4,20 +4,20 @@ import { once } from 'node:events'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BMC_WIRES, CLIENT_WIRES, WITNESS_WIRES, type Wire } from '../net/plan'
+import { BadRequest } from '../faults/fault'
+import { BMC_WIRES, CLIENT_WIRES, WITNESS_WIRES, type WitnessName, WITNESSES, type Wire } from '../net/plan'
 import { switchBatch } from '../net/script'
 import type { LabStatus } from './control'
 import { Bmc } from './bmc'
-import { Gaps } from './gaps'
+import type { Gaps } from './gaps'
 import { Host } from './host'
 import { makeRoot, writeSettings } from './host-root'
 import { ipBatch } from './ip'
 import type { LabPaths } from './paths'
 import { Place } from './place'
 import { processesOf } from './host-processes'
-import type { Service } from './service'
 import type { LabSettings } from './settings'
-import { witnessService } from './witness'
+import { WitnessHost } from './witness'
 
 export interface CutEnd {
   readonly wires: readonly Wire[]
@@ -30,10 +30,8 @@ export class Rack {
   #doing = 'starting'
   #isReady = false
   #client: Place | null = null
-  #witnessPlace: Place | null = null
-  #witness: Service | null = null
+  #witnesses: readonly WitnessHost[] = []
   #bmcs: ReadonlyMap<string, Bmc> = new Map()
-  readonly #witnessGaps = new Gaps()
 
   constructor(
     readonly paths: LabPaths,
@@ -46,14 +44,16 @@ export class Rack {
     )
   }
 
-  get witness(): Service | null {
-    return this.#witness
+  witness(name: WitnessName): WitnessHost {
+    const found = this.#witnesses.find((witness) => witness.name === name)
+    if (found === undefined) throw new BadRequest('this lab has one witness; make one with two: holdfast lab up --two-witnesses')
+    return found
   }
 
-  /** Where a cut ends: a host, or the witness. */
+  /** Where a cut ends: a host, or a witness. */
   end(name: string): CutEnd {
     const host = this.hosts.find(({ description }) => description.name === name)
-    return host ?? { wires: WITNESS_WIRES, gaps: this.#witnessGaps, place: this.#witnessPlace }
+    return host ?? this.witness(name === 'alternate' ? name : 'witness')
   }
 
   async start(): Promise<void> {
@@ -63,11 +63,13 @@ export class Rack {
     const start = (name: string, wires: readonly Wire[]) =>
       Place.start({ ...outside, name, wires, script: join(this.paths.dir, `${name}.sh`) })
     this.#client = await start('client', CLIENT_WIRES)
-    this.#witnessPlace = await start('witness', WITNESS_WIRES)
     const key = randomBytes(32).toString('hex')
     writeFileSync(this.paths.key, `${key}\n`, { mode: 0o600 })
-    this.#witness = witnessService(this.#witnessPlace, this.settings, this.paths)
-    this.#witness?.start()
+    for (const name of this.settings.alternate ? WITNESSES : WITNESSES.slice(0, 1)) {
+      const witness = new WitnessHost(name, await start(name, WITNESS_WIRES[name]), this.settings, this.paths)
+      this.#witnesses = [...this.#witnesses, witness]
+      witness.service?.start()
+    }
     const ptoken = randomUUID()
     for (const host of this.hosts) {
       this.#doing = `installing ${host.description.name}`
@@ -106,7 +108,6 @@ export class Rack {
   }
 
   status(): LabStatus {
-    const running = this.#witness === null ? 'not built' : this.#witness.isRunning ? 'running' : 'stopped'
     return {
       phase: this.#isReady ? 'ready' : 'starting',
       doing: this.#doing,
@@ -123,7 +124,7 @@ export class Rack {
           unreached: host.gaps.addresses,
         },
       })),
-      witness: { name: 'witness', initPid: this.#witnessPlace?.init.machine ?? null, state: running },
+      witnesses: this.#witnesses.map((witness) => witness.status()),
       client: { name: 'client', initPid: this.#client?.init.machine ?? null },
     }
   }

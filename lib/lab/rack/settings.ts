@@ -22,6 +22,8 @@ export interface LabSettings {
   readonly guest: string | null
   /** Each host has a power switch that the product may use. */
   readonly bmc: boolean
+  /** A second witness beside the first. */
+  readonly alternate: boolean
   /** Settings in config.json beside those that the lab needs. */
   readonly config: Partial<ConfigGiven>
 }

@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly setUp?: boolean
   /** A power switch for each host. */
   readonly bmc?: boolean
+  /** A second witness. */
+  readonly alternate?: boolean
   /** Settings of the product's config.json. */
   readonly config?: Partial<ConfigGiven>
   /** By default: whether this process is root. */
@@ -97,6 +99,7 @@ function decide(options: StartOptions, asRoot: boolean): LabSettings {
     installer: beside('../dom0/holdfastd') === null ? null : beside('../../packaging/install.sh'),
     guest: options.guest ?? null,
     bmc: options.bmc ?? false,
+    alternate: options.alternate ?? false,
     config: options.config ?? {},
   }
 }

@@ -1,4 +1,5 @@
 import { type CutChoice, DIRECTIONS, DISK_ERRORS, DISK_OPS, type Fault } from '../faults/fault'
+import { WITNESSES, type WitnessName } from '../net/plan'
 import type { Dice } from './dice'
 import type { Incident } from './incident'
 
@@ -6,6 +7,8 @@ import type { Incident } from './incident'
 export interface Pair {
   readonly holder: string
   readonly other: string
+  /** There is a second witness. */
+  readonly alternate?: boolean
 }
 
 type Draw = (dice: Dice, pair: Pair) => Incident
@@ -27,18 +30,23 @@ const faults = (name: string, list: readonly Fault[], lastsMs: number): Incident
 const hostOf = (dice: Dice, { holder, other }: Pair): string => dice.of([holder, other])
 const role = (host: string, { holder }: Pair): string => (host === holder ? 'holder' : 'peer')
 
+type Way = [host: string, other: string, link: CutChoice]
+const isWitness = (name: string): boolean => WITNESSES.some((each) => each === name)
+
 const cuts: Draw = (dice, pair) => {
-  const { holder, other } = pair
-  const ways: [string, string, CutChoice][] = [
+  const { holder, other, alternate } = pair
+  const toAlternate = [holder, other].map((host): Way => [host, 'alternate', 'management'])
+  const ways: Way[] = [
     [holder, other, 'management'],
     [holder, other, 'alinks'],
     [holder, 'witness', 'management'],
     [other, 'witness', 'management'],
+    ...(alternate === true ? toAlternate : []),
   ]
   const [first, ...more] = ways
   const taken = first === undefined ? [] : dice.some([first, ...more], 0.5)
   const direction = dice.fraction() < 0.6 ? 'both' : dice.of(DIRECTIONS)
-  const names = taken.map(([from, to, link]) => (to === 'witness' ? `${role(from, pair)}-witness` : link))
+  const names = taken.map(([from, to, link]) => (isWitness(to) ? `${role(from, pair)}-${to}` : link))
   const way = direction === 'both' ? '' : direction === 'to' ? ', one way' : ', the other way'
   const list = taken.map(([host, to, link]): Fault => ({ kind: 'cut', host, other: to, link, direction }))
   return faults(`cut ${names.join(' + ')}${way}`, list, dice.between(2000, 12_000))
@@ -86,14 +94,20 @@ const disk: Draw = (dice, pair) => {
   return faults(`disk of the ${role(host, pair)}: ${ops} ${error}`, [fault], dice.between(2000, 9000))
 }
 
-const witness: Draw = (dice) => faults('the witness restarts', [{ kind: 'witness' }], dice.between(200, 8000))
+const which = (dice: Dice, { alternate }: Pair): WitnessName => (alternate === true ? dice.of(WITNESSES) : 'witness')
+const the = (name: WitnessName): string => (name === 'witness' ? 'the witness' : 'the alternate witness')
 
-const witnessWhileCut: Draw = (dice, { holder, other }) =>
-  faults(
-    'the witness restarts while the hosts are cut apart',
-    [{ kind: 'cut', host: holder, other, link: 'all', direction: 'both' }, { kind: 'witness' }],
-    dice.between(200, 4000),
-  )
+const witness: Draw = (dice, pair) => {
+  const name = which(dice, pair)
+  return faults(`${the(name)} restarts`, [{ kind: 'witness', name }], dice.between(200, 8000))
+}
+
+const witnessWhileCut: Draw = (dice, pair) => {
+  const name = which(dice, pair)
+  const apart: Fault = { kind: 'cut', host: pair.holder, other: pair.other, link: 'all', direction: 'both' }
+  const list: Fault[] = [apart, { kind: 'witness', name }]
+  return faults(`${the(name)} restarts while the hosts are cut apart`, list, dice.between(200, 4000))
+}
 
 const move: Draw = () => ({ kind: 'move', name: 'move' })
 

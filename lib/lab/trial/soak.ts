@@ -19,6 +19,8 @@ export interface SoakOptions {
   readonly dir: string
   readonly minutes: number
   readonly seed: number
+  /** A second witness. */
+  readonly alternate: boolean
   readonly screen: Screen
   /** Settles when it is to end early. */
   readonly interrupted: Promise<never>
@@ -62,9 +64,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   }
 }
 
-async function run({ dir, minutes, seed, screen }: SoakOptions, papers: string): Promise<SoakReport> {
+async function run({ dir, minutes, seed, alternate, screen }: SoakOptions, papers: string): Promise<SoakReport> {
   screen.headline(`A protected VM for ${minutes} min, seed ${seed}`)
-  const stage = await setStage({ dir, times: SHORT_TIMES, keepOnFailure: true, onProgress: (doing) => screen.line(doing) })
+  const onProgress = (doing: string): void => screen.line(doing)
+  const stage = await setStage({ dir, times: SHORT_TIMES, alternate, keepOnFailure: true, onProgress })
   const { lab } = stage
   const { vm, vmUuid } = await makeVm(stage, 'orders', DISK_BYTES)
   await startVmOn(stage, vm, 'h2')
@@ -78,7 +81,7 @@ async function run({ dir, minutes, seed, screen }: SoakOptions, papers: string):
     const leftMs = (): number => begunMs + minutes * 60_000 - monotonicMs()
     let holder = 'h2'
     while (leftMs() > 0 && trial.outcomes.every(isKept)) {
-      const incident = drawIncident(dice, { holder, other: holder === 'h1' ? 'h2' : 'h1' })
+      const incident = drawIncident(dice, { holder, other: holder === 'h1' ? 'h2' : 'h1', alternate })
       const outcome = await trial.live(incident)
       screen.line(`${outcomeText(outcome)}; ${Math.max(0, Math.ceil(leftMs() / 60_000))} min left`)
       holder = outcome.to === '' ? holder : outcome.to

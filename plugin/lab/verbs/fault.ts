@@ -9,6 +9,7 @@ import {
   LINK_CHOICES,
   parseFault,
 } from '../../../lib/lab/faults/fault'
+import { WITNESSES } from '../../../lib/lab/net/plan'
 import { openLab } from '../../../lib/lab/rack/lab'
 import { acting, dirOf, withDir } from './acting'
 
@@ -33,7 +34,7 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
   cut: ['host', 'other', 'link', 'direction'],
   host: ['host', 'stop'],
   process: ['host', 'name', 'pid', 'stop'],
-  witness: [],
+  witness: ['name'],
   bmc: ['host'],
 }
 
@@ -47,9 +48,9 @@ export function registerFault(lab: Command): void {
     .option('--ops <ops>', `disk: ${DISK_OPS.join(', ')}`)
     .option('--error <error>', `disk: ${DISK_ERRORS.join(', ')}`)
     .option('--link <link>', `link: ${LINK_CHOICES.join(', ')}; cut: ${CUT_CHOICES.join(', ')}`)
-    .option('--other <name>', 'cut: from this host, or from the witness')
+    .option('--other <name>', 'cut: from this host, or from a witness')
     .option('--direction <way>', `cut: ${DIRECTIONS.join(', ')} (what the host sends, what it is sent)`)
-    .option('--name <process>', 'process: holdfastd, holdfast-worker, xapi ...')
+    .option('--name <process>', `process: holdfastd, holdfast-worker, xapi ...; witness: ${WITNESSES.join(', ')}`)
     .option('--pid <pid>', "process: by the host's own number")
     .option('--stop', 'process, host: SIGSTOP instead of kill -9 or power off')
     .action((kind: string, options: FaultOptions, verb: Command) =>
@@ -85,6 +86,7 @@ function given(kind: string, options: FaultOptions): Record<string, unknown> {
     link,
     other,
     direction,
+    name,
     process: pid === undefined ? name : Number(pid),
     how: stop === true ? 'stop' : kind === 'host' ? 'off' : 'kill',
   }

@@ -21,12 +21,14 @@ export function registerSoak(lab: Command): void {
     .description('one fault after another hits a protected VM, drawn from a seed; exit 1 when a promise is broken')
     .option('--minutes <n>', 'how long', whole(DAY_MINUTES), 10)
     .option('--seed <n>', 'draw the same again', whole(SEEDS))
+    .option('--two-witnesses', 'a second witness', false)
     .option('--json', 'the results as JSON; what happens meanwhile goes to stderr', false)
-    .action((options: { minutes: number; seed?: number; json: boolean }, verb: Command) =>
+    .action((options: { minutes: number; seed?: number; twoWitnesses: boolean; json: boolean }, verb: Command) =>
       acting(async () => {
         const screen = new Screen(options.json ? process.stderr : process.stdout)
         const seed = options.seed ?? 1 + (Date.now() % SEEDS)
-        const report = await soak({ dir: dirOf(verb), minutes: options.minutes, seed, screen, interrupted: interruption() })
+        const { minutes, twoWitnesses: alternate } = options
+        const report = await soak({ dir: dirOf(verb), minutes, seed, alternate, screen, interrupted: interruption() })
         if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
         else process.stdout.write(`\n${soakTable(report)}${soakSummary(report)}`)
         return report.kept ? 0 : 1

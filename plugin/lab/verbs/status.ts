@@ -20,7 +20,7 @@ export function registerStatus(lab: Command): void {
     )
 }
 
-function statusText(dir: string, { hosts, witness, phase }: LabStatus): string {
+function statusText(dir: string, { hosts, witnesses, phase }: LabStatus): string {
   const table = new Table({
     head: ['host', 'address', 'power', 'processes', 'faults'],
     style: { head: [], border: [] },
@@ -31,7 +31,7 @@ function statusText(dir: string, { hosts, witness, phase }: LabStatus): string {
     const names = [...new Set(host.processes.map(({ name }) => name))].sort()
     table.push([host.name, host.address, host.power, names.join(' '), faultsOf(host).join('\n')])
   }
-  return `lab ${dir} (${phase})\n${table.toString()}\nwitness: ${witness.state}\n`
+  return `lab ${dir} (${phase})\n${table.toString()}\n${witnesses.map(({ name, state }) => `${name}: ${state}\n`).join('')}`
 }
 
 function faultsOf({ faults }: HostStatus): string[] {

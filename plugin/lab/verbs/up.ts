@@ -18,6 +18,7 @@ interface UpOptions {
   /** false: --no-guest. */
   readonly guest?: string | false
   readonly bmc?: true
+  readonly twoWitnesses?: true
   readonly hostWatchdog?: string
   readonly time: readonly string[]
 }
@@ -29,6 +30,7 @@ export function registerUp(lab: Command): void {
     .option('--guest <folder>', "folder with the guests' vmlinuz and initrd.gz (default: made from Debian packages, once)")
     .option('--no-guest', 'a lab that needs no guests')
     .option('--bmc', 'a power switch for each host, which the product may use')
+    .option('--two-witnesses', 'a second witness, which the product may use')
     .option('--host-watchdog <seconds>', "a watchdog in each host's hardware, which the product uses; default: none")
     .option('--no-product', 'hosts without Holdfast')
     .option('--no-setup', 'hosts on which Holdfast is installed and not set up; witness.log has an invitation')
@@ -43,6 +45,7 @@ export function registerUp(lab: Command): void {
           product: options.product,
           setUp: options.setup,
           bmc: options.bmc ?? false,
+          alternate: options.twoWitnesses ?? false,
           ...watchdogOf(options.hostWatchdog),
           ...(guest === null ? {} : { guest }),
           onProgress: (doing) => process.stderr.write(`${doing}\n`),

@@ -3,7 +3,8 @@ import { CLIENT_WIRES, HOSTS_MAX, hostName, hostNics, hostWires, WITNESS_WIRES }
 const ALL = [
   ...Array.from({ length: HOSTS_MAX }, (_, index) => hostWires(hostName(index + 1), hostNics(index + 1))).flat(),
   ...CLIENT_WIRES,
-  ...WITNESS_WIRES,
+  ...WITNESS_WIRES.witness,
+  ...WITNESS_WIRES.alternate,
 ]
 
 test('in the largest lab no two wires share a port, a MAC or an address', () => {
