@@ -1,5 +1,5 @@
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { HostFenced } from '../../wire/worker-api'
@@ -7,12 +7,15 @@ import type { Catalogue } from './catalogue'
 import { FenceDriver } from './fence-driver'
 import type { Membership } from './membership'
 import type { HostParts } from './parts'
+import { mayBeOld } from './pool-witness'
 import type { SilentHost } from './silent-host'
 
 export interface FencingNeeds {
   readonly parts: HostParts
   readonly catalogue: Catalogue
   readonly membership: Membership
+  /** Whether a worker of the VM is here, which notes what it agrees to. */
+  readonly isNoted: (vm: VmUuid) => boolean
   /** It is proven that the host is off, or for longer than before, or no longer. */
   readonly changed: (host: HostUuid) => void
 }
@@ -111,6 +114,7 @@ export class Fencing {
       if (pool?.claim.holder === host) return false
       for (const vm of catalogue.protectedVms()) {
         if (!catalogue.ofVm(vm).some(({ homes }) => homes.includes(host))) continue
+        if (mayBeOld(parts.witnesses, this.needs.isNoted(vm))) return false
         const stored = await parts.witness.read(vm)
         if (stored?.claim.holder === host) return false
       }

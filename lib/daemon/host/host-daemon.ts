@@ -68,6 +68,7 @@ export class HostDaemon {
     this.#membership = membership
     const fencing = new Fencing({
       ...{ parts, catalogue: this.#catalogue, membership },
+      isNoted: (vm) => this.#fleet.has(vm),
       changed: (host) => {
         this.#failover.fenced(host)
         this.#fenceNews.tell(host)

@@ -77,3 +77,12 @@ export class PoolWitness implements WitnessPort {
     return found.sort((a, b) => generation(b) - generation(a))[0] ?? null
   }
 }
+
+/**
+ * What was read of a VM may be of a witness that no longer decides: a host that has noted nothing about the two of them cannot tell by one
+ * whether the other one decides by now.
+ */
+export const mayBeOld = (
+  witnesses: { readonly preferred: WitnessPort; readonly alternate: WitnessPort } | undefined,
+  isNoted: boolean,
+): boolean => witnesses !== undefined && !isNoted && !(witnesses.preferred.reachable && witnesses.alternate.reachable)

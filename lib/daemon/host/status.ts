@@ -16,6 +16,7 @@ import type { DiskMover } from './move-disks'
 import { homesOf } from './homes'
 import { hostNameOf } from './names'
 import type { HostParts } from './parts'
+import { mayBeOld } from './pool-witness'
 import { inventoryNow } from './situation'
 
 export interface StatusNeeds {
@@ -43,7 +44,8 @@ export async function statusReport(needs: StatusNeeds, ask: DaemonApi['status'][
     vms: await Promise.all(
       vms.map(async (vm) => {
         const status = await vmStatus(needs, vm)
-        const isOwnWord = ask.here === true || (wanted === undefined && !mayBeOld(needs, vm.uuid))
+        const isOwnWord =
+          ask.here === true || (wanted === undefined && !mayBeOld(needs.parts.witnesses, needs.fleet.has(vm.uuid)))
         return isOwnWord ? status : seenByHolder(needs, status)
       }),
     ),
@@ -167,7 +169,7 @@ function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {
 async function claimOf(needs: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<ProtectedVm['claim']> {
   const { parts } = needs
   if (worker?.role === 'primary') return worker.claim
-  if (mayBeOld(needs, vm.uuid)) return 'unread'
+  if (mayBeOld(parts.witnesses, needs.fleet.has(vm.uuid))) return 'unread'
   try {
     return await parts.witness.read(vm.uuid)
   } catch (error) {
@@ -175,11 +177,6 @@ async function claimOf(needs: StatusNeeds, vm: InventoryVm, worker: WorkerStatus
     parts.log.debug('claim not read for a status', { vm: vm.uuid, error: error.message })
     return 'unread'
   }
-}
-
-/** A host that has noted nothing about two witnesses cannot tell by one of them whether the other one decides by now. */
-function mayBeOld({ parts: { witnesses }, fleet }: StatusNeeds, vm: VmUuid): boolean {
-  return witnesses !== undefined && !fleet.has(vm) && !(witnesses.preferred.reachable && witnesses.alternate.reachable)
 }
 
 const movedFrom = (host: string): Health => ({
