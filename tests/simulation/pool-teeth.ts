@@ -131,4 +131,65 @@ const OPERATORS: readonly Tooth[] = [
   ),
 ]
 
-export const POOL_TEETH: readonly Tooth[] = [...WITNESS, ...HOLDERS, ...GUARDS, ...REPLICAS, ...OPERATORS]
+/** Of two. */
+const WITNESSES: readonly Tooth[] = [
+  off(
+    'what a host notes about the witnesses counts when it is on stable storage',
+    'lib/daemon/worker/witnesses/agreement.ts',
+    'await this.parts.claimNotes.save(this.vm, saved)',
+    'void this.parts.claimNotes.save(this.vm, saved); await Promise.resolve()',
+    'switch-and-apart',
+  ),
+  off(
+    'every host that is listed has noted who decides before the claim is carried',
+    'lib/core/membership/decider.ts',
+    'if (lacking.length > 0) return',
+    '',
+    'switch-and-apart',
+  ),
+  off(
+    'what was asked of a witness before another one was to decide means nothing',
+    'lib/daemon/worker/witnesses/deciding-witness.ts',
+    "if (agreement.epoch !== epoch) throw new WitnessUnreachable('it was asked before another witness was to decide')",
+    '',
+    'cut-from-one',
+    'witness-slow',
+    'lane-glitch',
+  ),
+  off(
+    'the claim that is carried lists whoever may be listed by now',
+    'lib/core/membership/known-claim.ts',
+    'const claims = [claim, ...[...this.#asked].map(({ next }) => next)]',
+    'const claims = [claim]',
+    'listed-unheard',
+  ),
+  off(
+    'a host that has noted nothing hears both witnesses',
+    'lib/daemon/worker/witnesses/witness-pair.ts',
+    'const ports = alternate === null ? [witness] : [witness, alternate]',
+    'const ports = [witness]',
+    'note-lost',
+    'decider-away',
+    'hosts-apart',
+    'host-alone',
+  ),
+  off(
+    'a claim that is given up is given up at both witnesses',
+    'lib/daemon/worker/witnesses/deciding-witness.ts',
+    'await forgetElsewhere(vm, agreement, portBeside(this.parts, agreement.note.by))',
+    '',
+    'decider-away',
+    'unprotect',
+    'protect',
+  ),
+  off(
+    'who has heard what is decided listens as a secondary',
+    'lib/daemon/worker/starting-claim.ts',
+    'await witness.roleKnown()',
+    '',
+    'note-damaged',
+    'kill-other',
+  ),
+]
+
+export const POOL_TEETH: readonly Tooth[] = [...WITNESS, ...WITNESSES, ...HOLDERS, ...GUARDS, ...REPLICAS, ...OPERATORS]

@@ -16,6 +16,8 @@ export class ClaimNotesOfHost {
   readonly #saving = new Map<Process, Save>()
   /** No room is left. */
   full = false
+  /** On top of what each save takes, at most. */
+  slowMs = 0
 
   constructor(
     private readonly nature: Nature,
@@ -32,7 +34,7 @@ export class ClaimNotesOfHost {
       save: async (vm, note) => {
         this.#saving.set(process, { vm, note })
         this.onMoment(vm, 'noting')
-        await process.within(this.saveMs)
+        await process.within(this.saveMs + this.slowMs)
         this.#saving.delete(process)
         if (this.full) {
           this.#perhaps({ vm, note })
@@ -51,6 +53,13 @@ export class ClaimNotesOfHost {
   /** As it is on the disk. */
   on(vm: string): Kept | null {
     return this.#kept.get(vm) ?? null
+  }
+
+  /** There is one, no switch is under way in it, and nobody is changing it. */
+  isDecided(vm: string): boolean {
+    const note = this.on(vm)
+    const isSaving = [...this.#saving.values()].some((save) => save.vm === vm)
+    return note !== null && note !== 'damaged' && note.pending === null && !isSaving
   }
 
   damage(vm: string): void {

@@ -65,6 +65,7 @@ export class Faults {
     }
     for (const machine of machines) {
       machine.claimNotes.full = false
+      machine.claimNotes.slowMs = 0
       for (const road of machine.roads)
         for (const way of ['out', 'in'] as const) {
           road.ways[way].slowMs = 0
@@ -144,7 +145,7 @@ export class Faults {
       return
     }
     if (isPairFault(fault)) {
-      this.#pair.strike(fault, vm, { holder, other, either })
+      this.#quietUntil = Math.max(this.#quietUntil, this.#pair.strike(fault, vm, { holder, other, either }))
       return
     }
     switch (fault) {

@@ -1,7 +1,8 @@
 import { must } from '../mirror/must'
 import type { Machine } from './machine'
 import type { Strikes } from './strikes'
-import type { Moment, PairFault } from './trouble'
+import { PairStories, type SetTrap } from './pair-stories'
+import type { PairFault } from './trouble'
 import type { Vm } from './vm'
 import type { WitnessHost } from './witness-host'
 import type { PoolWorld } from './world'
@@ -19,13 +20,18 @@ const OPERATOR_LOOKS_MS = 3000
 
 /** What goes wrong with two witnesses: one is away for so long that the other one is to decide, and what a switch needs fails. */
 export class PairStrikes {
+  readonly #stories: PairStories
+
   constructor(
     private readonly world: PoolWorld,
     private readonly strikes: Strikes,
-    private readonly trap: (on: Moment, vm: Vm, act: () => void) => void,
-  ) {}
+    private readonly trap: SetTrap,
+  ) {
+    this.#stories = new PairStories(world, strikes, trap)
+  }
 
-  strike(fault: PairFault, vm: Vm, { holder, other, either }: Sides): void {
+  /** Until when it is to be left to itself. */
+  strike(fault: PairFault, vm: Vm, { holder, other, either }: Sides): number {
     const { dice } = this.world
     switch (fault) {
       case 'preferred-away':
@@ -50,7 +56,13 @@ export class PairStrikes {
         this.#away(this.#decider(vm))
         break
       case 'note-damaged':
-        this.#damage(vm, either, either === holder ? other : holder)
+        if (this.#losesNote(vm, either, either === holder ? other : holder)) {
+          either.claimNotes.damage(vm.uuid)
+          this.#operatorLooks(vm, either, either === holder ? other : holder)
+        }
+        break
+      case 'note-lost':
+        if (this.#losesNote(vm, either, either === holder ? other : holder)) either.claimNotes.remove(vm.uuid)
         break
       case 'notes-unsaved':
         either.claimNotes.full = true
@@ -61,8 +73,14 @@ export class PairStrikes {
         witness.full = true
         this.strikes.after(this.#switchMs(), () => (witness.full = false))
         this.#away(this.#preferred)
+        break
       }
+      case 'switch-and-apart':
+        return this.#stories.switchAndApart(vm, holder, other)
+      case 'listed-unheard':
+        return this.#stories.listedUnheard(vm, holder, other)
     }
+    return 0
   }
 
   get #preferred(): WitnessHost {
@@ -103,16 +121,14 @@ export class PairStrikes {
     this.strikes.after(firstMs + again, () => this.#away(this.#alternate))
   }
 
-  /** One that is read when its process starts again. Only while the other host has everything, and a note of its own. */
-  #damage(vm: Vm, machine: Machine, other: Machine): void {
-    const worker = machine.worker(vm.uuid)
-    const noted = [machine, other].map(({ claimNotes }) => claimNotes.on(vm.uuid))
-    if (worker === null || noted.some((note) => note === null || note === 'damaged')) return
-    if (vm.judge.listed.length < 2 || !this.strikes.isWell(other, vm)) return
-    this.world.probe('a note is damaged')
+  /** Its worker has to read it again. Only while the other host has everything, and nobody is about to let another witness decide. */
+  #losesNote(vm: Vm, machine: Machine, other: Machine): boolean {
+    const isDecided = [machine, other].every(({ claimNotes }) => claimNotes.isDecided(vm.uuid))
+    if (machine.worker(vm.uuid) === null || !isDecided || vm.judge.listed.length < 2 || !this.strikes.isWell(other, vm))
+      return false
+    this.world.probe('a note is lost')
     machine.workers.kill(vm.uuid)
-    machine.claimNotes.damage(vm.uuid)
-    this.#operatorLooks(vm, machine, other)
+    return true
   }
 
   /** Nobody but a living holder can tell a host what it agreed to. Where it is the holder itself, an operator removes the note, once no switch is under way. */
@@ -120,8 +136,7 @@ export class PairStrikes {
     const { schedule, say, witnesses } = this.world
     schedule.after(OPERATOR_LOOKS_MS, () => {
       if (machine.claimNotes.on(vm.uuid) !== 'damaged') return
-      const note = other.claimNotes.on(vm.uuid)
-      const isDecided = note !== null && note !== 'damaged' && note.pending === null
+      const isDecided = other.claimNotes.isDecided(vm.uuid)
       if (vm.holder === machine.name && machine.powered && isDecided && witnesses.every(({ daemon }) => daemon !== null)) {
         say(() => `the operator removes the damaged note of vm${vm.index} on ${machine.name}`)
         machine.claimNotes.remove(vm.uuid)

@@ -32,7 +32,7 @@ export const FAULTS = [
 /** Of two witnesses. */
 const PAIR_FAULTS = [
   ...['preferred-away', 'alternate-away', 'decider-away', 'away-in-turn', 'cut-from-one', 'carry-unanswered'],
-  ...['note-damaged', 'notes-unsaved', 'alternate-full'],
+  ...['note-damaged', 'note-lost', 'notes-unsaved', 'alternate-full', 'switch-and-apart', 'listed-unheard'],
 ] as const
 export type PairFault = (typeof PAIR_FAULTS)[number]
 /** Of what somebody does not know: see Unknowns. */
