@@ -5,7 +5,7 @@
 import { hostUuid } from '../../lib/core/domain/ids'
 import type { TimelineEntry } from '../../lib/core/domain/timeline'
 import { makeVm, until } from '../../lib/lab/demo/stage'
-import type { DaemonApi, HostStatus } from '../../lib/wire/daemon-api'
+import type { DaemonApi, HostStatus, StatusReport } from '../../lib/wire/daemon-api'
 import { ProductLab } from './product-lab'
 
 const LEASE_MS = 20_000
@@ -106,6 +106,22 @@ test('a power switch that hangs proves nothing: the lease has to run out', async
   await back('h2', 'h1')
 })
 
+test('a holder that neither the witness nor its peer confirms goes on when an operator says that the peer is off', async () => {
+  await pool.redundant('h1', vm, 2 * LIMIT_MS)
+  const cleared = (await rulesOf('h1', 'fence-word-cleared')).length
+  await pool.lab.fault({ kind: 'witness' })
+  await pool.lab.powerOff('h2')
+  const health = async (): Promise<string> => (await pool.vmStatus('h1', vm)).health
+  await until('it waits', LIMIT_MS, async () => (await health()) === 'frozen')
+  await until('the word is taken', LIMIT_MS, async () => (await pool.command('h1', 'fence', 'h2', '--confirm-off')).exit === 0)
+  await happens('it goes on', 'h1', 'guest-continues', 'others-fenced')
+  await until('it says so', LIMIT_MS, async () => (await health()) === 'degraded')
+  await pool.lab.undo({ kind: 'witness' })
+  await pool.lab.boot('h2')
+  await happens('the word is forgotten', 'h1', 'fence-word-cleared', 'host-seen', cleared + 1)
+  await pool.redundant('h1', vm, 2 * LIMIT_MS)
+})
+
 test('a replica that was left behind takes the claim only by the word of an operator', async () => {
   const links = { kind: 'link', host: 'h2', link: 'all' } as const
   await pool.lab.fault(links)
@@ -129,7 +145,11 @@ test('a replica that was left behind takes the claim only by the word of an oper
   expect(await pool.vmStatus('h2', vm)).toMatchObject({ holder: 'h2' })
   await pool.lab.boot('h1')
   await happens('the word is forgotten', 'h2', 'fence-word-cleared', 'host-seen')
-  await until('h1 knows whose it is', LIMIT_MS, async () => (await pool.vmStatus('h1', vm)).holder === 'h2')
+  // Its xapi comes up after its daemon.
+  await until('h1 knows whose it is', LIMIT_MS, async () => {
+    const { exit, stdout } = await pool.command('h1', 'status', vm, '--json')
+    return exit === 0 && (JSON.parse(stdout) as StatusReport).vms.some(({ holder }) => holder === 'h2')
+  })
 })
 
 test('a coordinator that is dead beside no protected VM: an operator says so, and another host takes its place', async () => {
@@ -155,9 +175,10 @@ test('a coordinator that is dead beside no protected VM: an operator says so, an
     throw new Error(`${String(error)}: ${known}`)
   })
   const before = (await rulesOf(other, 'coordinator-promoted')).length
+  const cleared = (await rulesOf(other, 'fence-word-cleared')).length
   expect((await fence(other, coordinator, '--confirm-off')).confirmed).not.toBeNull()
   await happens('it is promoted', other, 'coordinator-promoted', 'proof-silence-election', before + 1)
   await pool.lab.boot(coordinator)
-  await happens('the word is forgotten', other, 'fence-word-cleared', 'host-seen')
+  await happens('the word is forgotten', other, 'fence-word-cleared', 'host-seen', cleared + 1)
   expect((await fence(other, coordinator)).confirmed).toBeNull()
 })
