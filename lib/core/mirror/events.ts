@@ -16,6 +16,8 @@ export type MirrorEvent =
   /** A replica can be used. `bits`: the blocks in which it may differ from the other one. */
   | { readonly on: 'replica-up'; readonly side: Side; readonly presence: Presence; readonly bits: DirtyBitmap }
   | { readonly on: 'replica-down'; readonly side: Side; readonly error: string }
+  /** A flush of one that is down failed when it was looked at: what its device had been given before may be lost. */
+  | { readonly on: 'unkept'; readonly side: Side; readonly error: string }
   /**
    * What the witness has stored, as far as is known for certain. `isStored`, if it is false: it does not answer, and the pool wants this
    * host to go on alone all the same; what it says of the older claim later is left aside.

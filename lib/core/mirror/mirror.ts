@@ -130,6 +130,9 @@ export class Mirror {
       case 'replica-down':
         this.#fail(event.side, event.error)
         break
+      case 'unkept':
+        this.#debt.failed(event.side, event.error)
+        break
       case 'claimed': {
         const wasReplaceable = isReplaceable('peer', this.replicas)
         this.#standing.claimed(event.members, event.isStored ?? true)

@@ -64,6 +64,7 @@ export class Disk {
     this.#local = new LocalReplica(volume, parts, {
       up: (seat, incarnation) => this.replicaUp('local', seat.presence(incarnation), seat.bits()),
       failed: (error) => this.replicaDown('local', error),
+      unkept: (error) => this.#apply({ on: 'unkept', side: 'local', error }),
       isListed: () => this.#mirror.replicas.local.binding,
     })
     this.#status = new BlockStatus({

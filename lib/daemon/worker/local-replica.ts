@@ -7,6 +7,8 @@ import { within } from './within'
 export interface LocalReplicaNeeds {
   readonly up: (seat: Seat, incarnation: string) => void
   readonly failed: (error: string) => void
+  /** It is down still, and a flush of it failed: a device tells so once of what it lost. */
+  readonly unkept: (error: string) => void
   /** The stored claim lists it, or may: then only the very replica that it lists will do. */
   readonly isListed: () => boolean
 }
@@ -141,6 +143,11 @@ export class LocalReplica {
     const block = Buffer.alloc(Math.min(PROBE_BYTES, this.volume.sizeBytes))
     await device.read(0, block)
     if (mayWrite) await device.write(0, block)
-    await device.flush()
+    try {
+      await device.flush()
+    } catch (error) {
+      this.needs.unkept(errorCode(error))
+      throw error
+    }
   }
 }

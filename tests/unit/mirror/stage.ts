@@ -94,6 +94,8 @@ function eventOf(verb: string, words: readonly string[]): MirrorEvent {
       return upOf(words)
     case 'down':
       return { on: 'replica-down', side: sideOf(first), error: second ?? '' }
+    case 'unkept':
+      return { on: 'unkept', side: sideOf(first), error: second ?? '' }
     case 'claimed':
       return { on: 'claimed', members: membersOf(words), isStored: !words.includes('unstored') }
     case 'lease':

@@ -46,6 +46,7 @@ class Scene {
         up()
       },
       failed: (error) => this.told.push(`failed ${error}`),
+      unkept: (error) => this.told.push(`unkept ${error}`),
       isListed: () => this.isListed,
     })
   }
@@ -162,6 +163,23 @@ test('a look at a disk that still fails leaves nothing open', async () => {
     return scene.told.length === 2
   })
   expect(scene.told).toEqual(['failed EIO', 'up a-1'])
+  await scene.local.close()
+})
+
+test('a look at which a flush fails is told: the device says so only once', async () => {
+  const scene = await new Scene().made()
+  scene.replicas.fail('openReplica', 'EIO')
+  await scene.local.open(7)
+  scene.replicas.mend()
+  scene.replicas.fail('flush', 'ENOSPC')
+  scene.probe()
+  await scene.until('it was looked at', () => scene.told.length === 2 && scene.replicas.open === 0)
+  scene.replicas.mend()
+  await scene.until('it is back', () => {
+    scene.probe()
+    return scene.told.length === 3
+  })
+  expect(scene.told).toEqual(['failed EIO', 'unkept ENOSPC', 'up a-1'])
   await scene.local.close()
 })
 
