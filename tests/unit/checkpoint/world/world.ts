@@ -1,0 +1,270 @@
+import { Dice } from '../../../world/prng'
+import { CELLS, Guest, History, type Memory } from './guest'
+import { Broken, Judge } from './judge'
+import { Link, type Down, type Up } from './link'
+import { Primary } from './primary'
+import { Secondary } from './secondary'
+import { Strikes } from './strikes'
+import { Witness } from './witness'
+
+/** Pauses are given up after 60 ms, and what is asked of the monitor takes some, too; a slow witness may hold a write for longer. */
+const STANDS_MAX_MS = 400
+
+/** One guest, two hosts, a witness, and what befalls them. Every turn something happens that may happen then. */
+export class World {
+  readonly dice: Dice
+  readonly history = new History()
+  readonly judge = new Judge(this.history)
+  readonly witness = new Witness()
+  readonly link = new Link()
+  /** How often each thing happened. */
+  readonly seen = new Map<string, number>()
+  nowMs = 0
+  /** While it is false nothing goes wrong any more. */
+  isTroubled = true
+  /** Those that believe to hold the claim; the latest counts. */
+  primaries: Primary[] = []
+  secondary: Secondary | null
+  readonly #disks = [0, 1].map(() => new Array<number>(CELLS).fill(0))
+  readonly dead = new Set<number>()
+  #runs = 0
+  #isAsking = false
+  readonly #strikes = new Strikes(this)
+  #standsSinceMs: number | null = null
+  readonly #witnessPace: number
+  /** How much a secondary prefers its disk to its memory. */
+  readonly diskFirst: number
+
+  constructor(seed: number) {
+    this.dice = new Dice(seed)
+    this.#witnessPace = this.dice.of([1, 0.3, 0.1])
+    this.diskFirst = this.dice.of([0.3, 0.6, 0.95])
+    const guest = new Guest(this.history.step(0), this.diskOf(0))
+    this.judge.startsAnew(guest, this.diskOf(0))
+    this.primaries.push(new Primary(this, 0, 1, guest, true))
+    this.secondary = new Secondary(this, 1)
+  }
+
+  /** The one that the claim means, if it lives. */
+  get primary(): Primary | undefined {
+    return this.primaries.find(({ host, term }) => host === this.witness.claim.holder && term === this.witness.claim.term)
+  }
+
+  met(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
+  }
+
+  fault(probability: number): boolean {
+    return this.isTroubled && this.dice.chance(probability)
+  }
+
+  diskOf(host: number): number[] {
+    const disk = this.#disks[host]
+    if (disk === undefined) throw new Error(`no host ${host}`)
+    return disk
+  }
+
+  sendDown(from: Primary, frame: Down): void {
+    if (this.link.isUp && from.alive && from.session === this.link.session) this.link.down.push(frame)
+  }
+
+  sendUp(said: Up): void {
+    if (this.link.isUp) this.link.up.push(said)
+  }
+
+  turn(): void {
+    const { dice } = this
+    this.nowMs += dice.below(2)
+    for (const primary of this.primaries) primary.tick()
+    this.#watchGuest()
+    const primary = this.primaries[dice.below(this.primaries.length)]
+    const acts = [
+      ...[
+        (): void => primary?.step(),
+        (): void => primary?.step(),
+        (): void => primary?.monitor(),
+        (): void => primary?.sendSome(),
+      ],
+      ...[(): void => this.#down(), (): void => this.#down(), (): void => this.#up()],
+      ...[(): void => this.secondary?.work(), (): void => this.secondary?.work()],
+      ...[(): void => this.#decide(), (): void => this.#repair(), (): void => this.#strikes.strike()],
+    ]
+    dice.of(acts)()
+  }
+
+  #decide(): void {
+    if (!this.dice.chance(this.#witnessPace)) return
+    if (this.dice.chance(0.5)) this.witness.store(this.dice.below(2))
+    else this.witness.answer()
+  }
+
+  #watchGuest(): void {
+    const { primary } = this
+    if (primary === undefined || primary.guest.running) this.#standsSinceMs = null
+    else this.#standsSinceMs ??= this.nowMs
+    if (this.#standsSinceMs !== null && this.nowMs - this.#standsSinceMs > STANDS_MAX_MS)
+      throw new Broken('the guest was left standing')
+  }
+
+  #down(): void {
+    const frame = this.link.down.shift()
+    if (frame !== undefined) this.secondary?.hears(frame)
+  }
+
+  #up(): void {
+    const { dice, link } = this
+    const holder = this.primaries.find(({ session }) => session === link.session)
+    const said = link.up.shift()
+    if (said !== undefined) holder?.hears(said)
+    else if (dice.chance(0.3)) {
+      const late = link.stale[dice.below(link.stale.length)]
+      const primary = this.primaries[dice.below(this.primaries.length)]
+      // The worst that can be confused: an earlier run, and an epoch that is on its way now.
+      if (late !== undefined && primary !== undefined) primary.hears({ ...late, epoch: primary.epochs.epoch - 1 })
+    }
+  }
+
+  /** What a healthy pair does by itself, bit by bit. */
+  #repair(): void {
+    const { primary, link, secondary } = this
+    if (this.dead.size > 0) this.#comeBack()
+    this.#learn()
+    if (primary === undefined || secondary === null || secondary.sealed) {
+      this.takeOver()
+      return
+    }
+    if (!link.isUp) {
+      if (this.dice.chance(0.3) && !this.dead.has(primary.host) && primary.isSettled) this.#connect(primary, secondary)
+      this.takeOver()
+      return
+    }
+    if (!primary.isSettled || primary.session !== link.session || primary.epochs.life !== 'alone') return
+    if (primary.isListed) primary.begin(++this.#runs)
+    else if (primary.resyncSeq === 0) primary.resync()
+  }
+
+  #connect(primary: Primary, secondary: Secondary): void {
+    this.link.begin()
+    primary.session = this.link.session
+    secondary.tell({ on: 'session' })
+  }
+
+  /** A holder looks at the witness now and then, and finds its term spent. */
+  #learn(): void {
+    for (const primary of [...this.primaries])
+      if (primary.term < this.witness.claim.term && this.dice.chance(0.2)) primary.tell({ on: 'spent' })
+  }
+
+  /** A host that was dead is there again: as the peer of one that took over, or with its own guest anew. */
+  #comeBack(): void {
+    const { claim } = this.witness
+    for (const host of this.dead) {
+      if (this.dice.chance(0.7) && this.isTroubled) continue
+      if (this.primaries.some((primary) => primary.host !== host && primary.term === claim.term)) {
+        this.dead.delete(host)
+        if (this.secondary === null) this.secondary = new Secondary(this, host)
+      } else if (claim.holder === host && !this.#isAsking && this.dice.chance(0.2)) this.#coldStart(host)
+    }
+  }
+
+  #coldStart(host: number): void {
+    this.#isAsking = true
+    const { revision, term } = this.witness.claim
+    this.witness.ask(
+      host,
+      (claim) => (claim.revision === revision ? { run: null, peerListed: false } : null),
+      (stored) => {
+        this.#isAsking = false
+        if (stored === null) return
+        this.dead.delete(host)
+        this.met('cold start')
+        this.lose()
+        this.#startAnew(host, term)
+      },
+    )
+  }
+
+  #startAnew(host: number, term: number): void {
+    const disk = this.diskOf(host)
+    const guest = new Guest(this.history.step(0), disk)
+    this.judge.startsAnew(guest, disk)
+    this.primaries = this.primaries.filter((primary) => primary.host !== host)
+    this.primaries.push(new Primary(this, host, term, guest, true))
+  }
+
+  takeOver(): void {
+    const { secondary, witness, dice } = this
+    if (secondary === null || this.#isAsking || secondary.sealed) return
+    const isGone = this.primaries.length === 0 || this.dead.has(witness.claim.holder)
+    const { outlook } = secondary
+    const { claim } = witness
+    if (outlook === 'cannot' || claim.holder === secondary.host) return
+    if (outlook === 'restart' && !(isGone && claim.peerListed)) return
+    if (!isGone && !dice.chance(this.isTroubled ? 0.5 : 0)) return
+    this.#ask(secondary)
+  }
+
+  #ask(secondary: Secondary): void {
+    const expected = this.witness.claim
+    secondary.sealed = true
+    secondary.tell({ on: 'seal' })
+    this.#isAsking = true
+    this.witness.ask(
+      secondary.host,
+      ({ revision }) =>
+        revision === expected.revision ? { term: expected.term + 1, holder: secondary.host, peerListed: false, run: null } : null,
+      (stored) => {
+        this.#isAsking = false
+        if (!secondary.alive) return
+        if (stored === null) {
+          secondary.sealed = false
+          secondary.tell({ on: 'unseal' })
+        } else {
+          this.met('taken over')
+          secondary.tell({ on: 'take-over', claimed: expected.run })
+        }
+      },
+    )
+  }
+
+  loaded(secondary: Secondary, ram: Memory | null, device: number | null): void {
+    if (ram === null || device === null) throw new Broken('a standby was loaded that has no state')
+    const disk = this.diskOf(secondary.host)
+    const guest = new Guest(ram.step, disk)
+    this.met('loaded')
+    this.judge.goesOn(guest, ram, device, disk)
+    this.#succeed(secondary)
+    this.primaries.push(new Primary(this, secondary.host, this.witness.claim.term, guest, true))
+  }
+
+  restarted(secondary: Secondary): void {
+    this.met('restarted')
+    this.#succeed(secondary)
+    this.#startAnew(secondary.host, this.witness.claim.term)
+  }
+
+  #succeed(secondary: Secondary): void {
+    this.link.lose()
+    secondary.alive = false
+    const former = this.primaries.find(({ alive }) => alive)
+    // A former primary that lives may go on sending what was acknowledged, until it learns.
+    this.secondary = null
+    if (former === undefined) this.primaries = []
+  }
+
+  /** A primary whose term is spent: its host is to be the peer. */
+  destroyed(primary: Primary): void {
+    primary.alive = false
+    this.primaries = this.primaries.filter((each) => each !== primary)
+    this.met('destroyed')
+    this.dead.add(primary.host)
+  }
+
+  /** The conversation between the hosts. */
+  lose(): void {
+    if (!this.link.isUp) return
+    const holder = this.primaries.find(({ session }) => session === this.link.session)
+    this.link.lose()
+    holder?.peerLost()
+  }
+}
