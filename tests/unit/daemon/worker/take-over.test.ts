@@ -115,7 +115,10 @@ class Scene {
 let scene: Scene
 const open = async (changes: Partial<Claim> = {}, stored = true): Promise<Scene> =>
   (scene = await Scene.of(claimBy(A, { leaseMs: 1, upToDate: { [DISK]: [A, B] }, ...changes }), stored))
-afterEach(() => scene.witness.stop())
+afterEach(async () => {
+  await scene.secondary.close()
+  await scene.witness.stop()
+})
 
 test('taken with the next term, for this host alone, with a lease from the moment it was asked for', async () => {
   const { secondary } = await open()
