@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Claim, takenBy } from '../../../../lib/core/domain/claim'
 import { volumeKey } from '../../../../lib/core/domain/ids'
 import { FenceWord } from '../../../../lib/daemon/worker/fence-word'
@@ -51,7 +52,8 @@ class Scene {
     }
     const clock = { nowMs: (): number => (scene.nowMs += scene.stepMs) }
     const pause = (ms: number): Promise<void> => {
-      if (!scene.waitsAtOnce) return systemTimers.pause(ms)
+      // An hour of a lease may be waited for until a fence is told: what is left of it keeps no process alive.
+      if (!scene.waitsAtOnce) return delay(ms, undefined, { ref: false })
       scene.nowMs += ms
       return Promise.resolve()
     }
