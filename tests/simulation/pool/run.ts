@@ -99,8 +99,13 @@ function nudge(world: PoolWorld): void {
   world.schedule.after(NUDGE_EVERY_MS, () => nudge(world))
 }
 
+/** It is heard again, so it does once more, and both homes know. */
+const preferredDecides = (world: PoolWorld, vm: Vm): boolean =>
+  world.plan.pair === null ||
+  (world.deciderOf(vm) === world.witnesses[0] && vm.homes.every((name) => world.machine(name).claimNotes.isDecided(vm.uuid)))
+
 function isAtRest(world: PoolWorld, vm: Vm): boolean {
-  if (vm.guest?.isIdle !== true || vm.judge.listed.length < 2) return false
+  if (vm.guest?.isIdle !== true || vm.judge.listed.length < 2 || !preferredDecides(world, vm)) return false
   return vm.homes.every((name) => {
     const { noted } = world.machine(name).store(vm.volume).notes
     if (noted === null || noted.state !== 'up-to-date' || noted.generations.bitmap !== '') return false
