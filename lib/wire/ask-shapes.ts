@@ -82,7 +82,6 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   'set-peer': { peer: 'object-or-null' },
   'take-over': { reason: 'text', fenced: 'object?', acceptLoss: 'truth?' },
   'hand-over': { to: 'text' },
-  fenced: { host: 'text', word: 'object' },
   verify: { repair: 'truth' },
   'new-settings': { settings: 'object' },
   split: { compare: 'truth' },

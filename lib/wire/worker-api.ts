@@ -108,8 +108,6 @@ export interface WorkerApi extends SplitApi {
    * the peer's, or stays; an answer that was lost is had again by asking again. The peer's worker learns of it by `take-over`.
    */
   'hand-over': { ask: { to: HostUuid }; answer: { handedOver: true; term: number } | ClaimKept }
-  /** The daemon's word on another host; said again each second while it stands, and once when it does not any more. */
-  fenced: { ask: { host: HostUuid; word: HostFenced }; answer: null }
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
   /** The configuration was changed: the worker notes it, and is started again with it. */
@@ -121,16 +119,6 @@ export interface WorkerApi extends SplitApi {
 export interface HolderFenced {
   /** On the machine's monotonic clock, in milliseconds; null: until a request without it. */
   readonly untilMs: number | null
-}
-
-/** Another host is proven to be off, whoever holds the claim. All on the machine's monotonic clock, in milliseconds. */
-export interface HostFenced {
-  /** When this is said. */
-  readonly atMs: number
-  /** When what proves it was asked for: a sign of the host that came later is worth more. */
-  readonly sinceMs: number
-  /** From then on it proves nothing. Not later than `atMs`: the word is taken back. */
-  readonly untilMs: number
 }
 
 export interface ClaimTaken {

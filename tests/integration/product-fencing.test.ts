@@ -106,22 +106,6 @@ test('a power switch that hangs proves nothing: the lease has to run out', async
   await back('h2', 'h1')
 })
 
-test('a holder that neither the witness nor its peer confirms goes on when an operator says that the peer is off', async () => {
-  await pool.redundant('h1', vm, 2 * LIMIT_MS)
-  const cleared = (await rulesOf('h1', 'fence-word-cleared')).length
-  await pool.lab.fault({ kind: 'witness' })
-  await pool.lab.powerOff('h2')
-  const health = async (): Promise<string> => (await pool.vmStatus('h1', vm)).health
-  await until('it waits', LIMIT_MS, async () => (await health()) === 'frozen')
-  await until('the word is taken', LIMIT_MS, async () => (await pool.command('h1', 'fence', 'h2', '--confirm-off')).exit === 0)
-  await happens('it goes on', 'h1', 'guest-continues', 'others-fenced')
-  await until('it says so', LIMIT_MS, async () => (await health()) === 'degraded')
-  await pool.lab.undo({ kind: 'witness' })
-  await pool.lab.boot('h2')
-  await happens('the word is forgotten', 'h1', 'fence-word-cleared', 'host-seen', cleared + 1)
-  await pool.redundant('h1', vm, 2 * LIMIT_MS)
-})
-
 test('a replica that was left behind takes the claim only by the word of an operator', async () => {
   const links = { kind: 'link', host: 'h2', link: 'all' } as const
   await pool.lab.fault(links)

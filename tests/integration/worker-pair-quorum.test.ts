@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { systemClock } from '../../lib/dom0/system-clock'
 import type { DiskWriter } from './disk-writer'
 import { eventually } from './worker-host'
 import { DOMAIN, WorkerPair } from './worker-pair'
@@ -76,33 +75,4 @@ test('seed 43, continue: one that is not preferred waits', async () => {
   await pair.restartWitness()
   await writer.more(20)
   await writer.stop()
-})
-
-test('seed 44: told that its peer is off the holder goes on, freezes when that proof runs out, and goes on when it is given anew', async () => {
-  await aloneWith({}, 44)
-  await happened('guest-frozen')
-  const nowMs = (): number => systemClock.nowMs()
-  const paused = (times: number): Promise<true> =>
-    eventually('it freezes', () => Promise.resolve(pair.a.acts('guest-paused').length === times || null))
-  const tell = (untilMs: number, sinceMs = nowMs()): Promise<null> =>
-    pair.a.ask('fenced', { host: pair.b.uuid, word: { atMs: nowMs(), sinceMs, untilMs } })
-  // What was proven before the peer was last heard proves nothing.
-  await tell(nowMs() + 60_000, 0)
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  expect(acts()).not.toContain('guest-continues')
-  await tell(nowMs() + 2000)
-  await writer.more(50)
-  expect(pair.a.acts('guest-continues')).toMatchObject([{ rule: 'others-fenced' }])
-  await paused(2)
-  await tell(nowMs() + 60_000)
-  await writer.more(50)
-  await tell(nowMs())
-  await paused(3)
-  await pair.restartWitness()
-  await happened('guest-released')
-  pair.b.start()
-  await pair.untilRedundant()
-  await writer.stop()
-  for (const image of [pair.a.image, pair.b.image]) writer.check(readFileSync(image))
-  pair.expectSameBytes()
 })

@@ -1,4 +1,3 @@
-import type { HostUuid } from '../domain/ids'
 import type { WithoutQuorum } from '../domain/without-quorum'
 
 /** What a host knows of a VM of its own when it asks itself whether the guest may go on. */
@@ -9,10 +8,6 @@ export interface QuorumFacts {
   readonly lease: 'valid' | 'ending' | 'over'
   /** Length of a lease. Milliseconds. */
   readonly leaseMs: number
-  /** The other hosts that may take the claim, as Holder counts them. */
-  readonly others: readonly HostUuid[]
-  /** Those of which it is proven, now, that they cannot act. */
-  readonly fenced: ReadonlySet<HostUuid>
   readonly isPreferred: boolean
   /** Every disk has a member replica on this host: no acknowledged write is missing here. */
   readonly hasEveryWrite: boolean
@@ -25,8 +20,6 @@ export interface QuorumFacts {
 export type QuorumVerdict =
   /** The guest runs, its requests are answered. */
   | { readonly act: 'serve'; readonly rule: 'lease-valid' | 'continues-alone' }
-  /** `parts`: the histories have to part meanwhile; nothing is answered by one replica alone before they have. */
-  | { readonly act: 'serve'; readonly rule: 'others-fenced'; readonly parts: boolean }
   /** The guest is paused; nothing is answered once the lease is over. */
   | { readonly act: 'pause'; readonly rule: 'lease-ending' | 'freeze' | 'not-preferred' | 'lacks-writes' | 'others-heard' }
   | { readonly act: 'destroy'; readonly rule: 'stop' }
@@ -39,15 +32,14 @@ export type QuorumVerdict =
 export const SILENT_LEASES = 2
 
 /**
- * What becomes of the guest, judged anew whenever a fact changes. Nothing here makes a lease longer: without one, only proof that nobody
- * else can act, or the pool's explicit wish to take the risk, keeps a guest running.
+ * What becomes of the guest, judged anew whenever a fact changes. Nothing here makes a lease longer: without one, only the pool's explicit
+ * wish to take the risk keeps a guest running. That every other host is off now proves nothing: one of them may have taken the claim, and
+ * have served, between the end of the lease and its own end.
  */
 export function quorumVerdict(facts: QuorumFacts): QuorumVerdict {
-  const { others, fenced, lease, behaviour } = facts
+  const { lease, behaviour } = facts
   if (facts.role === 'secondary') return { act: 'nothing', rule: 'only-a-holder' }
   if (lease === 'valid') return { act: 'serve', rule: 'lease-valid' }
-  if (others.every((host) => fenced.has(host)))
-    return { act: 'serve', rule: 'others-fenced', parts: lease === 'over' && facts.hasEveryWrite && !facts.hasParted }
   if (lease === 'ending') return { act: 'pause', rule: 'lease-ending' }
   if (behaviour === 'stop') return { act: 'destroy', rule: 'stop' }
   if (behaviour === 'freeze') return { act: 'pause', rule: 'freeze' }

@@ -87,7 +87,7 @@ export class FailoverDriver {
     this.#apply({ type: 'host-back', host })
   }
 
-  /** If it is proven that the host is off, nobody waits for its leases any more. */
+  /** It is proven that the host is off: nobody waits for its leases any more. */
   fenced(host: HostUuid): void {
     const by = this.needs.fencing.of(host)?.proof?.by
     if (by === undefined) return
@@ -105,8 +105,8 @@ export class FailoverDriver {
   }
 
   #wish(reason: string, host: HostUuid | undefined): { reason: string; fenced?: HolderFenced } {
-    const proof = host === undefined ? undefined : this.needs.fencing.fenced(host)
-    return proof === undefined ? { reason } : { reason, fenced: { untilMs: proof.untilMs } }
+    const fenced = host === undefined ? undefined : this.needs.fencing.fenced(host)
+    return fenced === undefined ? { reason } : { reason, fenced }
   }
 
   /** VMs that ran here and do no longer, although this host still holds their claim. */

@@ -20,12 +20,12 @@ export class FenceDriver {
   #saved: Promise<unknown> = Promise.resolve()
   #proven = false
 
-  /** `changed`: a proof begins, lasts longer than was told before, or is void. */
+  /** `proven`: a proof begins, or lasts longer than was told before. */
   constructor(
     private readonly parts: HostParts,
     private readonly host: HostUuid,
     public word: ConfirmedOff | null,
-    private readonly changed: () => void,
+    private readonly proven: () => void,
   ) {
     const { config, power } = parts
     const leaseOverMs = leaseOverAfterMs(config.leaseMs)
@@ -74,7 +74,6 @@ export class FenceDriver {
       case 'void':
         this.#proven = false
         this.#told('fence-void', effect.rule, `it is no longer proven that it is off: ${voidWords(effect.rule)}`, {})
-        this.changed()
         break
       case 'offer':
         this.against = effect.against
@@ -99,7 +98,7 @@ export class FenceDriver {
       else this.#told('host-fenced', 'operator-confirmed', `it is off: ${who} says so, and nobody hears it`, { who })
     }
     this.#proven = true
-    this.changed()
+    this.proven()
   }
 
   #save(save: number, who: string): void {

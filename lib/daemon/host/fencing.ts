@@ -2,7 +2,7 @@ import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import { WitnessUnreachable } from '../../ports/witness'
 import type { DaemonApi } from '../../wire/daemon-api'
-import type { HostFenced } from '../../wire/worker-api'
+import type { HolderFenced } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import { FenceDriver } from './fence-driver'
 import type { Membership } from './membership'
@@ -16,8 +16,8 @@ export interface FencingNeeds {
   readonly membership: Membership
   /** Whether a worker of the VM is here, which notes what it agrees to. */
   readonly isNoted: (vm: VmUuid) => boolean
-  /** It is proven that the host is off, or for longer than before, or no longer. */
-  readonly changed: (host: HostUuid) => void
+  /** It is proven that the host is off, or for longer than before. */
+  readonly proven: (host: HostUuid) => void
 }
 
 /** For so long an operator's proof is told to a worker, and again each second: it ends soon after the host is seen. */
@@ -32,10 +32,10 @@ export class Fencing {
   readonly #others = new Map<HostUuid, { readonly asked: readonly HostUuid[]; readonly heardBy: readonly HostUuid[] }>()
 
   constructor(private readonly needs: FencingNeeds) {
-    const { parts, membership, changed } = needs
+    const { parts, membership, proven } = needs
     const words = new Map(parts.fences.read().map((word) => [word.host, word]))
     for (const host of membership.others)
-      this.#hosts.set(host, new FenceDriver(parts, host, words.get(host) ?? null, () => changed(host)))
+      this.#hosts.set(host, new FenceDriver(parts, host, words.get(host) ?? null, () => proven(host)))
   }
 
   of(host: HostUuid): FenceDriver | undefined {
@@ -46,11 +46,11 @@ export class Fencing {
     return this.#others.get(host) ?? { asked: [], heardBy: [] }
   }
 
-  /** What a worker is told of a host that is proven to be off. */
-  fenced(host: HostUuid): Omit<HostFenced, 'atMs'> | undefined {
+  /** What a worker is told with a request to take over from that host. */
+  fenced(host: HostUuid): HolderFenced | undefined {
     const proof = this.#hosts.get(host)?.proof ?? null
     if (proof === null) return undefined
-    return { sinceMs: proof.atMs, untilMs: proof.voidAtMs ?? this.needs.parts.clock.nowMs() + WORD_STANDS_MS }
+    return { untilMs: proof.voidAtMs ?? this.needs.parts.clock.nowMs() + WORD_STANDS_MS }
   }
 
   seen(host: HostUuid): void {

@@ -116,15 +116,6 @@ export class Fleet {
     }
   }
 
-  /** Once: a worker that does not answer at once has not heard it. Refusals of it go up. */
-  async tell<F extends keyof WorkerApi>(id: string, fn: F, ask: WorkerApi[F]['ask']): Promise<void> {
-    try {
-      await this.parts.workers.ask(id, fn, ask, STATUS_LIMIT_MS)
-    } catch (error) {
-      if (systemCode(error) === '') throw error
-    }
-  }
-
   soloSpec(id: string, records: readonly VolumeRecord[]): WorkerSpec {
     const { config, host } = this.parts
     return {

@@ -11,7 +11,6 @@ import { CoordinatorClaim } from './coordinator-claim'
 import { DatabaseSync } from './database-sync'
 import { datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover-driver'
-import { FenceNews } from './fence-news'
 import { Fencing, hears } from './fencing'
 import { fenceHandler } from './fence-report'
 import { Fleet } from './fleet'
@@ -42,7 +41,6 @@ const COORDINATOR_EVERY_MS = 300
 export class HostDaemon {
   readonly #membership: Membership
   readonly #fencing: Fencing
-  readonly #fenceNews: FenceNews
   readonly #catalogue: Catalogue
   readonly #fleet: Fleet
   readonly #upkeep: Upkeep
@@ -69,13 +67,9 @@ export class HostDaemon {
     const fencing = new Fencing({
       ...{ parts, catalogue: this.#catalogue, membership },
       isNoted: (vm) => this.#fleet.has(vm),
-      changed: (host) => {
-        this.#failover.fenced(host)
-        this.#fenceNews.tell(host)
-      },
+      proven: (host) => this.#failover.fenced(host),
     })
     this.#fencing = fencing
-    this.#fenceNews = new FenceNews({ parts, fleet: this.#fleet, fencing, others: membership.others })
     this.#failover = new FailoverDriver({
       ...{ parts, fleet: this.#fleet, election: this.#election, fencing },
       ran: (vm) => this.#catalogue.ofVm(vm).some(({ guestActive }) => guestActive === true),
@@ -130,7 +124,6 @@ export class HostDaemon {
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()
       void this.#failover.lookAgain()
-      this.#fenceNews.turn()
       void this.#database.turn()
       void this.#tasks.turn()
     })

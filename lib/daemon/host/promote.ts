@@ -55,9 +55,8 @@ export const promoteHandler =
       )
     }
     const who = (ask.who ?? '').trim().slice(0, WHO_LENGTH_MAX) || 'somebody'
-    const proof = fencing.fenced(claim.holder)
-    const fenced = proof === undefined ? {} : { fenced: { untilMs: proof.untilMs } }
-    const wish = { reason: `${who} promoted it here`, ...fenced, acceptLoss: loses }
+    const fenced = fencing.fenced(claim.holder)
+    const wish = { reason: `${who} promoted it here`, ...(fenced === undefined ? {} : { fenced }), acceptLoss: loses }
     const answer = await fleet.ask(vm, 'take-over', wish, TAKE_OVER_MS)
     if (!answer.taken)
       throw refuse(`The claim could not be taken: ${answer.why}.`, 'Look at: holdfast status and holdfast timeline')

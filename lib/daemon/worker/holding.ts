@@ -88,16 +88,6 @@ export class Holding {
     this.#keeper.apply({ on: 'woke', nowMs })
   }
 
-  /** When the machine was last found to have been suspended, on its monotonic clock. */
-  get wokeAtMs(): number {
-    return this.#stoodStill.lastWokeAtMs ?? Number.NEGATIVE_INFINITY
-  }
-
-  /** Other hosts that could take the claim. */
-  get others(): readonly HostUuid[] {
-    return this.#keeper?.holder.others ?? []
-  }
-
   /** Null where nobody else may run the guest. It is paused before the lease ends, or destroyed when it does. */
   guestLease(then: GuestLease['then']): GuestLease | null {
     const holder = this.#keeper?.holder

@@ -6,7 +6,6 @@ import type { Members, MirrorEffect } from '../../core/mirror/events'
 import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
 import { degradedText } from './degraded-text'
 import { Disk } from './disk'
-import { FencedHosts } from './fenced-hosts'
 import { Guest, type GuestLease } from './guest'
 import { type HandOver, Holding } from './holding'
 import { historiesText, noteText, onlyReplicaText } from './note-text'
@@ -20,7 +19,6 @@ import { Serving, type ServingFacts } from './serving'
  */
 export class Primary {
   readonly disks: readonly Disk[]
-  readonly fencedHosts = new FencedHosts()
   readonly #talk: PeerTalk
   readonly #guest: Guest
   readonly #serving: Serving
@@ -61,7 +59,7 @@ export class Primary {
         askPeer: (disk, op, request) => this.#talk.ask(disk, op, request),
         peerDigests: (disk, offset, length) => this.#talk.digests(disk, offset, length),
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
-        checkLease: () => this.#checkLease(),
+        checkLease: () => this.#holding.checkLease(),
         propose: (of, members) => this.#propose(of, members),
         note: (of, effect) => this.#note(of, effect),
         hostOf: (side) => (side === 'local' ? spec.host : (this.#peerHost() ?? 'peer')),
@@ -164,16 +162,7 @@ export class Primary {
     const hasEveryWrite = this.disks.every(({ replicas }) => replicas.local.state === 'member')
     const hasParted = this.disks.every((disk) => disk.hasParted)
     const leaseMs = this.claim?.claim.leaseMs ?? 0
-    const { others, wokeAtMs } = this.#holding
-    const { heardAtMs } = this.#talk
-    const fenced = this.fencedHosts.standing(this.parts.clock.nowMs(), Math.max(heardAtMs, wokeAtMs))
-    const fencedUntilMs = this.fencedHosts.untilMs(others)
-    return { others, fenced, fencedUntilMs, hasEveryWrite, hasParted, leaseMs, heardAtMs }
-  }
-
-  #checkLease(): void {
-    this.#holding.checkLease()
-    if (this.#serving.isAlone) this.#serving.check(this.parts.clock.nowMs())
+    return { hasEveryWrite, hasParted, leaseMs, heardAtMs: this.#talk.heardAtMs }
   }
 
   /** Once the link is down: what it was asked is known to be lost then. */
@@ -184,7 +173,7 @@ export class Primary {
 
   get #guestLease(): GuestLease | null {
     const lease = this.#holding.guestLease(this.spec.withoutQuorum === 'stop' ? 'destroy' : 'pause')
-    return lease !== null && this.#serving.isAlone ? { ...lease, untilMs: this.#serving.aloneUntilMs } : lease
+    return lease !== null && this.#serving.isAlone ? { ...lease, untilMs: null } : lease
   }
 
   #members(hosts: readonly HostUuid[]): Members {

@@ -6,5 +6,3 @@ export const STOPPED =
   'The lease ran out unconfirmed, and the pool wants its VMs stopped then: the VM is ended here. It can be started when the witness or the peer answers.'
 export const CONTINUES =
   'Neither the peer nor the witness answers, and this host is the preferred survivor: the guest goes on alone. If the VM runs on the other host as well, there will be two histories, and one of them will be lost.'
-export const CONTINUES_FENCED =
-  'The witness does not answer, and every other host that could take the claim is proven to be off: the guest goes on.'

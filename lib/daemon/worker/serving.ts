@@ -1,13 +1,11 @@
 import { type QuorumFacts, quorumVerdict } from '../../core/membership/quorum'
 import type { Disk } from './disk'
 import type { Guest } from './guest'
-import { CONTINUES, CONTINUES_FENCED, FROZEN, PAUSED, RELEASED, STOPPED } from './serving-text'
+import { CONTINUES, FROZEN, PAUSED, RELEASED, STOPPED } from './serving-text'
 
-export type ServingFacts = Pick<QuorumFacts, 'others' | 'fenced' | 'hasEveryWrite' | 'hasParted' | 'leaseMs'> & {
+export type ServingFacts = Pick<QuorumFacts, 'hasEveryWrite' | 'hasParted' | 'leaseMs'> & {
   /** When anything of the peer was heard; monotonic. */
   readonly heardAtMs: number
-  /** Until when those that are fenced are. */
-  readonly fencedUntilMs: number
 }
 
 export interface ServingNeeds {
@@ -31,7 +29,7 @@ export class Serving {
   #leaseValid = true
   #guestsMayRun = true
   /** It serves although the lease is over. */
-  #alone: { readonly rule: 'others-fenced' | 'continues-alone'; toldAtMs: number } | null = null
+  #alone: { toldAtMs: number } | null = null
   /** The first confirmation of a lease is no event for the operator. */
   #everHeld = false
   #isQuiet = false
@@ -51,14 +49,9 @@ export class Serving {
     return this.#alone !== null
   }
 
-  /** When it stops to serve without a lease, unless a proof lasts longer by then; null: only for what is heard. */
-  get aloneUntilMs(): number | null {
-    return this.#alone?.rule === 'others-fenced' ? this.needs.facts().fencedUntilMs : null
-  }
-
   /** For the operator; empty while a lease is there, or nothing is risked. */
   get risk(): string {
-    return this.#alone?.rule === 'continues-alone' ? CONTINUES : ''
+    return this.isAlone ? CONTINUES : ''
   }
 
   /** A claim is there from now on; nothing is confirmed yet. */
@@ -113,13 +106,6 @@ export class Serving {
     this.#isQuiet = isQuiet
   }
 
-  /** Between two ticks, before anything is answered: this process may have stood still beyond the end of a proof. */
-  check(nowMs: number): void {
-    if (this.#alone?.rule !== 'others-fenced' || this.#leaseValid) return
-    const { others, fenced } = this.needs.facts()
-    if (!others.every((host) => fenced.has(host))) this.tick(nowMs)
-  }
-
   /** What becomes of a guest without a lease. */
   tick(nowMs: number): void {
     if (nowMs > this.#tickedAtMs + GAP_MS) this.#silentFromMs = nowMs
@@ -133,18 +119,18 @@ export class Serving {
     if (!this.#everHeld && nowMs < this.#beganAtMs + facts.leaseMs) return
     const othersSilentMs = nowMs - Math.max(facts.heardAtMs, this.#silentFromMs ?? nowMs)
     const verdict = quorumVerdict({ ...facts, ...this.needs.wishes, role: 'holder', lease, othersSilentMs })
-    if (verdict.act === 'serve' && verdict.rule !== 'lease-valid') this.#goOn(verdict.rule, nowMs)
+    if (verdict.rule === 'continues-alone') this.#goOn(nowMs)
     else if (this.isAlone) this.#cease(lease === 'ending')
     if (verdict.act === 'destroy') this.#stop()
-    if (verdict.act === 'part' || (verdict.rule === 'others-fenced' && verdict.parts)) this.needs.part()
+    if (verdict.act === 'part') this.needs.part()
   }
 
-  #goOn(rule: 'others-fenced' | 'continues-alone', nowMs: number): void {
-    const isNew = this.#alone?.rule !== rule
-    this.#alone = { rule, toldAtMs: this.#alone?.toldAtMs ?? Number.NEGATIVE_INFINITY }
-    if (isNew || (rule === 'continues-alone' && nowMs >= this.#alone.toldAtMs + TELL_AGAIN_MS)) {
+  #goOn(nowMs: number): void {
+    const isNew = this.#alone === null
+    this.#alone ??= { toldAtMs: Number.NEGATIVE_INFINITY }
+    if (nowMs >= this.#alone.toldAtMs + TELL_AGAIN_MS) {
       this.#alone.toldAtMs = nowMs
-      this.needs.record('guest-continues', rule, rule === 'others-fenced' ? CONTINUES_FENCED : CONTINUES)
+      this.needs.record('guest-continues', 'continues-alone', CONTINUES)
     }
     if (!isNew) return
     this.#answer(true)

@@ -12,7 +12,6 @@ import { unlessUnreachable } from './claim-keeper'
 import { confirmed } from './confirmed'
 import { diskAsks } from './disk-asks'
 import { FenceWord } from './fence-word'
-import { fencedAsk } from './fenced-hosts'
 import { LeftGuest } from './left-guest'
 import { endSpentGuest } from './spent-guest'
 import { TICK_MS, type WorkerParts } from './parts'
@@ -161,7 +160,6 @@ export class Worker {
       return this.#takingOver
     },
     'hand-over': ({ to }) => this.#handOver(to),
-    ...fencedAsk(() => this.#serving),
     verify: ({ repair }) => {
       this.#served().verify(repair)
       return Promise.resolve(null)

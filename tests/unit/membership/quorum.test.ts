@@ -1,31 +1,21 @@
-import { hostUuid } from '../../../lib/core/domain/ids'
 import { type QuorumFacts, quorumVerdict } from '../../../lib/core/membership/quorum'
 
-const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
-const C = hostUuid('cccccccc-0000-4000-8000-000000000003')
 const truths = [false, true]
 
 const all: QuorumFacts[] = []
 for (const behaviour of ['freeze', 'stop', 'continue'] as const)
   for (const role of ['holder', 'secondary'] as const)
     for (const lease of ['valid', 'ending', 'over'] as const)
-      for (const others of [[B], [B, C]])
-        for (const fenced of [[], [B], [C], [B, C]])
-          for (const isPreferred of truths)
-            for (const hasEveryWrite of truths)
-              for (const othersSilentMs of [0, 2999, 3000])
-                for (const hasParted of truths)
-                  all.push({
-                    ...{ behaviour, role, lease, leaseMs: 1500, others, fenced: new Set(fenced) },
-                    ...{ isPreferred, hasEveryWrite, othersSilentMs, hasParted },
-                  })
-
-const isProven = ({ others, fenced }: QuorumFacts): boolean => !others.some((host) => !fenced.has(host))
+      for (const isPreferred of truths)
+        for (const hasEveryWrite of truths)
+          for (const othersSilentMs of [0, 2999, 3000])
+            for (const hasParted of truths)
+              all.push({ behaviour, role, lease, leaseMs: 1500, isPreferred, hasEveryWrite, othersSilentMs, hasParted })
 
 /** By the words of the setting, one after the other. */
 function expected(facts: QuorumFacts): string {
   if (facts.role !== 'holder') return 'nothing'
-  if (facts.lease === 'valid' || isProven(facts)) return 'serve'
+  if (facts.lease === 'valid') return 'serve'
   if (facts.lease === 'ending') return 'pause'
   if (facts.behaviour !== 'continue') return facts.behaviour === 'stop' ? 'destroy' : 'pause'
   const against = [!facts.isPreferred, !facts.hasEveryWrite, facts.othersSilentMs < 2 * facts.leaseMs]
@@ -43,13 +33,13 @@ test(`all ${all.length} combinations end as the setting says`, () => {
   // Each rule is met: an enumeration that never gets somewhere says nothing about it.
   expect([...rules.keys()].sort()).toEqual([
     ...['continue', 'continues-alone', 'freeze', 'lacks-writes', 'lease-ending', 'lease-valid'],
-    ...['not-preferred', 'only-a-holder', 'others-fenced', 'others-heard', 'stop'],
+    ...['not-preferred', 'only-a-holder', 'others-heard', 'stop'],
   ])
 })
 
-test('by default nobody serves without a lease or proof', () => {
+test('by default nobody serves without a lease', () => {
   for (const facts of all) {
-    if (facts.behaviour === 'continue' || facts.lease === 'valid' || isProven(facts)) continue
+    if (facts.behaviour === 'continue' || facts.lease === 'valid') continue
     expect({ facts, act: quorumVerdict(facts).act }).not.toEqual({ facts, act: 'serve' })
   }
 })
@@ -60,23 +50,4 @@ test('nobody serves alone at its own risk before the histories have parted, and 
     if (verdict.rule === 'continues-alone') expect(facts).toMatchObject({ hasParted: true, isPreferred: true, role: 'holder' })
     if (facts.role === 'secondary') expect(verdict.act).toBe('nothing')
   }
-})
-
-test('whoever goes on because the others are off lets the histories part once the lease is over, and only with every write', () => {
-  for (const facts of all) {
-    const verdict = quorumVerdict(facts)
-    if (verdict.rule !== 'others-fenced') continue
-    expect({ facts, parts: verdict.parts }).toEqual({
-      ...{ facts, parts: facts.lease === 'over' && facts.hasEveryWrite && !facts.hasParted },
-    })
-  }
-})
-
-test('a proof that lapses is none', () => {
-  const facts: QuorumFacts = {
-    ...{ behaviour: 'freeze', role: 'holder', lease: 'over', leaseMs: 1500, others: [B, C], fenced: new Set([B, C]) },
-    ...{ isPreferred: true, hasEveryWrite: true, othersSilentMs: 60_000, hasParted: false },
-  }
-  expect(quorumVerdict(facts)).toEqual({ act: 'serve', rule: 'others-fenced', parts: true })
-  expect(quorumVerdict({ ...facts, fenced: new Set([B]) })).toEqual({ act: 'pause', rule: 'freeze' })
 })

@@ -78,7 +78,6 @@ async function worker(status: Partial<WorkerStatus>, takeOver: WorkerApi['take-o
         'split-keep-aside': done,
         'split-put-away': () => Promise.resolve({ folders: [] }),
         'give-up': done,
-        fenced: done,
         stop: done,
       },
       status: () => Promise.resolve(said),

@@ -2,7 +2,6 @@ import type { WithoutQuorum } from '../../../../lib/core/domain/without-quorum'
 import type { Disk } from '../../../../lib/daemon/worker/disk'
 import type { Guest } from '../../../../lib/daemon/worker/guest'
 import { Serving, type ServingFacts } from '../../../../lib/daemon/worker/serving'
-import { B } from '../../../contracts/witness-port'
 
 const LEASE_MS = 1500
 const GOES_ON = 'guest-continues by continues-alone'
@@ -14,8 +13,6 @@ class Scene {
   heardAtMs = 1_000_000
   hasEveryWrite = true
   hasParted = false
-  /** B is proven to be off until then. */
-  fencedUntilMs = Number.NEGATIVE_INFINITY
   readonly serving: Serving
 
   constructor(behaviour: WithoutQuorum) {
@@ -46,9 +43,8 @@ class Scene {
   }
 
   get #facts(): ServingFacts {
-    const { hasEveryWrite, hasParted, heardAtMs, fencedUntilMs } = this
-    const fenced = new Set(this.nowMs < fencedUntilMs ? [B] : [])
-    return { others: [B], leaseMs: LEASE_MS, fenced, hasEveryWrite, hasParted, heardAtMs, fencedUntilMs }
+    const { hasEveryWrite, hasParted, heardAtMs } = this
+    return { leaseMs: LEASE_MS, hasEveryWrite, hasParted, heardAtMs }
   }
 
   leaseEnds(): void {
@@ -136,58 +132,5 @@ describe('continue', () => {
     scene.serving.spent()
     expect(scene.did.at(-1)).toBe('freeze')
     expect(scene.pass(60_000)).toEqual([])
-  })
-})
-
-describe('whoever knows that all the others are off', () => {
-  const FENCED = ['guest-continues by others-fenced', 'answer', 'run']
-  const CEASED = ['freeze', 'guest-paused by neither-peer-nor-witness', 'stand']
-  const fenced = (behaviour: WithoutQuorum): Scene => {
-    const scene = new Scene(behaviour)
-    scene.leaseEnds()
-    scene.fencedUntilMs = scene.nowMs + 5000
-    expect(scene.pass(50)).toEqual([...FENCED, 'part'])
-    scene.hasParted = true
-    return scene
-  }
-
-  test.each(['freeze', 'stop'] as const)('goes on when the pool says %s, until the proof runs out', (behaviour) => {
-    const scene = fenced(behaviour)
-    expect(scene.serving.risk).toBe('')
-    expect(scene.serving.aloneUntilMs).toBe(scene.fencedUntilMs)
-    expect(scene.pass(4850)).toEqual([])
-    expect(scene.pass(100).slice(0, 3)).toEqual(CEASED)
-    expect(scene.serving.isAlone).toBe(false)
-    expect(scene.nowMs).toBe(scene.fencedUntilMs)
-  })
-  test('goes on for as long as it is said again', () => {
-    const scene = fenced('freeze')
-    for (let second = 0; second < 60; second++) {
-      scene.fencedUntilMs = scene.nowMs + 3000
-      expect(scene.pass(1000)).toEqual([])
-    }
-  })
-  test('answers nothing after the proof, however long its process stood still', () => {
-    const scene = fenced('freeze')
-    scene.did.length = 0
-    scene.nowMs = scene.fencedUntilMs - 1
-    scene.serving.check(scene.nowMs)
-    expect(scene.did).toEqual([])
-    scene.serving.check((scene.nowMs += 1))
-    expect(scene.did).toEqual(CEASED)
-  })
-  test('parts nothing where an acknowledged write is missing here', () => {
-    const scene = new Scene('freeze')
-    scene.hasEveryWrite = false
-    scene.leaseEnds()
-    scene.fencedUntilMs = scene.nowMs + 5000
-    expect(scene.pass(1000)).toEqual(FENCED)
-  })
-  test('a lease that is confirmed again is worth more than the end of a proof', () => {
-    const scene = fenced('freeze')
-    scene.serving.lease(true)
-    scene.serving.guests(true)
-    expect(scene.pass(10_000)).toEqual([])
-    expect(scene.serving.guestsMayRun).toBe(true)
   })
 })
