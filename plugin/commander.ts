@@ -1,7 +1,7 @@
 /** The operator's command: one file per verb in commander/. */
 import { Command, CommanderError, Option } from 'commander'
 import { Refusal, refusalLines } from '../lib/core/domain/errors'
-import { asker, type Ask } from '../lib/dom0/daemon-client'
+import { asker, type Ask } from '../lib/dom0/api/daemon-client'
 import { registerFence } from './commander/fence'
 import { registerMirror } from './commander/mirror'
 import { registerMove } from './commander/move'

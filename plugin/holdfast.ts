@@ -1,5 +1,5 @@
 /** The operator's command: /opt/holdfast/bin/holdfast. */
-import { daemonSocket } from '../lib/dom0/daemon-client'
+import { daemonSocket } from '../lib/dom0/api/daemon-client'
 import { operatorProgram, runProgram } from './commander'
 import { systemTerminal } from './commander/terminal'
 import { registerWitness } from './witness'

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createNbdFront } from '../lib/dom0/nbd-front'
-import { processLog } from '../lib/dom0/process-log'
-import { textOf } from '../lib/dom0/system-error'
+import { createNbdFront } from '../lib/dom0/front/nbd-front'
+import { processLog } from '../lib/dom0/process/process-log'
+import { textOf } from '../lib/dom0/system/system-error'
 
 const USAGE = `usage: holdfast-front --listen PATH --to PATH --export NAME
 keeps the connections of NBD clients that cannot reconnect while the worker behind is started again

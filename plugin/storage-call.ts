@@ -1,5 +1,5 @@
-import { asker, daemonSocket } from '../lib/dom0/daemon-client'
-import { boundedInput } from '../lib/dom0/bounded-input'
+import { asker, daemonSocket } from '../lib/dom0/api/daemon-client'
+import { boundedInput } from '../lib/dom0/system/bounded-input'
 import { INPUT_BYTES_MAX, runStorageCall, STORAGE_LIMIT_MS, type StorageCalls } from '../lib/dom0/smapi/run-call'
 import { PRODUCT_VERSION } from './product-version'
 

@@ -1,5 +1,5 @@
 import { PATHS } from '../lib/core/domain/layout'
-import { LEASES } from '../lib/dom0/lease-files'
+import { LEASES } from '../lib/dom0/fence/lease-files'
 import { guardHost } from './guard-host'
 
 /**

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path'
 import { Refusal } from '../../lib/core/domain/errors'
-import { askSocket } from '../../lib/dom0/daemon-client'
+import { askSocket } from '../../lib/dom0/api/daemon-client'
 import { hostId } from '../../lib/dom0/mirror/identity'
 import { readMirrorRecord, type MirrorRecord } from '../../lib/dom0/mirror/record'
-import { codeOf, textOf } from '../../lib/dom0/system-error'
+import { codeOf, textOf } from '../../lib/dom0/system/system-error'
 import { Malformed } from '../../lib/wire/shape'
 import type { WorkerApi } from '../../lib/wire/worker-api'
 

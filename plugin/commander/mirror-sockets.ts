@@ -1,5 +1,5 @@
-import { heldName } from '../../lib/dom0/held-socket'
-import { removeSocket } from '../../lib/dom0/socket-place'
+import { heldName } from '../../lib/dom0/socket/held-socket'
+import { removeSocket } from '../../lib/dom0/socket/socket-place'
 import type { MirrorOptions } from '../../lib/wire/mirror-options'
 import { behindFront } from './mirror-spec'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { mirrorIds } from '../../lib/dom0/mirror/identity'
-import { readTimeline } from '../../lib/dom0/timeline-file'
+import { readTimeline } from '../../lib/dom0/log/timeline-file'
 import { servedMirror } from './mirror-ask'
 import { json, type CommandWorld } from './terminal'
 import { timelineText, wholeNumber } from './timeline'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import { PATHS } from '../../lib/core/domain/layout'
-import { textIn } from '../../lib/dom0/setup-desk'
+import { textIn } from '../../lib/dom0/api/setup-desk'
 import { holdfastConfig } from '../../lib/wire/config'
 import { configMade } from '../../lib/wire/config-made'
 import { surveyPool } from '../../lib/xapi/pool-survey'

@@ -1,4 +1,4 @@
-import type { Ask } from '../../lib/dom0/daemon-client'
+import type { Ask } from '../../lib/dom0/api/daemon-client'
 
 /** Where a command prints. */
 export interface Terminal {

@@ -1,6 +1,6 @@
 import { Refusal } from '../../lib/core/domain/errors'
 import { isUuid } from '../../lib/core/domain/ids'
-import type { Ask } from '../../lib/dom0/daemon-client'
+import type { Ask } from '../../lib/dom0/api/daemon-client'
 
 /** The uuid of the VM that an operator names by uuid or by its exact name. */
 export async function vmByName(text: string, ask: Ask): Promise<string> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { Refusal } from '../../lib/core/domain/errors'
-import type { Ask } from '../../lib/dom0/daemon-client'
+import type { Ask } from '../../lib/dom0/api/daemon-client'
 import type { DiskStatus, VmStatus } from '../../lib/wire/daemon-api'
 import { bytes, duration } from './quantities'
 import { copying } from './status'

@@ -1,5 +1,5 @@
 /** The command of a checkout: the operator's verbs, the witness, and the pool in a box. */
-import { daemonSocket } from '../../lib/dom0/daemon-client'
+import { daemonSocket } from '../../lib/dom0/api/daemon-client'
 import { operatorProgram, runProgram } from '../commander'
 import { systemTerminal } from '../commander/terminal'
 import { registerLab } from '../lab'

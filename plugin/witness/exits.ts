@@ -1,7 +1,7 @@
-import { ClaimLogUnusable } from '../../lib/dom0/claim-log'
-import { PoolKeyUnusable } from '../../lib/dom0/pool-keys'
-import { processLog } from '../../lib/dom0/process-log'
-import { textOf } from '../../lib/dom0/system-error'
+import { ClaimLogUnusable } from '../../lib/dom0/witness/claim-log'
+import { PoolKeyUnusable } from '../../lib/dom0/witness/pool-keys'
+import { processLog } from '../../lib/dom0/process/process-log'
+import { textOf } from '../../lib/dom0/system/system-error'
 import type { Log } from '../../lib/ports/log'
 
 /** What the process ends with, after one line that says why. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { adopt, handOver, type Moved } from '../../lib/dom0/claim-log-move'
-import { processLog } from '../../lib/dom0/process-log'
+import { adopt, handOver, type Moved } from '../../lib/dom0/witness/claim-log-move'
+import { processLog } from '../../lib/dom0/process/process-log'
 import { told } from './exits'
 
 /** Adds `hand-over` and `adopt`. Both take --data from the command they belong to. */

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
-import { giveBackText } from '../../lib/dom0/give-back-text'
-import { loadNativePages } from '../../lib/dom0/native-pages'
+import { giveBackText } from '../../lib/dom0/witness/give-back-text'
+import { loadNativePages } from '../../lib/dom0/witness/native-pages'
 
 /** By then it serves, and hosts have come back to it. */
 const FIRST_MS = 3000

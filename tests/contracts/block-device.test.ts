@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openBlockFile } from '../../lib/dom0/block-file'
+import { openBlockFile } from '../../lib/dom0/block/block-file'
 import type { BlockDevice } from '../../lib/ports/block-device'
 import { SEED } from '../wire/seeded'
 import { Dice } from '../world/prng'

@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { openBlockFile } from '../../lib/dom0/block-file'
-import { allocateZeroes } from '../../lib/dom0/block-file-space'
-import { loadNativeIo } from '../../lib/dom0/native-io'
+import { openBlockFile } from '../../lib/dom0/block/block-file'
+import { allocateZeroes } from '../../lib/dom0/block/block-file-space'
+import { loadNativeIo } from '../../lib/dom0/block/native-io'
 import { eventually } from '../integration/worker-host'
 import { ADDONS, NO_NATIVE } from './native-addon'
 

@@ -3,9 +3,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { must } from '../../lib/core/domain/assert'
-import { openBlockFile } from '../../lib/dom0/block-file'
-import { ChangeLane } from '../../lib/dom0/change-lane'
-import { loadNativeIo, type NativeIo } from '../../lib/dom0/native-io'
+import { openBlockFile } from '../../lib/dom0/block/block-file'
+import { ChangeLane } from '../../lib/dom0/block/change-lane'
+import { loadNativeIo, type NativeIo } from '../../lib/dom0/block/native-io'
 import { ADDONS, built, NO_NATIVE } from './native-addon'
 
 const withAddon = NO_NATIVE === '' ? describe : describe.skip

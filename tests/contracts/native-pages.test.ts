@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { giveBackText } from '../../lib/dom0/give-back-text'
-import { loadNativePages } from '../../lib/dom0/native-pages'
+import { giveBackText } from '../../lib/dom0/witness/give-back-text'
+import { loadNativePages } from '../../lib/dom0/witness/native-pages'
 import { neverWritten } from '../../lib/wire/memory-map'
 import { built, NO_NATIVE } from './native-addon'
 

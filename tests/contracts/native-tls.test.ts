@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { loadNativeTls, type NativeTls } from '../../lib/dom0/native-tls'
+import { loadNativeTls, type NativeTls } from '../../lib/dom0/socket/native-tls'
 import { SEED, seeded } from '../wire/seeded'
 import { ADDONS, built, NO_NATIVE } from './native-addon'
 import { greet, Party } from './tls-party'

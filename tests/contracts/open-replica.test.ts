@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../lib/core/domain/ids'
-import { openReplica } from '../../lib/dom0/open-replica'
+import { openReplica } from '../../lib/dom0/replica/open-replica'
 import type { StoredReplica } from '../../lib/ports/replica-store'
 import type { ReplicaSource } from '../../lib/wire/replica-source'
 import type { WorkerVolume } from '../../lib/wire/worker-api'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostUuid } from '../../lib/core/domain/ids'
-import { IpmiPower, type IpmiSwitch } from '../../lib/dom0/ipmi-power'
+import { IpmiPower, type IpmiSwitch } from '../../lib/dom0/fence/ipmi-power'
 import { KeptLog } from './running-witness'
 import { PASSWORD, RunningBmc } from './running-bmc'
 

@@ -1,5 +1,5 @@
 import { connect, type TLSSocket } from 'node:tls'
-import { TLS_PSK } from '../../lib/dom0/tls-psk'
+import { TLS_PSK } from '../../lib/dom0/socket/tls-psk'
 import { encodeClaimsLine } from '../../lib/wire/claims'
 import { KEY, POOL } from './running-witness'
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { volumeKey } from '../../lib/core/domain/ids'
-import { openReplica } from '../../lib/dom0/open-replica'
+import { openReplica } from '../../lib/dom0/replica/open-replica'
 
 const key = volumeKey('dddddddd-0000-4000-8000-000000000001')
 const MIB = 1024 * 1024

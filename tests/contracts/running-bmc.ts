@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { IpmiSwitch } from '../../lib/dom0/ipmi-power'
+import type { IpmiSwitch } from '../../lib/dom0/fence/ipmi-power'
 
 const READY_MS = 20_000
 export const PASSWORD = 'Sim5alabim'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { EtcdTls } from '../../lib/dom0/etcd-post'
+import type { EtcdTls } from '../../lib/dom0/etcd/etcd-post'
 
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
 

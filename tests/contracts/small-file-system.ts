@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeOf } from '../../lib/dom0/system-error'
+import { codeOf } from '../../lib/dom0/system/system-error'
 
 /** Why there can be no file system of our own; empty when there can. */
 export const NO_MOUNTS = probe()

@@ -1,4 +1,4 @@
-import { TLS_STATE, type NativeTls, type TlsSession } from '../../lib/dom0/native-tls'
+import { TLS_STATE, type NativeTls, type TlsSession } from '../../lib/dom0/socket/native-tls'
 
 export const IDENTITY = 'a pool'
 export const KEY = Buffer.alloc(32, 0x5c)

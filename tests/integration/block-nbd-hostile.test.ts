@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openBlockNbd } from '../../lib/dom0/block-nbd'
+import { openBlockNbd } from '../../lib/dom0/nbd-client/block-nbd'
 import type { BlockDevice } from '../../lib/ports/block-device'
 import { GREETING, ScriptedServer, type Script, type Talk } from './scripted-nbd-server'
 

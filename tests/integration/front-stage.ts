@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNbdExport, type NbdExport } from '../../lib/dom0/nbd-export'
-import { createNbdFront, type NbdFrontOptions, type NbdFrontServer } from '../../lib/dom0/nbd-front'
+import { createNbdExport, type NbdExport } from '../../lib/dom0/nbd/nbd-export'
+import { createNbdFront, type NbdFrontOptions, type NbdFrontServer } from '../../lib/dom0/front/nbd-front'
 import type { DiskHandler } from '../../lib/ports/disk-export'
 import { QuietLog } from './quiet-log'
 

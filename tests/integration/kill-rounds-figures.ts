@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readTimeline } from '../../lib/dom0/timeline-file'
+import { readTimeline } from '../../lib/dom0/log/timeline-file'
 import type { WorkerStatus } from '../../lib/wire/worker-api'
 import type { MirrorSide } from './mirror-side'
 

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf } from '../../lib/dom0/system-error'
+import { codeOf } from '../../lib/dom0/system/system-error'
 import { ADDONS, NO_NATIVE } from '../contracts/native-addon'
 import { Dice } from '../world/prng'
 import { Gaps, longestPause, resyncRules, SeenResyncs, type Way } from './kill-rounds-figures'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { leaseNotes } from '../../lib/dom0/lease-files'
-import { systemClock } from '../../lib/dom0/system-clock'
-import { plainLog } from '../../lib/dom0/plain-log'
+import { leaseNotes } from '../../lib/dom0/fence/lease-files'
+import { systemClock } from '../../lib/dom0/system/system-clock'
+import { plainLog } from '../../lib/dom0/log/plain-log'
 
 /** What a worker with a lease does, as a process of its own: FOLDER ID DOMID LEASE_MS pause|destroy|alone. SIGTERM: the guest ended. */
 const [folder = '', id = '', domid = '', leaseMs = '', then = 'pause'] = process.argv.slice(2)

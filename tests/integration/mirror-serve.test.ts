@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { lockDirectory } from '../../lib/dom0/directory-lock'
+import { lockDirectory } from '../../lib/dom0/system/directory-lock'
 import { Authority } from './certificates'
 import { DiskWriter } from './disk-writer'
 import { MirrorPair } from './mirror-pair'

@@ -3,7 +3,7 @@ import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNbdExport, type NbdExport } from '../../lib/dom0/nbd-export'
+import { createNbdExport, type NbdExport } from '../../lib/dom0/nbd/nbd-export'
 import type { DiskExtents, DiskHandler } from '../../lib/ports/disk-export'
 import { MemoryDisk } from './memory-disk'
 import { QuietLog } from './quiet-log'

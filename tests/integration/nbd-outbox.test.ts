@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { Outbox } from '../../lib/dom0/nbd-outbox'
+import { Outbox } from '../../lib/dom0/nbd/nbd-outbox'
 import { PoisonedMemory } from '../wire/poisoned-memory'
 import { SEED, seeded } from '../wire/seeded'
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { loadNativeTls } from '../../lib/dom0/native-tls'
+import { loadNativeTls } from '../../lib/dom0/socket/native-tls'
 import { connectPeer, listenPeer } from '../../lib/dom0/peer-link'
 import type { PeerEndpoint, PeerListen } from '../../lib/ports/peer-connect'
 import type { PeerFrame } from '../../lib/wire/peer'

@@ -26,7 +26,10 @@ export class ProductLab {
     readonly stage: Stage,
   ) {}
 
-  static async open(times: Partial<LabTimes> = {}, more: Pick<StageOptions, 'alternate' | 'bmc' | 'config'> = {}): Promise<ProductLab> {
+  static async open(
+    times: Partial<LabTimes> = {},
+    more: Pick<StageOptions, 'alternate' | 'bmc' | 'config'> = {},
+  ): Promise<ProductLab> {
     const folder = mkdtempSync(join(tmpdir(), 'product-'))
     try {
       return new ProductLab(folder, await setStage({ dir: join(folder, 'lab'), times, ...more }))

@@ -8,7 +8,7 @@ import type { Fault } from '../../lib/lab/faults/fault'
 import { labWatchdog } from '../../lib/lab/rack/host-watchdog'
 import type { GuestVm } from '../../lib/lab/seed/guest-vm'
 import type { TimelineEntry } from '../../lib/core/domain/timeline'
-import { readTimeline } from '../../lib/dom0/timeline-file'
+import { readTimeline } from '../../lib/dom0/log/timeline-file'
 import { ProductLab } from './product-lab'
 import { protectedOrdersOn, SHORT_TIMES } from './product-scene'
 

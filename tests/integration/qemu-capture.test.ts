@@ -1,12 +1,12 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { QemuCapture } from '../../lib/dom0/qemu-capture'
-import { probeQemu } from '../../lib/dom0/qemu-probe'
-import { loadState, standbyArguments } from '../../lib/dom0/qemu-standby'
-import { Qmp } from '../../lib/dom0/qmp'
+import { QemuCapture } from '../../lib/dom0/qemu/qemu-capture'
+import { probeQemu } from '../../lib/dom0/qemu/qemu-probe'
+import { loadState, standbyArguments } from '../../lib/dom0/qemu/qemu-standby'
+import { Qmp } from '../../lib/dom0/qemu/qmp'
 import type { CaptureFinding, StateWay } from '../../lib/ports/capture'
 import type { ChangedPages } from '../../lib/ports/changed-memory'
 import { CountingMachine, counted, MEMORY_BYTES } from './counting-machine'
-import { loadNativeMemory } from '../../lib/dom0/native-memory'
+import { loadNativeMemory } from '../../lib/dom0/memory/native-memory'
 import { ADDONS, NO_NATIVE } from '../contracts/native-addon'
 
 const LIMIT_MS = 10_000

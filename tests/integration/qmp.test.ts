@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Qmp, QmpRefused } from '../../lib/dom0/qmp'
+import { Qmp, QmpRefused } from '../../lib/dom0/qemu/qmp'
 
 const LIMIT_MS = 20_000
 const GREETING = '{"QMP": {"version": {}, "capabilities": []}}\r\n'

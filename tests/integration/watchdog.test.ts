@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { systemClock } from '../../lib/dom0/system-clock'
-import { livingWatchdog } from '../../lib/dom0/watchdog-beat'
+import { systemClock } from '../../lib/dom0/system/system-clock'
+import { livingWatchdog } from '../../lib/dom0/fence/watchdog-beat'
 import { until } from '../contracts/raw-claims'
 import { DOMID, Executables, VM, WatchdogRig } from './watchdog-rig'
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { connectWitness, type WitnessClient } from '../../lib/dom0/witness-client'
+import { connectWitness, type WitnessClient } from '../../lib/dom0/witness/witness-client'
 import { QuietLog } from './quiet-log'
 
 export const POOL = '99999999-0000-4000-8000-000000000009'

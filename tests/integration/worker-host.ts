@@ -3,9 +3,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from 'node:path'
 import type { HostUuid } from '../../lib/core/domain/ids'
 import type { TimelineEntry } from '../../lib/core/domain/timeline'
-import { askSocket } from '../../lib/dom0/daemon-client'
-import { codeOf } from '../../lib/dom0/system-error'
-import { readTimeline } from '../../lib/dom0/timeline-file'
+import { askSocket } from '../../lib/dom0/api/daemon-client'
+import { codeOf } from '../../lib/dom0/system/system-error'
+import { readTimeline } from '../../lib/dom0/log/timeline-file'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../lib/wire/worker-api'
 
 const ASK_LIMIT_MS = 15_000

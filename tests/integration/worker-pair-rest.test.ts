@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { openReplica } from '../../lib/dom0/open-replica'
+import { openReplica } from '../../lib/dom0/replica/open-replica'
 import { eventually, type WorkerHost } from './worker-host'
 import { DISK_BYTES, WorkerPair } from './worker-pair'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Claim } from '../../lib/core/domain/claim'
-import type { WitnessClient } from '../../lib/dom0/witness-client'
+import type { WitnessClient } from '../../lib/dom0/witness/witness-client'
 import type { WitnessProcess } from './witness-process'
 import { eventually, type WorkerHost } from './worker-host'
 import { WorkerPair } from './worker-pair'

@@ -82,7 +82,7 @@ const GUARDS: readonly Tooth[] = [
   ),
   off(
     'the watchdog knows of a lease before anybody else may take the claim',
-    'lib/daemon/worker/claim-keeper.ts',
+    'lib/daemon/worker/claim/claim-keeper.ts',
     'this.needs.changing()',
     '',
     'hangs-when-listed',
@@ -184,7 +184,7 @@ const WITNESSES: readonly Tooth[] = [
   ),
   off(
     'who has heard what is decided listens as a secondary',
-    'lib/daemon/worker/starting-claim.ts',
+    'lib/daemon/worker/claim/starting-claim.ts',
     'await witness.roleKnown()',
     '',
     'note-damaged',

@@ -1,7 +1,7 @@
 import type { VmUuid } from '../../core/domain/ids'
 import type { WorkerStatus } from '../../wire/worker-api'
 import { XapiFailure } from '../../ports/xapi'
-import { look } from './failover-acts'
+import { look } from './failover/failover-acts'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
 

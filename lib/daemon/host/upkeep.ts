@@ -7,11 +7,11 @@ import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
 import { homesOf } from './homes'
 import { hostNameOf } from './names'
-import type { Moves } from './move'
+import type { Moves } from './move/move'
 import type { HostParts } from './parts'
 import type { Protection } from './protection'
 import type { PutAway } from './put-away'
-import type { RanHere } from './ran-here'
+import type { RanHere } from './failover/ran-here'
 import { release } from './secondary-duty'
 
 export interface UpkeepNeeds {

@@ -1,7 +1,7 @@
-import type { Disk } from './disk'
+import type { Disk } from './disk/disk'
 import type { Holding } from './holding'
 import { ONLY_REPLICA_FAILED, refusedText } from './note-text'
-import type { PeerTalk } from './peer-talk'
+import type { PeerTalk } from './peer/peer-talk'
 import type { Serving } from './serving'
 
 export interface PrimarySides {

@@ -4,8 +4,8 @@ import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import { HICCUP_MS, pauseMarginMs } from '../../core/domain/lease'
 import { StoodStill } from '../../core/membership/stood-still'
 import type { WorkerApi, WorkerSpec } from '../../wire/worker-api'
-import { ClaimKeeper, unlessUnreachable } from './claim-keeper'
-import type { GuestLease } from './guest'
+import { ClaimKeeper, unlessUnreachable } from './claim/claim-keeper'
+import type { GuestLease } from './guest/guest'
 import type { WorkerParts } from './parts'
 
 export type HandOver = WorkerApi['hand-over']['answer']

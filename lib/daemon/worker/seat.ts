@@ -6,7 +6,7 @@ import { Keeper } from '../../core/replica/keeper'
 import type { BlockDevice } from '../../ports/block-device'
 import type { HeadChange, StoredReplica } from '../../ports/replica-store'
 import type { WorkerVolume } from '../../wire/worker-api'
-import { askDevice } from './device-request'
+import { askDevice } from './disk/device-request'
 import type { WorkerParts } from './parts'
 import { UnderWay } from './under-way'
 

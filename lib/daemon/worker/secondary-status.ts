@@ -1,7 +1,7 @@
 import type { StoredClaim } from '../../core/domain/claim'
 import type { VmUuid } from '../../core/domain/ids'
 import type { WorkerSpec, WorkerStatus } from '../../wire/worker-api'
-import { unlessUnreachable } from './claim-keeper'
+import { unlessUnreachable } from './claim/claim-keeper'
 import type { WorkerParts } from './parts'
 import type { Secondary } from './secondary'
 import { within } from './within'

@@ -1,6 +1,6 @@
 import { type QuorumFacts, quorumVerdict } from '../../core/membership/quorum'
-import type { Disk } from './disk'
-import type { Guest } from './guest'
+import type { Disk } from './disk/disk'
+import type { Guest } from './guest/guest'
 import { CONTINUES, FROZEN, PAUSED, RELEASED, STOPPED } from './serving-text'
 
 export type ServingFacts = Pick<QuorumFacts, 'hasEveryWrite' | 'hasParted' | 'leaseMs'> & {

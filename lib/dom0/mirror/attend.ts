@@ -3,9 +3,9 @@ import { Refusal } from '../../core/domain/errors'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { Log } from '../../ports/log'
 import type { WorkerApi, WorkerRole, WorkerStatus } from '../../wire/worker-api'
-import { DaemonBug } from '../api-exchange'
-import { askSocket } from '../daemon-client'
-import { codeOf } from '../system-error'
+import { DaemonBug } from '../api/api-exchange'
+import { askSocket } from '../api/daemon-client'
+import { codeOf } from '../system/system-error'
 
 export interface Attended {
   readonly controlSocket: string

@@ -4,7 +4,7 @@ import type { HostUuid } from '../../core/domain/ids'
 import { LEASE_MS } from '../../core/domain/lease'
 import type { Log } from '../../ports/log'
 import { WitnessUnreachable } from '../../ports/witness'
-import { connectWitness, type WitnessClient } from '../witness-client'
+import { connectWitness, type WitnessClient } from '../witness/witness-client'
 import type { MirrorIds } from './identity'
 
 export interface PairFacts {

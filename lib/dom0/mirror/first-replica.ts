@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { NO_GENERATIONS } from '../../core/domain/volume'
 import type { WorkerVolume } from '../../wire/worker-api'
-import { openReplica } from '../open-replica'
-import { systemFiles } from '../replica-files'
-import { replicaMetadata } from '../replica-metadata'
+import { openReplica } from '../replica/open-replica'
+import { systemFiles } from '../replica/replica-files'
+import { replicaMetadata } from '../replica/replica-metadata'
 
 /**
  * Makes the replica that a new mirror begins with, and answers the term for its first claim. `make`: one of zeroes; `adopt`: what

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { hostUuid, isUuid, vmUuid, volumeKey, type HostUuid, type VmUuid, type VolumeKey } from '../../core/domain/ids'
-import { readPoolKey } from '../pool-keys'
+import { readPoolKey } from '../witness/pool-keys'
 
 /** What the witness and the two sides call a mirror: made from its name, so that both sides agree without a word. */
 export interface MirrorIds {

@@ -1,4 +1,4 @@
-import { removeSocket } from '../socket-place'
+import { removeSocket } from '../socket/socket-place'
 import { keepProcess, type KeptProcess, type KeptProcessOptions } from './kept-process'
 
 /**

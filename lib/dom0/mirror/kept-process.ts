@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../ports/log'
-import { codeOf } from '../system-error'
-import { withItsParent } from '../with-its-parent'
+import { codeOf } from '../system/system-error'
+import { withItsParent } from '../process/with-its-parent'
 
 export interface KeptProcessOptions {
   readonly name: string

@@ -1,4 +1,4 @@
-import { systemFiles, type Files, type OpenFile } from '../replica-files'
+import { systemFiles, type Files, type OpenFile } from '../replica/replica-files'
 
 const nothing = (): Promise<void> => Promise.resolve()
 const discarded: OpenFile = {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../core/domain/errors'
 import type { WorkerApi } from '../../wire/worker-api'
-import { askSocket } from '../daemon-client'
-import { codeOf } from '../system-error'
+import { askSocket } from '../api/daemon-client'
+import { codeOf } from '../system/system-error'
 
 const ASK_LIMIT_MS = 2000
 const GONE_LIMIT_MS = 10_000

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fields, jsonObject, list, Malformed, text } from '../../wire/shape'
-import { codeOf } from '../system-error'
+import { codeOf } from '../system/system-error'
 
 /** `mirror.json` in the folder of a stand-alone mirror: the names behind the identifiers, and what was served last. */
 export interface MirrorRecord {

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import type { Log } from '../../ports/log'
 import { badOption, type DiskAddress, type PortOnLinks } from '../../wire/mirror-address'
-import { codeOf } from '../system-error'
+import { codeOf } from '../system/system-error'
 
 /**
  * Refuses addresses that are not this machine's. One that was used before is only warned about: its link may not be up yet, and

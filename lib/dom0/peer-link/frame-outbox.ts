@@ -2,7 +2,7 @@ import type { Memory } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
 import { payloadOf, putEnvelope } from '../../wire/peer-encode'
 import { PEER_HEADER_BYTES } from '../../wire/peer-header'
-import { TurnEnd } from '../turn-end'
+import { TurnEnd } from '../socket/turn-end'
 import type { Pipe } from './pipe'
 
 /** As long as nothing with a payload was sent. */

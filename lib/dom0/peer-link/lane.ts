@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Envelope } from '../../wire/peer-envelope'
-import { codeOf } from '../system-error'
+import { codeOf } from '../system/system-error'
 import { PeerConnection, type ConnectionListener, type ConnectionParts } from './connection'
 import type { QuietWarnings } from './quiet-warnings'
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { Inbox } from '../../wire/nbd/inbox'
-import { DirectSend } from '../direct-send'
-import { readByCopy, readInPlace } from '../nbd-read-in-place'
-import { unconnected } from '../socket-onread'
+import { DirectSend } from '../socket/direct-send'
+import { readByCopy, readInPlace } from '../nbd/nbd-read-in-place'
+import { unconnected } from '../socket/socket-onread'
 
 export interface PipeLimits {
   /** Bytes: a payload that is not larger is copied behind its header. */

@@ -2,9 +2,9 @@ import type { Socket } from 'node:net'
 import { assert, must } from '../../core/domain/assert'
 import type { Inbox } from '../../wire/nbd/inbox'
 import type { Memory } from '../../wire/nbd/slab'
-import { DirectSend } from '../direct-send'
-import { TLS_STATE, type NativeTls, type TlsSession } from '../native-tls'
-import { unconnected, withOnread } from '../socket-onread'
+import { DirectSend } from '../socket/direct-send'
+import { TLS_STATE, type NativeTls, type TlsSession } from '../socket/native-tls'
+import { unconnected, withOnread } from '../socket/socket-onread'
 import type { OpenPipe, Pipe, PipeLimits } from './pipe'
 
 const MIB = 1024 * 1024

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { Refusal, refusalLines } from '../../core/domain/errors'
-import type { Ask } from '../daemon-client'
+import type { Ask } from '../api/daemon-client'
 import { StorageArguments } from './arguments'
 
 /** By script name. The answer is printed as JSON; what it rejects with becomes the storage error. */

@@ -1,5 +1,13 @@
 /** What each fault and each undo does to the rack. @returns a sentence for people */
-import { BadRequest, type CutFault, type DiskFault, type Fault, linksOf, type ProcessFault, type WitnessFault } from '../faults/fault'
+import {
+  BadRequest,
+  type CutFault,
+  type DiskFault,
+  type Fault,
+  linksOf,
+  type ProcessFault,
+  type WitnessFault,
+} from '../faults/fault'
 import { gapsBetween } from '../net/cut'
 import type { Bmc } from './bmc'
 import type { Host } from './host'

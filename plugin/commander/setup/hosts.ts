@@ -1,5 +1,5 @@
 import { Refusal } from '../../../lib/core/domain/errors'
-import { keyDigest, parcelFor } from '../../../lib/dom0/setup-desk'
+import { keyDigest, parcelFor } from '../../../lib/dom0/api/setup-desk'
 import { XapiFailure } from '../../../lib/ports/xapi'
 import { fields, jsonObject, list, Malformed, text } from '../../../lib/wire/shape'
 import {

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openChangedMemory } from '../../../lib/dom0/changed-memory'
-import { loadNativeMemory, type NativeMemory } from '../../../lib/dom0/native-memory'
+import { openChangedMemory } from '../../../lib/dom0/memory/changed-memory'
+import { loadNativeMemory, type NativeMemory } from '../../../lib/dom0/memory/native-memory'
 import { PAGE_BYTES, type ChangedMemory } from '../../../lib/ports/changed-memory'
 import { spread } from '../mirror/statistics'
 

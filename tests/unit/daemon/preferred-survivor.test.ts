@@ -1,5 +1,5 @@
 import { hostUuid, vmUuid } from '../../../lib/core/domain/ids'
-import { FailoverDriver, type FailoverNeeds } from '../../../lib/daemon/host/failover-driver'
+import { FailoverDriver, type FailoverNeeds } from '../../../lib/daemon/host/failover/failover-driver'
 import { Fleet } from '../../../lib/daemon/host/fleet'
 import type { HostParts } from '../../../lib/daemon/host/parts'
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { boundedInput } from '../../../lib/dom0/bounded-input'
+import { boundedInput } from '../../../lib/dom0/system/bounded-input'
 
 const streamOf = (...chunks: string[]): Readable => Readable.from(chunks.map((chunk) => Buffer.from(chunk)))
 

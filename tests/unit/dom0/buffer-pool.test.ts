@@ -1,4 +1,4 @@
-import { BufferPool } from '../../../lib/dom0/buffer-pool'
+import { BufferPool } from '../../../lib/dom0/nbd/buffer-pool'
 
 const MIB = 1024 * 1024
 

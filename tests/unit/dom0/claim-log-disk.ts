@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { ClaimFile, ClaimFiles } from '../../../lib/dom0/claim-log-files'
+import type { ClaimFile, ClaimFiles } from '../../../lib/dom0/witness/claim-log-files'
 
 /** What a call of the log does instead of what it should. */
 export type Fault =

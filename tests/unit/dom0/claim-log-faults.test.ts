@@ -1,6 +1,6 @@
 import type { ClaimRecord } from '../../../lib/core/domain/claim-record'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import { openLogFile } from '../../../lib/dom0/claim-log-file'
+import { openLogFile } from '../../../lib/dom0/witness/claim-log-file'
 import type { ClaimLog } from '../../../lib/ports/claim-log'
 import { Malformed } from '../../../lib/wire/shape'
 import { KeptLog } from '../../contracts/running-witness'

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Claim } from '../../../lib/core/domain/claim'
 import type { DeciderNote } from '../../../lib/core/domain/decider-note'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import { claimNoteIn, claimNotesIn } from '../../../lib/dom0/claim-notes-files'
-import { failure } from '../../../lib/dom0/system-error'
-import { type Files, systemFiles } from '../../../lib/dom0/replica-files'
+import { claimNoteIn, claimNotesIn } from '../../../lib/dom0/witness/claim-notes-files'
+import { failure } from '../../../lib/dom0/system/system-error'
+import { type Files, systemFiles } from '../../../lib/dom0/replica/replica-files'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const VM = vmUuid('eeeeeeee-0000-4000-8000-000000000001')

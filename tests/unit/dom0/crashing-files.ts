@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { Files, OpenFile } from '../../../lib/dom0/replica-files'
+import type { Files, OpenFile } from '../../../lib/dom0/replica/replica-files'
 import type { Dice } from '../../world/prng'
 
 /** How much of what was not yet synced a crash leaves: of one write, and whether a change of names is kept. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostUuid } from '../../../lib/core/domain/ids'
-import { FenceFolder } from '../../../lib/dom0/fence-record'
+import { FenceFolder } from '../../../lib/dom0/fence/fence-record'
 import { KeptLog } from '../../contracts/running-witness'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')

@@ -1,6 +1,6 @@
 import { HEARD_HOSTS_MAX, linkBit } from '../../../lib/core/domain/heartbeat'
 import { hostUuid } from '../../../lib/core/domain/ids'
-import { Hearing } from '../../../lib/dom0/heartbeat-hearing'
+import { Hearing } from '../../../lib/dom0/heartbeat/heartbeat-hearing'
 
 const host = (nth: number) => hostUuid(`aaaaaaaa-0000-4000-8000-${String(nth).padStart(12, '0')}`)
 

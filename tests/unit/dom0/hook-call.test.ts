@@ -1,6 +1,6 @@
 import { Refusal } from '../../../lib/core/domain/errors'
-import type { Ask } from '../../../lib/dom0/daemon-client'
-import { runHook } from '../../../lib/dom0/hook-call'
+import type { Ask } from '../../../lib/dom0/api/daemon-client'
+import { runHook } from '../../../lib/dom0/api/hook-call'
 
 const VM = 'aaaaaaaa-0001-4000-8000-000000000001'
 const HOST = 'bbbbbbbb-0001-4000-8000-000000000001'

@@ -1,4 +1,4 @@
-import { LineQueue } from '../../../lib/dom0/line-queue'
+import { LineQueue } from '../../../lib/dom0/log/line-queue'
 
 /** A file that takes what it is given, fails, or is silent. */
 class Sink {

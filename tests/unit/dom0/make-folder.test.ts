@@ -1,7 +1,7 @@
 import fs, { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeFolder } from '../../../lib/dom0/make-folder'
+import { makeFolder } from '../../../lib/dom0/system/make-folder'
 
 let top: string
 beforeEach(() => (top = mkdtempSync(join(tmpdir(), 'made-'))))

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../lib/core/domain/errors'
-import type { Ask } from '../../../lib/dom0/daemon-client'
-import { answerPluginCall, PLUGIN_FUNCTIONS } from '../../../lib/dom0/plugin-call'
-import { failureResponse, successResponse } from '../../../lib/dom0/plugin-xml'
+import type { Ask } from '../../../lib/dom0/api/daemon-client'
+import { answerPluginCall, PLUGIN_FUNCTIONS } from '../../../lib/dom0/api/plugin-call'
+import { failureResponse, successResponse } from '../../../lib/dom0/api/plugin-xml'
 
 const call = (fn: string, args: Record<string, string> = {}): string => {
   const members = Object.entries(args).map(([name, value]) => `<member><name>${name}</name><value>${value}</value></member>`)

@@ -1,6 +1,6 @@
 import { Parser } from 'xml2js'
 import { Refusal } from '../../../lib/core/domain/errors'
-import { failureResponse, readPluginCall, successResponse } from '../../../lib/dom0/plugin-xml'
+import { failureResponse, readPluginCall, successResponse } from '../../../lib/dom0/api/plugin-xml'
 
 const SESSION = 'OpaqueRef:11111111-2222-4333-8444-555555555555'
 const compact = (fn: string, struct: string): string =>

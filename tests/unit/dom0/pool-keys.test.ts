@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hostAndPort } from '../../../lib/dom0/host-and-port'
-import { nextIncarnation } from '../../../lib/dom0/incarnation'
-import { PoolKeys, PoolKeyUnusable, readPoolKey } from '../../../lib/dom0/pool-keys'
+import { hostAndPort } from '../../../lib/dom0/socket/host-and-port'
+import { nextIncarnation } from '../../../lib/dom0/heartbeat/incarnation'
+import { PoolKeys, PoolKeyUnusable, readPoolKey } from '../../../lib/dom0/witness/pool-keys'
 
 const ONE = '11111111-0000-4000-8000-000000000001'
 const TWO = '22222222-0000-4000-8000-000000000002'

@@ -9,7 +9,7 @@ import { NO_MOUNTS, SmallFileSystem } from '../../contracts/small-file-system'
 describe('the log of a process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-log-'))
   const file = join(folder, 'program.js')
-  const LOG = JSON.stringify(join(__dirname, '../../../lib/dom0/process-log'))
+  const LOG = JSON.stringify(join(__dirname, '../../../lib/dom0/process/process-log'))
   const said = (program: string): { stdout: string; lines: string[] } => {
     const { stdout, stderr } = run(program, 'pipe')
     return { stdout, lines: stderr.split('\n').slice(0, -1) }

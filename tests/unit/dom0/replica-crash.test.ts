@@ -1,5 +1,5 @@
 import { must } from '../../../lib/core/domain/assert'
-import { codeOf } from '../../../lib/dom0/system-error'
+import { codeOf } from '../../../lib/dom0/system/system-error'
 import type { StoredReplica } from '../../../lib/ports/replica-store'
 import type { WorkerVolume } from '../../../lib/wire/worker-api'
 import { CrashingFiles, NOTHING, TEARS, type Tear } from './crashing-files'

@@ -1,4 +1,4 @@
-import { deviceNames, isAnother } from '../../../lib/dom0/replica-device'
+import { deviceNames, isAnother } from '../../../lib/dom0/replica/replica-device'
 
 describe('which device it is', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { HISTORY_MAX } from '../../../lib/core/domain/volume'
-import { codeOf } from '../../../lib/dom0/system-error'
+import { codeOf } from '../../../lib/dom0/system/system-error'
 import type { StoredReplica } from '../../../lib/ports/replica-store'
 import { Dice } from '../../world/prng'
 import { CrashingFiles, tearBy } from './crashing-files'

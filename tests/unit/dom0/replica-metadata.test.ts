@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { volumeKey } from '../../../lib/core/domain/ids'
 import { NO_GENERATIONS, type Generations, type ReplicaMetadata } from '../../../lib/core/domain/volume'
-import { openDevice } from '../../../lib/dom0/open-device'
-import { replicaOpener } from '../../../lib/dom0/open-replica'
-import { deviceNames } from '../../../lib/dom0/replica-device'
-import { systemFiles, type Files } from '../../../lib/dom0/replica-files'
-import { imageSize } from '../../../lib/dom0/replica-image'
-import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica-metadata'
+import { openDevice } from '../../../lib/dom0/block/open-device'
+import { replicaOpener } from '../../../lib/dom0/replica/open-replica'
+import { deviceNames } from '../../../lib/dom0/replica/replica-device'
+import { systemFiles, type Files } from '../../../lib/dom0/replica/replica-files'
+import { imageSize } from '../../../lib/dom0/replica/replica-image'
+import { replicaMetadata, type MetadataStore } from '../../../lib/dom0/replica/replica-metadata'
 
 jest.setTimeout(60_000)
 

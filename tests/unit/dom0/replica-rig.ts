@@ -1,5 +1,5 @@
 import { volumeKey } from '../../../lib/core/domain/ids'
-import { replicaOpener } from '../../../lib/dom0/open-replica'
+import { replicaOpener } from '../../../lib/dom0/replica/open-replica'
 import type { BlockDevice } from '../../../lib/ports/block-device'
 import type { OpenReplica, StoredReplica } from '../../../lib/ports/replica-store'
 import type { WorkerVolume } from '../../../lib/wire/worker-api'

@@ -1,4 +1,4 @@
-import { newParcelBox, openParcel, sealParcel } from '../../../lib/dom0/sealed-parcel'
+import { newParcelBox, openParcel, sealParcel } from '../../../lib/dom0/witness/sealed-parcel'
 
 const box = newParcelBox()
 const TEXT = '{"key":"00ff","text":"\u2603"}'

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { leaseFolder } from '../../../lib/dom0/lease-files'
-import { takeSelfFenced } from '../../../lib/dom0/self-fenced'
+import { leaseFolder } from '../../../lib/dom0/fence/lease-files'
+import { takeSelfFenced } from '../../../lib/dom0/fence/self-fenced'
 import { recordingLog } from './small-daemon'
 
 const ONE = 'aaaaaaaa-0000-4000-8000-000000000001'

@@ -1,5 +1,5 @@
 import { Refusal } from '../../../lib/core/domain/errors'
-import type { Handlers } from '../../../lib/dom0/api-answer'
+import type { Handlers } from '../../../lib/dom0/api/api-answer'
 import type { Log } from '../../../lib/ports/log'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
 import { DAEMON_ASKS } from '../../../lib/wire/ask-shapes'

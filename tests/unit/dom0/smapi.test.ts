@@ -1,5 +1,5 @@
 import { Refusal } from '../../../lib/core/domain/errors'
-import type { Ask } from '../../../lib/dom0/daemon-client'
+import type { Ask } from '../../../lib/dom0/api/daemon-client'
 import { DATAPATH_CALLS } from '../../../lib/dom0/smapi/datapath-calls'
 import { runStorageCall } from '../../../lib/dom0/smapi/run-call'
 import { VOLUME_CALLS } from '../../../lib/dom0/smapi/volume-calls'

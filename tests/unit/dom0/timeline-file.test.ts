@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostUuid } from '../../../lib/core/domain/ids'
-import { readTimeline, TimelineFile } from '../../../lib/dom0/timeline-file'
+import { readTimeline, TimelineFile } from '../../../lib/dom0/log/timeline-file'
 import { NO_MOUNTS, SmallFileSystem } from '../../contracts/small-file-system'
 import { QuietLog } from '../../integration/quiet-log'
 

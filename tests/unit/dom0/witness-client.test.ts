@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { CLAIM_LIMITS } from '../../../lib/core/domain/claim-request'
-import { connectWitness, type WitnessClient } from '../../../lib/dom0/witness-client'
+import { connectWitness, type WitnessClient } from '../../../lib/dom0/witness/witness-client'
 import { WitnessUnreachable } from '../../../lib/ports/witness'
 import { CLAIMS_LINE_BYTES_MAX, encodeClaimsLine } from '../../../lib/wire/claims'
 import { HELLO, RawHost, until } from '../../contracts/raw-claims'

@@ -1,4 +1,4 @@
-import { stateIn } from '../../../lib/dom0/xen-fence'
+import { stateIn } from '../../../lib/dom0/fence/xen-fence'
 
 const LIST = `Name                                        ID   Mem VCPUs\tState\tTime(s)
 Domain-0                                     0  4096     4     r-----  123456.7

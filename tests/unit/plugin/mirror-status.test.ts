@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { serveApi, type ApiServer } from '../../../lib/dom0/api-server'
+import { serveApi, type ApiServer } from '../../../lib/dom0/api/api-server'
 import { hostId, mirrorIds } from '../../../lib/dom0/mirror/identity'
 import { writeMirrorRecord } from '../../../lib/dom0/mirror/record'
 import { WORKER_ASKS } from '../../../lib/wire/ask-shapes'

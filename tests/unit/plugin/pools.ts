@@ -1,6 +1,6 @@
 import { Refusal } from '../../../lib/core/domain/errors'
 import { hostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
-import type { Handlers } from '../../../lib/dom0/api-answer'
+import type { Handlers } from '../../../lib/dom0/api/api-answer'
 import { objectionWords } from '../../../lib/core/fencing/words'
 import type {
   DaemonApi,

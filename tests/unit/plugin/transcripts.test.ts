@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { must } from '../../../lib/core/domain/assert'
-import { serveApi } from '../../../lib/dom0/api-server'
+import { serveApi } from '../../../lib/dom0/api/api-server'
 import { DAEMON_ASKS } from '../../../lib/wire/ask-shapes'
 import { operatorProgram, runProgram } from '../../../plugin/commander'
 import type { Terminal } from '../../../plugin/commander/terminal'

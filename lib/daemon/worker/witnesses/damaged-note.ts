@@ -1,5 +1,5 @@
 import type { DeciderNote, Noted } from '../../../core/domain/decider-note'
-import { unlessUnreachable } from '../claim-keeper'
+import { unlessUnreachable } from '../claim/claim-keeper'
 import type { Agreement } from './agreement'
 import type { Pair } from './witness-pair'
 

@@ -2,9 +2,9 @@ import type { Extent } from '../../../../lib/core/domain/extent'
 import type { GuestRequest } from '../../../../lib/core/domain/replica-request'
 import { DirtyBitmap } from '../../../../lib/core/domain/dirty-bitmap'
 import type { Replica } from '../../../../lib/core/mirror/replica'
-import { BlockStatus } from '../../../../lib/daemon/worker/block-status'
+import { BlockStatus } from '../../../../lib/daemon/worker/disk/block-status'
 import type { Seat } from '../../../../lib/daemon/worker/seat'
-import { systemTimers } from '../../../../lib/dom0/system-timers'
+import { systemTimers } from '../../../../lib/dom0/system/system-timers'
 import { eventually } from '../../../integration/worker-host'
 
 const SIZE = 1 << 20

@@ -1,4 +1,4 @@
-import { DiskSocket } from '../../../../lib/daemon/worker/disk-socket'
+import { DiskSocket } from '../../../../lib/daemon/worker/disk/disk-socket'
 
 /** One place, at which each export is heard of when it comes and when it has left. */
 class Place {

@@ -1,4 +1,4 @@
-import { openReplica } from '../../../../lib/dom0/open-replica'
+import { openReplica } from '../../../../lib/dom0/replica/open-replica'
 import type { OpenReplica, StoredReplica } from '../../../../lib/ports/replica-store'
 
 type Call = 'openReplica' | 'read' | 'write' | 'flush' | 'save' | 'saveHot' | 'savePages' | 'close'

@@ -1,4 +1,4 @@
-import { Guest } from '../../../../lib/daemon/worker/guest'
+import { Guest } from '../../../../lib/daemon/worker/guest/guest'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import type { DomainState } from '../../../../lib/ports/domain-control'
 import { QuietLog } from '../../../integration/quiet-log'

@@ -1,4 +1,4 @@
-import { Guest, type GuestLease } from '../../../../lib/daemon/worker/guest'
+import { Guest, type GuestLease } from '../../../../lib/daemon/worker/guest/guest'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import type { LeaseTold } from '../../../../lib/ports/lease-notes'
 import { QuietLog } from '../../../integration/quiet-log'

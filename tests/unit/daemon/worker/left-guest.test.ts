@@ -1,5 +1,5 @@
 import { vmUuid } from '../../../../lib/core/domain/ids'
-import { LeftGuest } from '../../../../lib/daemon/worker/left-guest'
+import { LeftGuest } from '../../../../lib/daemon/worker/guest/left-guest'
 import type { LeaseTold } from '../../../../lib/ports/lease-notes'
 import type { TimelineEntry } from '../../../../lib/core/domain/timeline'
 import { QuietLog } from '../../../integration/quiet-log'

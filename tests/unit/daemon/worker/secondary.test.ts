@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
-import { takeOver } from '../../../../lib/daemon/worker/take-over'
+import { takeOver } from '../../../../lib/daemon/worker/claim/take-over'
 import { HANG_LIMIT_MS } from '../../../../lib/daemon/worker/seat'
 import type { PeerFrame } from '../../../../lib/wire/peer'
 import { A, B } from '../../../contracts/witness-port'

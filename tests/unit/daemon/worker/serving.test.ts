@@ -1,6 +1,6 @@
 import type { WithoutQuorum } from '../../../../lib/core/domain/without-quorum'
-import type { Disk } from '../../../../lib/daemon/worker/disk'
-import type { Guest } from '../../../../lib/daemon/worker/guest'
+import type { Disk } from '../../../../lib/daemon/worker/disk/disk'
+import type { Guest } from '../../../../lib/daemon/worker/guest/guest'
 import { Serving, type ServingFacts } from '../../../../lib/daemon/worker/serving'
 
 const LEASE_MS = 1500

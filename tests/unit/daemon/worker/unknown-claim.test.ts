@@ -1,4 +1,4 @@
-import { turnsOutToHold } from '../../../../lib/daemon/worker/unknown-claim'
+import { turnsOutToHold } from '../../../../lib/daemon/worker/claim/unknown-claim'
 import { Worker } from '../../../../lib/daemon/worker/worker'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import type { PeerEndpoint } from '../../../../lib/ports/peer-connect'
