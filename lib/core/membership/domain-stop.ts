@@ -14,6 +14,8 @@ export interface DomainStop {
   /** Under way; null: none. */
   attempt: number | null
   everStopped: boolean
+  /** How long after it was seen to stand it is looked at again. */
+  againMs: number
   fencedAtMs: number
 }
 
@@ -41,13 +43,15 @@ export const STOP_LIMITS: StopLimits = {
 }
 /** What a worker asked for in the last moment of its lease may come after our pause. */
 export const HOLD_AGAIN_MS = 1000
+/** A domain is built standing, and started then: one that stands although nobody paused it for its lease may be let go at any moment. */
+export const LOOK_AGAIN_MS = 100
 /** A guest that was seen to stand is not destroyed because a busy machine is slow to say so once more. */
 export const HOLD_LIMIT_MS = 10_000
 
 /** From `nowMs`, not from the deadline: a watchdog that was started late goes through every step all the same. */
 export const beginStop = (lease: LeaseNote, untilMs: number, nowMs: number): DomainStop => ({
   ...{ untilMs, lease, verb: lease.then, state: 'asking', sinceMs: nowMs },
-  ...{ attempt: null, everStopped: false, fencedAtMs: Number.NEGATIVE_INFINITY },
+  ...{ attempt: null, everStopped: false, againMs: HOLD_AGAIN_MS, fencedAtMs: Number.NEGATIVE_INFINITY },
 })
 
 /** A pause that is under way does not matter any more. */

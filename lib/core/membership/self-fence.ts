@@ -1,7 +1,7 @@
 /**
  * The watchdog of one host: stops guests whose workers do not, when a lease has ended. Each domain whose deadline is over:
  *
- *     due ──HEAD_START_MS──> pause asked ──stopped──> held ──HOLD_AGAIN_MS──> pause asked
+ *     due ──HEAD_START_MS──> pause asked ──stopped──> held ──againMs──> pause asked
  *                               │ STOP_LIMITS.pause
  *                               v
  *                          destroy asked ──stopped──> held, and gone in the end
@@ -134,7 +134,7 @@ export class SelfFence {
     stop.lease = lease
     if (stop.state === 'gone') return
     if (lease.then === 'destroy' && stop.verb === 'pause') limits.turnToDestroy(stop, nowMs)
-    if (stop.state === 'held' && nowMs >= stop.sinceMs + limits.HOLD_AGAIN_MS)
+    if (stop.state === 'held' && nowMs >= stop.sinceMs + stop.againMs)
       Object.assign(stop, { state: 'asking', sinceMs: nowMs })
     if (stop.state === 'held') return
     this.#escalate(domid, stop, nowMs)
@@ -177,6 +177,7 @@ export class SelfFence {
     // Before it was destroyed somebody saw it stand: it need only be held.
     if (!event.ours && !event.gone) stop.verb = lease.then
     stop.everStopped = true
+    stop.againMs = event.ours || lease.isPaused ? limits.HOLD_AGAIN_MS : limits.LOOK_AGAIN_MS
     stop.state = event.gone ? 'gone' : 'held'
     stop.sinceMs = event.nowMs
   }

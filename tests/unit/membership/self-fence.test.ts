@@ -94,12 +94,22 @@ test('a guest seen to stand is looked at each second, and is given ten before it
   expect(told(tick(12_100, [lease({ toldAtMs: 12_100 })]))).toEqual(['pause-unconfirmed 7', 'destroy 7'])
 })
 
-test('a guest that turns out to stand before it is destroyed is held: looked at each second, and not destroyed', () => {
+test('a guest that turns out to stand before it is destroyed is held, and not destroyed', () => {
   tick(1100, [lease()])
   const attempt = attemptOf(tick(1300, [lease()]))
   machine.apply({ on: 'stopped', domid: '7', attempt, ours: false, gone: false, nowMs: 1350 })
-  expect(told(tick(2300, [lease({ toldAtMs: 2300 })]))).toEqual([])
-  expect(told(tick(2350, [lease({ toldAtMs: 2350 })]))).toEqual(['pause 7'])
+  expect(told(tick(1400, [lease({ toldAtMs: 1400 })]))).toEqual([])
+  expect(told(tick(1450, [lease({ toldAtMs: 1450 })]))).toEqual(['pause 7'])
+})
+
+test.each([
+  ['nobody paused for its lease is looked at every 100 ms: it may be one that was built, and is to be started', false, 1200],
+  ['its worker paused is looked at each second', true, 2100],
+])('a guest that stands and that %s', (_, isPaused, againMs) => {
+  const attempt = attemptOf(tick(1100, [lease({ isPaused })]))
+  machine.apply({ on: 'stopped', domid: '7', attempt, ours: false, gone: false, nowMs: 1100 })
+  expect(told(tick(againMs - 50, [lease({ isPaused })]))).toEqual([])
+  expect(told(tick(againMs, [lease({ isPaused })]))).toEqual(['pause 7'])
 })
 
 test('a domain that is paused but not destroyed yet is destroyed again each second, and no reason to fence its host', () => {
