@@ -134,8 +134,7 @@ export class SelfFence {
     stop.lease = lease
     if (stop.state === 'gone') return
     if (lease.then === 'destroy' && stop.verb === 'pause') limits.turnToDestroy(stop, nowMs)
-    if (stop.state === 'held' && nowMs >= stop.sinceMs + stop.againMs)
-      Object.assign(stop, { state: 'asking', sinceMs: nowMs })
+    if (stop.state === 'held' && nowMs >= stop.sinceMs + stop.againMs) Object.assign(stop, { state: 'asking', sinceMs: nowMs })
     if (stop.state === 'held') return
     this.#escalate(domid, stop, nowMs)
     if (stop.attempt !== null) return
