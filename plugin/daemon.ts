@@ -105,7 +105,10 @@ function build(): {
     newUuid: randomUUID,
     takeSelfFenced: (vm) => takeSelfFenced(LEASES, vm),
     upMs: () => bootClock.nowMs(),
-    domainState: (domid) => xenFence().state(domid),
+    domains: {
+      state: (domid) => xenFence().state(domid),
+      destroy: (domid) => xenFence().destroy(domid),
+    },
     heartbeats: (role, received) =>
       startHeartbeats({
         ...{ pool: config.pool, host, key: secret.key, incarnation, links, role, log },

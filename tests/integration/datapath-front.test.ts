@@ -74,7 +74,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
     askPeer: () => Promise.reject(new Error('there is no peer')),
     takeSelfFenced: () => false,
     upMs: () => 0,
-    domainState: () => Promise.resolve('gone'),
+    domains: { state: () => Promise.resolve('gone'), destroy: () => Promise.resolve() },
     newUuid: () => key,
     heartbeats: () => ({ close: () => undefined }),
   }

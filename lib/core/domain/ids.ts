@@ -22,3 +22,6 @@ export const hostUuid = (text: string): HostUuid => checked(text, 'host') as Hos
 export const vmUuid = (text: string): VmUuid => checked(text, 'VM') as VmUuid
 export const volumeKey = (text: string): VolumeKey => checked(text, 'volume') as VolumeKey
 export const srUuid = (text: string): SrUuid => checked(text, 'SR') as SrUuid
+
+/** The control domain's own domid: its disk clients are no guest's. */
+export const DOM0 = '0'

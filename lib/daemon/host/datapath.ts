@@ -1,5 +1,5 @@
 import { Refusal } from '../../core/domain/errors'
-import { hostUuid, isUuid, vmUuid, type VmUuid } from '../../core/domain/ids'
+import { DOM0, hostUuid, isUuid, vmUuid, type VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { Catalogue } from './catalogue'
@@ -11,7 +11,6 @@ import { witnessed } from './situation'
 type DatapathFunction = Extract<keyof DaemonApi, `datapath-${string}`>
 type DatapathHandlers = { [F in DatapathFunction]: (ask: DaemonApi[F]['ask']) => Promise<DaemonApi[F]['answer']> }
 
-const DOM0 = '0'
 /** A worker that starts needs its replica opened and, for a protected VM, a word with the witness. */
 const ATTACH_LIMIT_MS = 15_000
 /** A daemon that was just started hears of XAPI's inventory within about a second. */

@@ -44,8 +44,8 @@ export interface HostParts {
   readonly takeSelfFenced: (vm: VmUuid) => boolean
   /** Since this host's machine was started. Milliseconds. */
   readonly upMs: () => number
-  /** Of a domain of this host, from its hypervisor. Rejects when that does not tell. */
-  readonly domainState: DomainFence['state']
+  /** The domains of this host, from its hypervisor. Rejects when that does not tell. */
+  readonly domains: Pick<DomainFence, 'state' | 'destroy'>
   /** Starts heartbeats on every link. */
   readonly heartbeats: (role: () => HostRole, received: (heard: HeardHeartbeat) => void) => { close(): void }
 }

@@ -1,11 +1,10 @@
-import type { VmUuid } from '../../core/domain/ids'
+import { DOM0, type VmUuid } from '../../core/domain/ids'
 import type { WorkerStatus } from '../../wire/worker-api'
 import { XapiFailure } from '../../ports/xapi'
 import { look } from './failover/failover-acts'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
 
-const DOM0 = '0'
 /** A domain is built after its disks were attached, and XAPI's view is a moment behind: one look says nothing. */
 const LOOKS = 3
 
@@ -50,7 +49,7 @@ export class PutAway {
   async #areGone(attached: readonly { readonly domain: string }[]): Promise<boolean> {
     try {
       const states = await Promise.all(
-        [...new Set(attached.map(({ domain }) => domain))].map((each) => this.parts.domainState(each)),
+        [...new Set(attached.map(({ domain }) => domain))].map((each) => this.parts.domains.state(each)),
       )
       return states.every((state) => state === 'gone')
     } catch (error) {

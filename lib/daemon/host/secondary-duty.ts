@@ -1,7 +1,7 @@
 import { Refusal } from '../../core/domain/errors'
-import type { VmUuid } from '../../core/domain/ids'
-import { isUuid } from '../../core/domain/ids'
+import { DOM0, isUuid, type VmUuid } from '../../core/domain/ids'
 import type { DaemonApi } from '../../wire/daemon-api'
+import type { WorkerSpec } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import { asVm } from './datapath'
 import type { Fleet } from './fleet'
@@ -59,14 +59,37 @@ async function makeRoom(parts: HostParts, catalogue: Catalogue, list: readonly R
   }
 }
 
-/** Ends the worker of a VM that is not this host's any more, and its replicas. */
+/**
+ * Ends the worker of a VM that is not this host's any more, and its replicas; first a guest that was left here when another host took the
+ * claim. Refuses, with nothing dropped, while that guest cannot be ended.
+ */
 export async function release(catalogue: Catalogue, fleet: Fleet, vm: VmUuid, parts: HostParts): Promise<void> {
   const spec = fleet.specOf(vm)
   if (spec === undefined) return
+  await endGuests(vm, spec, parts)
   await fleet.remove(vm)
   await parts.forgetNote?.(vm)
   for (const { key } of spec.volumes) {
     const record = catalogue.find(key)
     if (record !== undefined && !record.homes.includes(parts.host)) await catalogue.storeOf(record).dropReplica(record.key)
+  }
+}
+
+async function endGuests(vm: VmUuid, { attached }: WorkerSpec, { domains, log, timeline }: HostParts): Promise<void> {
+  const used = Object.values(attached).flatMap(({ domain, active }) => (active && domain !== DOM0 ? [domain] : []))
+  for (const domid of new Set(used)) {
+    try {
+      if ((await domains.state(domid)) === 'gone') continue
+      await domains.destroy(domid)
+    } catch (error) {
+      // The toolstack's own words.
+      log.warn('cannot destroy the domain', { domid, error: String(error) })
+      throw new Refusal('HOLDFAST_VOLUME_IN_USE', { volume: vm, use: `used by domain ${domid}, which could not be ended` })
+    }
+    timeline.record({
+      ...{ vm, act: 'claim-lost', rule: 'unprotected-elsewhere' },
+      text: 'Another host took the claim and gave it up, while this one was away: this host stops the VM that it ran before.',
+      evidence: { domid },
+    })
   }
 }

@@ -118,7 +118,8 @@ export class Upkeep {
     try {
       if ((await parts.witness.read(vm)) === null) await release(catalogue, fleet, vm, parts)
     } catch (error) {
-      if (!(error instanceof WitnessUnreachable)) throw error
+      if (error instanceof Refusal) parts.log.warn('what is left of a VM here cannot be dropped yet', { vm, why: error.message })
+      else if (!(error instanceof WitnessUnreachable)) throw error
     }
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../core/domain/errors'
-import type { VolumeKey } from '../../core/domain/ids'
+import { DOM0, type VolumeKey } from '../../core/domain/ids'
 import type { Log } from '../../ports/log'
 import type { WorkerApi, WorkerRole, WorkerStatus } from '../../wire/worker-api'
 import { DaemonBug } from '../api/api-exchange'
@@ -22,8 +22,6 @@ export interface Attended {
 const LOOK_SOON_MS = 50
 const LOOK_LATER_MS = 500
 const ASK_LIMIT_MS = 2000
-/** Whom the disk serves: no guest of a toolstack, so nothing is paused or destroyed when the claim is lost. */
-export const DOM0 = '0'
 
 /** Serves the disk whenever this side holds the claim, as a daemon does it for a guest that starts. */
 export async function attendWorker({ controlSocket, volume, log, seen, isUp, until }: Attended): Promise<void> {

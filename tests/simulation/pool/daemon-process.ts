@@ -10,6 +10,7 @@ import type { WorkerPort } from '../../../lib/ports/workers'
 import { type HoldfastConfig, USUAL_CONFIG } from '../../../lib/wire/config'
 import type { DaemonApi } from '../../../lib/wire/daemon-api'
 import { Callee } from './callee'
+import { domainControl } from './domain'
 import { must } from '../mirror/must'
 import { failure } from './failure'
 import type { Machine } from './machine'
@@ -92,7 +93,7 @@ export class DaemonProcess {
       newUuid: () => world.newUuid(),
       takeSelfFenced: (vm) => machine.leases.takeDestroyed(vm),
       upMs: () => clock.nowMs(),
-      domainState: (domid) => Promise.resolve(machine.domains.has(domid) ? 'running' : 'gone'),
+      domains: domainControl(process, machine.domains),
       heartbeats: (role, received) => {
         this.#received = received
         const timer = timers.every(HEARTBEAT_EVERY_MS, () => this.#beat(role()))

@@ -1,11 +1,10 @@
+import { DOM0 } from '../../../core/domain/ids'
+
 /** A disk, as far as it matters here. */
 export interface Served {
   readonly attachedTo: string | null
   readonly active: boolean
 }
-
-/** dom0 itself, whose disk clients are no guest's. */
-const DOM0 = '0'
 
 /** Domids whose vCPUs use these disks. */
 export const domainsOf = (disks: readonly Served[]): Set<string> =>
