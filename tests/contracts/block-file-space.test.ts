@@ -64,7 +64,7 @@ test('a large range is given back by fallocate, and the rest stays', async () =>
 test('without the program nothing is done, and that is said', async () => {
   const path = image(MIB)
   const asked = `allocateZeroes(require('fs').openSync(${JSON.stringify(path)}, 'r+'), 0, ${MIB}, true)`
-  expect(await elsewhere('block-file-space', `it.${asked}.then(console.log)`, folder).said).toBe('false\n')
+  expect(await elsewhere('block/block-file-space', `it.${asked}.then(console.log)`, folder).said).toBe('false\n')
   expect(readFileSync(path).equals(Buffer.alloc(MIB, 1))).toBe(true)
 })
 
@@ -73,7 +73,7 @@ test('what zeroes does not outlive the process that asked for it', async () => {
   writeFileSync(join(folder, 'fallocate'), `#!/bin/sh\necho $$ >${started}.new\nmv ${started}.new ${started}\nexec sleep 600\n`)
   chmodSync(join(folder, 'fallocate'), 0o755)
   const asked = `allocateZeroes(require('fs').openSync(${JSON.stringify(image(MIB))}, 'r+'), 0, 1, true)`
-  const asks = elsewhere('block-file-space', `it.${asked}`, `${folder}:${PATH}`)
+  const asks = elsewhere('block/block-file-space', `it.${asked}`, `${folder}:${PATH}`)
   await eventually('it has begun', () => Promise.resolve(existsSync(started) ? true : null))
   const zeroing = `/proc/${readFileSync(started, 'utf8').trim()}`
   expect(existsSync(zeroing)).toBe(true)
@@ -89,7 +89,7 @@ withAddon('the addon needs no program for it, of whatever length and at whatever
   const options = `{ path: ${JSON.stringify(path)}, sizeBytes: ${64 * MIB}, create: false, native }`
   const native = `const native = {}; process.dlopen({ exports: native }, ${JSON.stringify(join(ADDONS, 'holdfast-io.node'))})`
   const zeroed = `it.openBlockFile(${options}).then((device) => device.zero(${from}, ${length}, true)).then(() => console.log('zeroed'))`
-  expect(await elsewhere('block-file', `${native}; ${zeroed}`, folder).said).toBe('zeroed\n')
+  expect(await elsewhere('block/block-file', `${native}; ${zeroed}`, folder).said).toBe('zeroed\n')
   expect(statSync(path).blocks * 512).toBeLessThan(10 * MIB)
   const ones = Buffer.alloc(64 * MIB, 1)
   const left = Buffer.concat([ones.subarray(0, from), Buffer.alloc(length), ones.subarray(from + length)])

@@ -212,8 +212,8 @@ const CLAIMS: readonly Tooth[] = [
   off(
     'a lower term is refused',
     `${MIRROR}/secondary.ts`,
-    'if (term < this.highestTerm)',
-    'if (false)',
+    "if (term < this.highestTerm) return { verdict: 'refuse-term', raise: false }",
+    '',
     'host-alone',
     'taken-met',
   ),
