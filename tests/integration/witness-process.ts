@@ -84,6 +84,11 @@ export class WitnessProcess {
     }
   }
 
+  /** It stands still: what is sent to it is never answered. */
+  freeze(): void {
+    this.child.kill('SIGSTOP')
+  }
+
   async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {
     if (!this.over) this.child.kill(signal)
     return this.ended
