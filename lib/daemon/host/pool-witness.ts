@@ -7,6 +7,8 @@
 import { type Claim, generationOf, type StoredClaim } from '../../core/domain/claim'
 import type { DeciderNote } from '../../core/domain/decider-note'
 import { type CasAnswer, type RenewAnswer, WitnessUnreachable, type WitnessPort } from '../../ports/witness'
+import { readBoth } from '../worker/witnesses/witness-pair'
+import type { HostParts } from './parts'
 
 export interface PoolWitnessParts {
   /** The pool's uuid, under which its own claim is kept. */
@@ -82,7 +84,16 @@ export class PoolWitness implements WitnessPort {
  * What was read of a VM may be of a witness that no longer decides: a host that has noted nothing about the two of them cannot tell by one
  * whether the other one decides by now.
  */
-export const mayBeOld = (
-  witnesses: { readonly preferred: WitnessPort; readonly alternate: WitnessPort } | undefined,
+export const mayBeOld = (witnesses: HostParts['witnesses'], isNoted: boolean): boolean =>
+  witnesses !== undefined && !isNoted && !(witnesses.preferred.reachable && witnesses.alternate.reachable)
+
+/** The claim that counts; of two witnesses a host that has noted nothing reads both. Rejects with WitnessUnreachable where that cannot be known. */
+export async function readSurely(
+  { witness, witnesses }: Pick<HostParts, 'witness' | 'witnesses'>,
+  vm: string,
   isNoted: boolean,
-): boolean => witnesses !== undefined && !isNoted && !(witnesses.preferred.reachable && witnesses.alternate.reachable)
+): Promise<StoredClaim | null> {
+  if (witnesses === undefined || isNoted) return witness.read(vm)
+  const both = await readBoth(vm, { witness: witnesses.preferred, alternate: witnesses.alternate })
+  return both?.stored ?? null
+}

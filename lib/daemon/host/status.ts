@@ -16,7 +16,7 @@ import type { DiskMover } from './move/move-disks'
 import { homesOf } from './homes'
 import { hostNameOf } from './names'
 import type { HostParts } from './parts'
-import { mayBeOld } from './pool-witness'
+import { mayBeOld, readSurely } from './pool-witness'
 import { inventoryNow } from './situation'
 
 export interface StatusNeeds {
@@ -169,9 +169,8 @@ function levelOf(vm: InventoryVm, kept: readonly (Level | null)[]): Level {
 async function claimOf(needs: StatusNeeds, vm: InventoryVm, worker: WorkerStatus | null): Promise<ProtectedVm['claim']> {
   const { parts } = needs
   if (worker?.role === 'primary') return worker.claim
-  if (mayBeOld(parts.witnesses, needs.fleet.has(vm.uuid))) return 'unread'
   try {
-    return await parts.witness.read(vm.uuid)
+    return await readSurely(parts, vm.uuid, needs.fleet.has(vm.uuid))
   } catch (error) {
     if (!(error instanceof WitnessUnreachable)) throw error
     parts.log.debug('claim not read for a status', { vm: vm.uuid, error: error.message })

@@ -7,7 +7,7 @@ import type { Catalogue } from '../catalogue'
 import { FenceDriver } from './fence-driver'
 import type { Membership } from '../membership'
 import type { HostParts } from '../parts'
-import { mayBeOld } from '../pool-witness'
+import { readSurely } from '../pool-witness'
 import type { SilentHost } from './silent-host'
 
 export interface FencingNeeds {
@@ -114,8 +114,7 @@ export class Fencing {
       if (pool?.claim.holder === host) return false
       for (const vm of catalogue.protectedVms()) {
         if (!catalogue.ofVm(vm).some(({ homes }) => homes.includes(host))) continue
-        if (mayBeOld(parts.witnesses, this.needs.isNoted(vm))) return false
-        const stored = await parts.witness.read(vm)
+        const stored = await readSurely(parts, vm, this.needs.isNoted(vm))
         if (stored?.claim.holder === host) return false
       }
       return true
