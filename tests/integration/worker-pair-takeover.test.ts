@@ -50,7 +50,9 @@ test('seed 21: a dead primary is taken over after its lease, with every acknowle
   await heir.more(20)
   pair.a.start()
   await pair.a.until('the old primary is secondary now', ({ role, claim }) => role === 'secondary' && claim?.claim.term === 2)
-  expect(pair.a.xlCalls).toEqual([`destroy ${DOMAIN}`])
+  // Paused first where the witness took longer to tell whose the claim is than a tick lasts.
+  expect(pair.a.xlCalls.filter((call) => call !== `pause ${DOMAIN}`)).toEqual([`destroy ${DOMAIN}`])
+  expect(pair.a.xlCalls.at(-1)).toBe(`destroy ${DOMAIN}`)
   expect(pair.a.spec.attached).toEqual({})
   await pair.untilRedundant(pair.b)
   await heir.more(20)
