@@ -19,11 +19,12 @@ import { frontProcesses } from '../lib/dom0/front/nbd-front-processes'
 import { askPeerDaemon } from '../lib/dom0/api/peer-daemon-client'
 import { readPoolKey } from '../lib/dom0/witness/pool-keys'
 import { processLog } from '../lib/dom0/process/process-log'
+import { coordinatorIn } from '../lib/dom0/system/pool-conf'
 import { systemClock } from '../lib/dom0/system/system-clock'
 import { systemTimers } from '../lib/dom0/system/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/log/timeline-file'
 import { takeSelfFenced } from '../lib/dom0/fence/self-fenced'
-import { srRegistry } from '../lib/dom0/replica/volume-files'
+import { srRegistry } from '../lib/dom0/replica/sr-registry'
 import { workerProcesses } from '../lib/dom0/process/worker-processes'
 import { xenFence } from '../lib/dom0/fence/xen-fence'
 import { DAEMON_ASKS } from '../lib/wire/ask-shapes'
@@ -83,11 +84,12 @@ function build(): {
     timeline,
     readTimeline: () => readTimeline(PATHS.timeline),
     xapi: connectXapi({ door: { socketPath: PATHS.xapiSocket }, log }),
+    writtenCoordinator: () => coordinatorIn(PATHS.poolConf, host, config.hosts),
     ...witnessesOf(config, host, secret),
     forgetNote: (vm) => claimNotesIn(PATHS.claims).forget(vm),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
-    srs: srRegistry(PATHS.attachedSrs, log),
+    srs: srRegistry({ attached: PATHS.attachedSrs, remembered: PATHS.rememberedSrs }, log),
     power: new IpmiPower(new Map(Object.entries(config.power) as [HostUuid, PowerSwitch][]), log),
     fences: new FenceFolder(PATHS.fences, log),
     askPeer: (peer, fn, ask, limitMs = PEER_LIMIT_MS) => {
@@ -105,10 +107,7 @@ function build(): {
     newUuid: randomUUID,
     takeSelfFenced: (vm) => takeSelfFenced(LEASES, vm),
     upMs: () => bootClock.nowMs(),
-    domains: {
-      state: (domid) => xenFence().state(domid),
-      destroy: (domid) => xenFence().destroy(domid),
-    },
+    domains: xenFence(),
     heartbeats: (role, received) =>
       startHeartbeats({
         ...{ pool: config.pool, host, key: secret.key, incarnation, links, role, log },

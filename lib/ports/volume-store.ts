@@ -17,9 +17,16 @@ export interface VolumeStore {
   usedBytes(key: VolumeKey): Promise<number>
 }
 
+export interface AttachedSr {
+  readonly sr: string
+  readonly path: string
+}
+
 /** SRs attached on this host since it booted. */
 export interface SrRegistry {
-  list(): readonly { readonly sr: string; readonly path: string }[]
+  list(): readonly AttachedSr[]
+  /** Those that were attached when the host ran last, or are now, and whose folders hold volumes. */
+  remembered(): readonly AttachedSr[]
   add(sr: string, path: string): Promise<void>
   remove(sr: string): Promise<void>
   open(path: string): VolumeStore

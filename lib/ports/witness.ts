@@ -16,8 +16,8 @@ export interface WitnessPort {
   compareAndSwap(expected: number, next: Claim, options?: { readonly requireLeaseOver?: boolean }): Promise<CasAnswer>
   /** Extends the lease from the moment the witness receives this. */
   renew(vm: string, term: number, holder: string): Promise<RenewAnswer>
-  /** Forgets the claim if the stored revision is `expected`. */
-  remove(vm: string, expected: number): Promise<CasAnswer>
+  /** Forgets the claim if its stored revision is the one of `seen`. */
+  remove(seen: StoredClaim): Promise<CasAnswer>
   /**
    * Makes this witness the one that decides: stores `next`, whose generation is at least 1, where a claim of a lower generation or none is
    * stored, whatever its term, and starts a whole lease of its holder. Asked again it changes nothing.

@@ -163,6 +163,8 @@ export interface WorkerStatus {
   /** Why the mirror is not redundant; empty when it is, when the only one of a solo works, or when a connected primary knows. */
   readonly degraded: string
   readonly peerConnected: boolean
+  /** The claim is being given up; whoever asked for that may not wait any more. */
+  readonly unprotecting?: true
   readonly witnessReachable: boolean
   /** Which of two witnesses decides about the claim; null while that is being changed, or is not known. Absent: there is one. */
   readonly decidedBy?: 'preferred' | 'alternate' | null

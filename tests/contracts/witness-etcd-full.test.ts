@@ -34,6 +34,6 @@ test('when the quota is used up a change is refused by name, a renewal is not an
   expect(await port.compareAndSwap(first.revision, changed)).toMatchObject({ stored: false, why: 'full', current: stored })
   await expect(port.renew(claim.vm, 1, A)).rejects.toBeInstanceOf(WitnessUnreachable)
   expect(await port.read(claim.vm)).toEqual(stored)
-  expect(await port.remove(claim.vm, first.revision)).toMatchObject({ stored: true })
+  expect(await port.remove(stored)).toMatchObject({ stored: true })
   expect(await port.read(claim.vm)).toBeNull()
 })

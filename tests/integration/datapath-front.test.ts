@@ -13,7 +13,7 @@ import { noWitness } from '../../lib/dom0/witness/no-witness'
 import { systemClock } from '../../lib/dom0/system/system-clock'
 import { systemTimers } from '../../lib/dom0/system/system-timers'
 import { TimelineFile } from '../../lib/dom0/log/timeline-file'
-import { srRegistry } from '../../lib/dom0/replica/volume-files'
+import { srRegistry } from '../../lib/dom0/replica/sr-registry'
 import { workerProcesses } from '../../lib/dom0/process/worker-processes'
 import { type DiskClients, USUAL_CONFIG } from '../../lib/wire/config'
 import { processesAbout } from './rack-eyes'
@@ -36,7 +36,7 @@ let datapath: ReturnType<typeof datapathHandlers>
 
 beforeAll(async () => {
   mkdirSync(join(folder, 'timeline'))
-  const srs = srRegistry(join(folder, 'srs'), new QuietLog())
+  const srs = srRegistry({ attached: join(folder, 'srs'), remembered: join(folder, 'remembered') }, new QuietLog())
   await srs.add(sr, join(folder, 'sr'))
 })
 afterEach(() => datapath['datapath-detach'](ask))
@@ -60,6 +60,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
       ...{ onChange: () => undefined, reachable: false, refresh: () => undefined },
       ...{ call: () => Promise.reject(new Error('there is no XAPI')), close: () => Promise.resolve() },
     },
+    writtenCoordinator: () => host,
     // The key and the timeline of a host are where only a host has them.
     workers: {
       ...workers,
@@ -68,7 +69,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
       start: (spec) => workers.start({ ...spec, witness: null, poolKeyFile: null, timelineFile: timeline }),
     },
     fronts: frontProcesses({ folder: join(folder, 'f'), executable: executables.front, log }),
-    srs: srRegistry(join(folder, 'srs'), log),
+    srs: srRegistry({ attached: join(folder, 'srs'), remembered: join(folder, 'remembered') }, log),
     power: new IpmiPower(new Map(), log),
     fences: new FenceFolder(join(folder, 'fences'), log),
     askPeer: () => Promise.reject(new Error('there is no peer')),

@@ -166,8 +166,8 @@ const WITNESSES: readonly Tooth[] = [
   off(
     'a host that has noted nothing hears both witnesses',
     'lib/daemon/worker/witnesses/witness-pair.ts',
-    'const ports = alternate === null ? [witness] : [witness, alternate]',
-    'const ports = [witness]',
+    'portsOf(pair).map(async (port) =>',
+    '[pair.witness].map(async (port) =>',
     'note-lost',
     'decider-away',
     'hosts-apart',

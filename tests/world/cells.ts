@@ -32,8 +32,11 @@ export function roomFor(length: number): Buffer {
   return room
 }
 
-/** What was read into a buffer stands for these cells. Its bytes are zeroes if they all are. */
+/** What was read into a buffer stands for these cells. Its bytes are zeroes if they all are, and not all of them otherwise. */
 export function carry(buffer: Buffer, cells: Int32Array): void {
-  if (!rooms.has(buffer)) buffer.fill(cells.every((cell) => cell === 0) ? 0 : 0xff)
+  if (!rooms.has(buffer)) {
+    if (cells.every((cell) => cell === 0)) buffer.fill(0)
+    else buffer[0] = 0xff
+  }
   carried.set(buffer, cells)
 }

@@ -33,10 +33,13 @@ export const generationOf = ({ decided }: Claim): number => decided?.generation 
 
 /** A claim as the witness stores it. */
 export interface StoredClaim {
-  /** Changes with every stored change of the claim; what a compare-and-swap compares. */
+  /** Changes with every stored change of the claim; what a compare-and-swap compares. NOT_STORED of one that is being carried. */
   readonly revision: number
   readonly claim: Claim
 }
+
+/** No witness may have it yet: it is held by what its holder has noted, and lists whoever may be listed. */
+export const NOT_STORED = 0
 
 /** Whoever is up-to-date for some disk, each once. */
 export const hostsOf = ({ upToDate }: Claim): readonly HostUuid[] => [...new Set(Object.values(upToDate).flat())]

@@ -75,6 +75,11 @@ export const REFUSALS = {
     why: 'That comparison {does} what differs, and its result would be lost.',
     todo: 'Wait until holdfast timeline says that it is over, then repeat.',
   },
+  HOLDFAST_UNPROTECT_UNDER_WAY: {
+    what: 'VM {vm} is still being unprotected.',
+    why: 'An earlier request gives its claim up, and the witness has not confirmed that yet.',
+    todo: 'Look at: holdfast status. Repeat when the witness answers and the VM has no claim any more.',
+  },
   HOLDFAST_SPLIT_REFUSED: {
     what: 'Nothing was done about the histories of {what}.',
     why: '{reason}',

@@ -15,6 +15,8 @@ export const PATHS = {
   fronts: '/run/holdfast/fronts',
   /** SRs attached on this host since it booted: <sr uuid>.json */
   attachedSrs: '/run/holdfast/srs',
+  /** The same, through boots: for one whose XAPI has no coordinator to attach them. */
+  rememberedSrs: '/var/lib/holdfast/srs',
   /** Timeline files, one per writer. */
   timeline: '/var/lib/holdfast/timeline',
   /** Which hosts an operator has confirmed to be off. */

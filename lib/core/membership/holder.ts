@@ -5,7 +5,7 @@
  * Must never: report a lease as valid that another host may already have outwaited; report a change as stored that may not be.
  */
 import { assert } from '../domain/assert'
-import { type Claim, isUpToDateEverywhere, type StoredClaim } from '../domain/claim'
+import { type Claim, isUpToDateEverywhere, NOT_STORED, type StoredClaim } from '../domain/claim'
 import type { HostUuid, VolumeKey } from '../domain/ids'
 import { pauseMarginMs, renewEveryMs } from '../domain/lease'
 
@@ -73,6 +73,7 @@ export class Holder {
   ) {
     assert(stored.claim.holder === self, 'a holder holds the claim')
     this.#stored = stored
+    this.#next = stored.claim
     this.#nowMs = this.#nextRenewalMs = leaseFromMs ?? Number.NEGATIVE_INFINITY
     this.#leaseUntilMs = this.#nowMs + stored.claim.leaseMs
     for (const [volume, hosts] of this.#volumes()) this.#wanted.set(volume, hosts)
@@ -82,7 +83,7 @@ export class Holder {
     return this.#stored
   }
 
-  /** A change of ours is under way: what the witness has stored is not known. */
+  /** A change of ours is under way, or the claim is being carried: what the witness has stored is not known. */
   get changing(): boolean {
     return this.#asking !== 'nothing'
   }
@@ -124,8 +125,7 @@ export class Holder {
         this.#learn(event.stored)
         break
       case 'unknown':
-        this.#asking = 'read'
-        this.#out.push({ do: 'read' })
+        this.#read()
         break
       case 'renewed':
         this.#renewing = false
@@ -154,7 +154,7 @@ export class Holder {
     return this.#out
   }
 
-  #next!: Claim
+  #next: Claim
 
   #upkeep(): void {
     if (!this.#renewing && this.#nowMs >= this.#nextRenewalMs) {
@@ -163,6 +163,7 @@ export class Holder {
       this.#out.push({ do: 'renew' })
     }
     if (this.#handingTo !== null) return
+    if (this.#asking === 'nothing' && this.#stored.revision === NOT_STORED) this.#read()
     if (this.#asking === 'nothing' && this.#differs()) {
       const upToDate = { ...this.#stored.claim.upToDate }
       for (const [volume, hosts] of this.#wanted) upToDate[volume] = [...hosts]
@@ -185,6 +186,11 @@ export class Holder {
     // Before the swap leaves: where it arrives, the other host holds the claim at once.
     this.#allow(false, false)
     this.#swap({ ...claim, term: claim.term + 1, holder: to })
+  }
+
+  #read(): void {
+    this.#asking = 'read'
+    this.#out.push({ do: 'read' })
   }
 
   #swap(next: Claim): void {

@@ -26,6 +26,7 @@ const LOOK_LATE_MS = 1000
 
 export class SwitchWatch {
   #atMs: number
+  #isAsked = false
   #silentMs = 0
   #heardMs = 0
 
@@ -36,8 +37,14 @@ export class SwitchWatch {
     this.#atMs = nowMs
   }
 
+  /** Something was asked of the deciding one. With a long lease that is seldom, and in between its silence says nothing. */
+  asked(): void {
+    this.#isAsked = true
+  }
+
   /** The deciding one answered, or is another one now. */
   answered(): void {
+    this.#isAsked = false
     this.#silentMs = 0
   }
 
@@ -45,7 +52,7 @@ export class SwitchWatch {
   look(nowMs: number, preferredAnswers: boolean): void {
     const passedMs = Math.min(LOOK_LATE_MS, Math.max(0, nowMs - this.#atMs))
     this.#atMs = nowMs
-    this.#silentMs += passedMs
+    if (this.#isAsked) this.#silentMs += passedMs
     this.#heardMs = preferredAnswers ? this.#heardMs + passedMs : 0
   }
 

@@ -54,7 +54,7 @@ export class BackgroundCopies {
   }
 
   allow(bytes: number): void {
-    for (const side of SIDES) this.#resyncs[side].credit = bytes
+    for (const side of SIDES) this.#resyncs[side].allow(bytes)
   }
 
   /** Both replicas must be members: otherwise there is nothing to compare. */

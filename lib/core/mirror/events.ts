@@ -27,7 +27,7 @@ export type MirrorEvent =
   | { readonly on: 'tracked'; readonly tracked: boolean }
   /** While the lease is not valid nothing is started and nothing is answered. */
   | { readonly on: 'lease'; readonly valid: boolean }
-  /** Resyncs may copy so many bytes until the next such event. Without one there is no limit. */
+  /** Resyncs, and members that are compared, may copy so many bytes, and then wait for the next such event. What begins has no limit yet. */
   | { readonly on: 'allow'; readonly bytes: number }
   /** The guest has asked for nothing in a while. */
   | { readonly on: 'idle' }

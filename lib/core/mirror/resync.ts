@@ -38,7 +38,7 @@ export class Resync {
   #open = false
   #matching = 1
   #untilProbe = PROBE_EVERY
-  /** Bytes that may still be copied; see `allow`. */
+  /** Bytes that may still be copied; below 0: what the last copy took beyond them. */
   credit = Number.POSITIVE_INFINITY
 
   constructor(readonly replica: Replica) {
@@ -78,6 +78,11 @@ export class Resync {
     if (wanted === null && this.credit <= 0) return { step: 'wait' }
     const run = wanted ?? this.#nextInOrder()
     return run === null ? { step: 'wait' } : { step: 'copy', run, compare: this.#worthComparing() }
+  }
+
+  /** A copy is not cut short when the bytes end in it: the next ones pay for it. */
+  allow(bytes: number): void {
+    this.credit = bytes + Math.min(0, this.credit)
   }
 
   began(run: BlockRun): void {

@@ -47,8 +47,8 @@ export function survivorOf(one: Home, other: Home): Survivor {
 }
 
 /** After a power cut of the whole site, a home that is not the preferred one leaves it this much time. Milliseconds. */
-const NOT_PREFERRED_WAITS_MS = 5000
+const PREFERRED_FIRST_MS = 5000
 
-/** How much longer a home waits before it takes a claim; 0 where the pool prefers nobody. `upMs`: since its machine was started. */
-export const waitForPreferredMs = (self: HostUuid, preferred: HostUuid | null, upMs: number): number =>
-  preferred === null || preferred === self ? 0 : Math.max(0, NOT_PREFERRED_WAITS_MS - upMs)
+/** Whether a home leaves a VM to the preferred one for now, because nothing else speaks for either. `upMs`: since its own machine was started. */
+export const isLeftToPreferred = (self: Home, preferred: Home, upMs: number): boolean =>
+  upMs < PREFERRED_FIRST_MS && preferred.isPreferred && survivorOf(self, preferred).rule === 'preferred'

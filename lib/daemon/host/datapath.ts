@@ -2,6 +2,7 @@ import { Refusal } from '../../core/domain/errors'
 import { DOM0, hostUuid, isUuid, vmUuid, type VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { DaemonApi } from '../../wire/daemon-api'
+import type { WorkerApi } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
 import { hostNameOf, vmNameOf } from './names'
@@ -77,6 +78,20 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
     return catalogue.change(record.key, { homes: [parts.host] })
   }
 
+  /** By a worker that is not about to be ended as one that nobody uses. */
+  const attached = async (volume: string, domain: string): Promise<WorkerApi['attach']['answer']> => {
+    const record = catalogue.get(volume)
+    const id = record.vm === null ? await soloWorker(await ensureHome(record), domain) : await protectedWorker(record.vm)
+    const served = await fleet.alone(id, async () =>
+      fleet.specOf(id) === undefined
+        ? null
+        : await withNames(parts, fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS)),
+    )
+    if (served !== null) return served
+    await parts.timers.pause(LOOK_AGAIN_MS)
+    return attached(volume, domain)
+  }
+
   /** Where the client is to connect. */
   const beforeClient = async (
     volume: string,
@@ -88,12 +103,7 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
   })
 
   return {
-    'datapath-attach': async ({ volume, domain }) => {
-      const record = catalogue.get(volume)
-      const id = record.vm === null ? await soloWorker(await ensureHome(record), domain) : await protectedWorker(record.vm)
-      const served = await withNames(parts, fleet.ask(id, 'attach', { volume: record.key, domain }, ATTACH_LIMIT_MS))
-      return beforeClient(record.key, domain, served)
-    },
+    'datapath-attach': async ({ volume, domain }) => beforeClient(volume, domain, await attached(volume, domain)),
     'datapath-activate': async ({ volume, domain }) => {
       const record = catalogue.get(volume)
       const id = record.vm === null ? workerOf(record) : await protectedWorker(record.vm)
@@ -113,10 +123,7 @@ export function datapathHandlers(parts: HostParts, catalogue: Catalogue, fleet: 
       const id = workerOf(record)
       if (id === undefined || !fleet.has(id)) return null
       await fleet.ask(id, 'detach', { volume: record.key, domain })
-      if (record.vm === null) {
-        const status = await fleet.ask(id, 'status', {})
-        if (status.role === 'solo' && status.volumes.every(({ attachedTo }) => attachedTo === null)) await fleet.remove(id)
-      }
+      if (record.vm === null) await fleet.endIfUnused(id, () => fleet.ask(id, 'status', {}))
       return null
     },
   }

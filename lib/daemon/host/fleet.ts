@@ -21,6 +21,8 @@ export class Fleet {
   /** Of workers that may not be on the list yet, by VM. */
   readonly #ports = new Map<string, number>()
 
+  /** By worker: the end of the last of what is done alone. */
+  readonly #lanes = new Map<string, Promise<void>>()
   readonly #settings: ToldSettings
 
   constructor(
@@ -80,6 +82,30 @@ export class Fleet {
     this.#ports.delete(id)
     for (const { key } of this.specOf(id)?.volumes ?? []) this.parts.fronts.release(key)
     await this.parts.workers.remove(id)
+  }
+
+  /** One after the other with whatever else is done so with that worker. */
+  async alone<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#lanes.get(id) ?? Promise.resolve()
+    const done = before.then(work)
+    const settled = done.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#lanes.set(id, settled)
+    try {
+      return await done
+    } finally {
+      if (this.#lanes.get(id) === settled) this.#lanes.delete(id)
+    }
+  }
+
+  /** Ends the worker of an unprotected VM or volume whose disks nobody has. Attaching is done `alone`, so that nobody gets one meanwhile. */
+  async endIfUnused(id: string, statusOf: () => Promise<WorkerStatus | null>): Promise<void> {
+    await this.alone(id, async () => {
+      const status = await statusOf()
+      if (status?.role === 'solo' && status.volumes.every(({ attachedTo }) => attachedTo === null)) await this.remove(id)
+    })
   }
 
   /** Waits through a restart of the worker. */

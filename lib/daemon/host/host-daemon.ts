@@ -11,6 +11,7 @@ import { CoordinatorClaim } from './coordinator-claim'
 import { DatabaseSync } from './database-sync'
 import { datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover/failover-driver'
+import { attachWithoutCoordinator } from './failover/without-coordinator'
 import { Fencing, hears } from './fencing/fencing'
 import { fenceHandler } from './fencing/fence-report'
 import { Fleet } from './fleet'
@@ -124,6 +125,7 @@ export class HostDaemon {
     this.#every(UPKEEP_EVERY_MS, () => {
       void this.#upkeep.turn()
       void this.#failover.lookAgain()
+      void attachWithoutCoordinator(parts, this.#catalogue, this.#membership)
       void this.#database.turn()
       void this.#tasks.turn()
     })

@@ -28,6 +28,8 @@ export interface HostParts {
   readonly timeline: TimelinePort
   readonly readTimeline: () => readonly TimelineEntry[]
   readonly xapi: XapiPort
+  /** The coordinator, as this host's XAPI has it written down for its next start; null where that names nobody of the pool. */
+  readonly writtenCoordinator: () => HostUuid | null
   readonly witness: WitnessPort
   /** What this host noted about a VM's witnesses is of a claim that is gone. */
   readonly forgetNote?: (vm: VmUuid) => Promise<void>

@@ -35,7 +35,7 @@ export class PoolWitness implements WitnessPort {
     if (vm === pool) return preferred.read(vm)
     const note = await noteOf(vm)
     if (note === null) return this.#readBoth(vm)
-    if (note.pending !== null) throw new WitnessUnreachable('which witness decides about the VM is being changed')
+    if (note.pending !== null) return this.#readGivenUp(vm)
     const port = [preferred, this.parts.alternate].find(({ id }) => id === note.by)
     if (port === undefined) throw new WitnessUnreachable(`witness ${note.by}, which decides about the VM, is not heard`)
     return (await port.read(vm)) ?? this.#readBoth(vm)
@@ -66,6 +66,13 @@ export class PoolWitness implements WitnessPort {
   close(): void {
     this.parts.preferred.close()
     this.parts.alternate.close()
+  }
+
+  /** A switch carries a claim that one of them has: where neither has any, it was given up while this host was away. */
+  async #readGivenUp(vm: string): Promise<null> {
+    const { preferred, alternate } = this.parts
+    if ((await readBoth(vm, { witness: preferred, alternate })) === null) return null
+    throw new WitnessUnreachable('which witness decides about the VM is being changed')
   }
 
   /** With one of them silent, what the other has may be old; that there is nothing, both have to say. */

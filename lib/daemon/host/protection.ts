@@ -59,6 +59,8 @@ export class Protection {
     const primary = must(plan.primary, 'a protected VM has a primary')
     const secondary = must(plan.secondary, 'a plan to protect names a secondary')
     if (primary !== parts.host) return parts.askPeer(primary, 'protect', { vm, level }, FORWARD_LIMIT_MS)
+    if ((await this.needs.fleet.status(plan.vm))?.unprotecting === true)
+      throw new Refusal('HOLDFAST_UNPROTECT_UNDER_WAY', { vm: vmNameOf(parts, plan.vm) })
     const makesClaim = plan.steps.some(({ step }) => step === 'make-claim')
     if (makesClaim && (await this.#agreeOnHomes(plan.vm)) === 'learned') return this.protect({ vm, level })
     const moves = plan.steps.filter((step) => step.step === 'move-disk')
@@ -89,7 +91,7 @@ export class Protection {
   async #carryOut(plan: ProtectionPlan): Promise<void> {
     const { parts } = this.needs
     const secondary = must(plan.secondary, 'a plan to protect names a secondary')
-    if (plan.steps.some(({ step }) => step === 'make-claim')) await this.#makeClaim(plan)
+    if (plan.steps.some(({ step }) => step === 'make-claim')) await this.#makeClaim(plan, secondary)
     await this.#keepVolumes(plan.vm, plan.to, secondary)
     await this.pair(plan.vm, secondary)
     await this.#recordLevel(plan.vm, plan.to, secondary)
@@ -104,7 +106,7 @@ export class Protection {
     })
   }
 
-  async #makeClaim({ vm }: ProtectionPlan): Promise<void> {
+  async #makeClaim({ vm }: ProtectionPlan, secondary: HostUuid): Promise<void> {
     const { parts, catalogue } = this.needs
     const records = this.#recordsOf(vm)
     if (records.length === 0) throw new Refusal('HOLDFAST_VM_HAS_NO_DISK', { vm: vmNameOf(parts, vm) })
@@ -119,6 +121,10 @@ export class Protection {
       await catalogue.change(record.key, { homes: [parts.host] })
     }
     this.#assertOneWorker(vm)
+    // It may have been away when a former claim was given up, and what it noted about that one would count for this one. A claim that is there
+    // is of an attempt that was cut short after this.
+    if ((await witnessed(parts, parts.witness.read(vm))) === null)
+      await parts.askPeer(secondary, 'peer-release', { vm }, SECONDARY_LIMIT_MS)
     const upToDate = Object.fromEntries(records.map(({ key }) => [key, [parts.host]])) as Claim['upToDate']
     const term = Math.max(1, ...records.map(({ lastTerm = 1 }) => lastTerm))
     const claim: Claim = { vm, term, holder: parts.host, leaseMs: parts.config.leaseMs, upToDate, lockstep: null }
@@ -242,7 +248,7 @@ export class Protection {
     }
     for (const record of records)
       await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host], move: null, guestActive: false })
-    await this.#endSoloIfUnused(vm)
+    await fleet.endIfUnused(vm, () => fleet.status(vm))
     await this.#recordLevel(vm, 'unprotected', null)
     for (const host of others) await this.#release(host, vm)
     parts.timeline.record({
@@ -251,12 +257,6 @@ export class Protection {
       evidence: { from: plan.from },
     })
     return { vm, level: 'unprotected' }
-  }
-
-  async #endSoloIfUnused(vm: VmUuid): Promise<void> {
-    const { fleet } = this.needs
-    const status = await fleet.status(vm)
-    if (status?.role === 'solo' && status.volumes.every(({ attachedTo }) => attachedTo === null)) await fleet.remove(vm)
   }
 
   /** A host that cannot be asked now drops its copies when it is back and finds the VM unprotected. */

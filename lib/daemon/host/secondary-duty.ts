@@ -1,7 +1,8 @@
 import { Refusal } from '../../core/domain/errors'
-import { DOM0, isUuid, type VmUuid } from '../../core/domain/ids'
+import { isUuid, type VmUuid } from '../../core/domain/ids'
 import type { DaemonApi } from '../../wire/daemon-api'
 import type { WorkerSpec } from '../../wire/worker-api'
+import { domainsIn } from '../worker/guest/guest-domains'
 import type { Catalogue } from './catalogue'
 import { asVm } from './datapath'
 import type { Fleet } from './fleet'
@@ -65,19 +66,19 @@ async function makeRoom(parts: HostParts, catalogue: Catalogue, list: readonly R
  */
 export async function release(catalogue: Catalogue, fleet: Fleet, vm: VmUuid, parts: HostParts): Promise<void> {
   const spec = fleet.specOf(vm)
-  if (spec === undefined) return
-  await endGuests(vm, spec, parts)
-  await fleet.remove(vm)
+  if (spec !== undefined) {
+    await endGuests(vm, spec, parts)
+    await fleet.remove(vm)
+  }
   await parts.forgetNote?.(vm)
-  for (const { key } of spec.volumes) {
+  for (const { key } of spec?.volumes ?? []) {
     const record = catalogue.find(key)
     if (record !== undefined && !record.homes.includes(parts.host)) await catalogue.storeOf(record).dropReplica(record.key)
   }
 }
 
 async function endGuests(vm: VmUuid, { attached }: WorkerSpec, { domains, log, timeline }: HostParts): Promise<void> {
-  const used = Object.values(attached).flatMap(({ domain, active }) => (active && domain !== DOM0 ? [domain] : []))
-  for (const domid of new Set(used)) {
+  for (const domid of domainsIn(attached)) {
     try {
       if ((await domains.state(domid)) === 'gone') continue
       await domains.destroy(domid)

@@ -124,12 +124,16 @@ export class Holding {
     const keeper = must(this.#keeper, 'a protected VM has a claim')
     check()
     this.#leaving = true
+    let seen = keeper.holder.stored
     for (;;) {
-      const { claim, revision } = keeper.holder.stored
-      const answer = await unlessUnreachable(this.parts.witness.remove(claim.vm, revision))
+      const answer = await unlessUnreachable(this.parts.witness.remove(seen))
       if (answer?.stored === true || answer?.current === null) break
       await this.parts.timers.pause(LEAVE_AGAIN_MS)
       check()
+      const [found, { stored }] = [answer?.current, keeper.holder]
+      const isOurs = found?.claim.holder === stored.claim.holder && found.claim.term === stored.claim.term
+      // Carried to another witness since, or changed on the way.
+      seen = isOurs ? found : stored
     }
     this.end()
     this.#keeper = null

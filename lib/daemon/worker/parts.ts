@@ -1,4 +1,3 @@
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { SwitchTimes } from '../../core/membership/switch-watch'
 import type { PaceLimits } from '../../core/mirror/pace'
 import type { ClaimNotes } from '../../ports/claim-notes'
@@ -60,12 +59,6 @@ export interface WorkerParts {
   readonly newLinkId: () => number
   /** The process ends; its supervisor starts it again from spec.json. */
   readonly restart: (reason: string) => void
-}
-
-export interface Identity {
-  readonly pool: string
-  readonly host: HostUuid
-  readonly vm: VmUuid | null
 }
 
 /** Granularity of every time-out in a worker. */

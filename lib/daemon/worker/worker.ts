@@ -11,7 +11,7 @@ import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim/claim-keeper'
 import { confirmed } from './claim/confirmed'
 import { diskAsks } from './disk/disk-asks'
-import { FenceWord } from './guest/fence-word'
+import { FenceWord } from './claim/fence-word'
 import { LeftGuest } from './guest/left-guest'
 import { endSpentGuest } from './guest/spent-guest'
 import { TICK_MS, type WorkerParts } from './parts'
@@ -187,6 +187,7 @@ export class Worker {
   async #protect(spec: WorkerSpec): Promise<void> {
     const vm = must(spec.vm, 'a protected VM has a uuid')
     await this.#roleKnown()
+    if (this.#unprotecting !== null) throw new Refusal('HOLDFAST_UNPROTECT_UNDER_WAY', { vm })
     const part = this.#part
     if (part === null)
       throw new Refusal('HOLDFAST_TIMED_OUT', { seconds: ROLE_LIMIT_MS / 1000, reason: 'The disks of the VM are not open yet.' })
@@ -275,6 +276,7 @@ export class Worker {
     }
     const { side, role } = part
     return {
+      ...(this.#unprotecting === null ? {} : { unprotecting: true as const }),
       ...{ id, role, claim: side.claim, claimIsCurrent: true, frozen: side.frozen, degraded: side.degraded, ...witnessed },
       peerConnected: side.peerConnected,
       guestActive: side.guestActive,

@@ -120,17 +120,17 @@ class EtcdWitness implements WitnessPort {
     })
   }
 
-  remove(vm: string, expected: number): Promise<CasAnswer> {
+  remove({ revision, claim: { vm } }: StoredClaim): Promise<CasAnswer> {
     return orUnreachable(async () => {
       const keys = this.keys(vm)
       const answer = withRoom(
         await this.session.change({
-          compare: [revisionIs(keys.claim, expected)],
+          compare: [revisionIs(keys.claim, revision)],
           success: [forget(keys.claim), forget(keys.who), forget(keys.beat)],
           failure: [get(keys.claim), get(keys.beat)],
         }),
       )
-      return this.casAnswer(answer, vm, expected)
+      return this.casAnswer(answer, vm, revision)
     })
   }
 

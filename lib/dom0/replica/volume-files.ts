@@ -1,21 +1,22 @@
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { VolumeKey } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { Log } from '../../ports/log'
-import type { SrRegistry, VolumeStore } from '../../ports/volume-store'
+import type { VolumeStore } from '../../ports/volume-store'
 import { openReplica } from './open-replica'
 import { codeOf } from '../system/system-error'
 
 const BLOCK_OF_STAT_BYTES = 512
+
+export const catalogueOf = (path: string): string => join(path, 'catalogue')
 
 /**
  * An SR's folder: `catalogue/KEY.json` for every volume of the pool's SR, `KEY/disk.raw` and its metadata for those that have a
  * replica on this host.
  */
 export function volumeFiles(path: string, log: Log): VolumeStore {
-  const catalogue = join(path, 'catalogue')
+  const catalogue = catalogueOf(path)
   const folder = (key: VolumeKey): string => join(path, key)
   const imagePath = (key: VolumeKey): string => join(folder(key), 'disk.raw')
   return {
@@ -89,7 +90,7 @@ const isRecord = (value: unknown): value is VolumeRecord =>
   Array.isArray(value.homes)
 
 /** On stable storage, whole or not at all. */
-async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string): Promise<void> {
   const file = await open(`${path}.new`, 'w', 0o600)
   try {
     await file.writeFile(text)
@@ -103,23 +104,5 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-/** SRs attached since boot: /run is empty after one, and xapi attaches them again. */
-export function srRegistry(folder: string, log: Log): SrRegistry {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const read = (): { sr: string; path: string }[] =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { sr: string; path: string })
-  return {
-    list: read,
-    add: async (sr, path) => {
-      await mkdir(path, { recursive: true, mode: 0o700 })
-      await writeDurably(join(folder, `${sr}.json`), JSON.stringify({ sr, path }))
-    },
-    remove: (sr) => rm(join(folder, `${sr}.json`), { force: true }),
-    open: (path) => volumeFiles(path, log),
   }
 }

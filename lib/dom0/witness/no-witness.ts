@@ -1,4 +1,3 @@
-import type { ClaimNotes } from '../../ports/claim-notes'
 import { WitnessUnreachable, type WitnessPort } from '../../ports/witness'
 
 /** For disks that have no claim and never will: a witness that never answers. */
@@ -6,11 +5,4 @@ export function noWitness(): WitnessPort {
   const silent = (): Promise<never> => Promise.reject(new WitnessUnreachable('there is no witness'))
   const asks = { read: silent, compareAndSwap: silent, renew: silent, remove: silent, carry: silent }
   return { ...asks, id: null, reachable: false, close: () => undefined }
-}
-
-/** For whatever never has two. */
-export const noClaimNotes: ClaimNotes = {
-  read: () => Promise.resolve(null),
-  save: () => Promise.reject(new Error('nothing is noted')),
-  forget: () => Promise.resolve(),
 }

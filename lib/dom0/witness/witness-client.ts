@@ -90,8 +90,8 @@ class Client implements WitnessClient {
     return answer.op === 'not-renewed' ? ({ renewed: false, current: answer.current } as const) : unexpected(answer)
   }
 
-  async remove(vm: string, expected: number): Promise<CasAnswer> {
-    return casAnswer(await this.ask({ op: 'remove', vm: vmUuid(vm), expected }))
+  async remove({ revision, claim }: StoredClaim): Promise<CasAnswer> {
+    return casAnswer(await this.ask({ op: 'remove', vm: claim.vm, expected: revision }))
   }
 
   async carry(next: Claim): Promise<StoredClaim | null> {

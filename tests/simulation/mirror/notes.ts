@@ -103,4 +103,5 @@ export function isCovered({ noted, trackingLost }: Notes, block: number, blocksP
 }
 
 /** A page that was saved may have become clean since. */
-export const isMarked = (pages: Noted['pages']): boolean => [...pages.values()].some((page) => page.some((byte) => byte !== 0))
+export const isMarked = (pages: Noted['pages']): boolean =>
+  [...pages.values()].some((page) => Buffer.compare(page, Buffer.alloc(page.length)) !== 0)

@@ -84,6 +84,7 @@ export class DaemonProcess {
       timeline: { record: (entry) => world.recorded(machine, entry) },
       readTimeline: () => [],
       xapi: new SimulatedXapi(process, machine),
+      writtenCoordinator: () => machine.xapi.office.coordinator,
       workers: this.#workers(),
       fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
       srs: machine.storage.registry(process),

@@ -217,7 +217,9 @@ export class Machine implements Ticking {
     ask: DaemonApi[F]['ask'],
     limitMs: number,
   ): Promise<DaemonApi[F]['answer'] | null> {
-    return this.#daemon === null ? null : unlessRefused(this.#daemon.ask(from, fn, ask, limitMs))
+    const { world } = this
+    const said = (why: string): void => world.say(() => `${this.name} refuses ${fn}: ${why}`)
+    return this.#daemon === null ? null : unlessRefused(this.#daemon.ask(from, fn, ask, limitMs), said)
   }
 
   stallDaemon(untilMs: number): void {

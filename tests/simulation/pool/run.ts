@@ -8,8 +8,8 @@ import type { Fault } from './trouble'
 import type { Vm } from './vm'
 import { PoolWorld } from './world'
 
-/** All is well: by then everything has been answered and repaired. */
-const LIVENESS_MS = 60_000
+/** All is well: by then everything has been answered and repaired. Between two nudges: a request that waits then has waited for long. */
+const LIVENESS_MS = 61_000
 /** Whoever died just now is missed by then. */
 const NOTICE_MS = 1500
 /** The primary forgets what may differ when nobody has asked for anything for a second. */
@@ -88,7 +88,8 @@ function standing(world: PoolWorld, vm: Vm): string {
   const sides = vm.homes.map((name) => {
     const machine = world.machine(name)
     const status = machine.worker(vm.uuid)?.status
-    return `${name}: ${status === undefined ? 'no worker' : `${status.role} ${status.degraded}`}, ${machine.store(vm.volume).notes.text}`
+    const open = world.plan.pair === null || machine.claimNotes.isDecided(vm.uuid) ? '' : ', its note of who decides is open'
+    return `${name}: ${status === undefined ? 'no worker' : `${status.role} ${status.degraded}`}, ${machine.store(vm.volume).notes.text}${open}`
   })
   return `${vm.guest?.text ?? 'no guest'}; ${claimed}; ${sides.join('; ')}`
 }

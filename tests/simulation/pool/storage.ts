@@ -9,23 +9,25 @@ const SR_PATH = '/sr'
 const ROOM_BYTES = 1e12
 const SAVE_MS = 5
 
-/** A host's folder of the SR. What is in it outlives the power; that it is attached does not. */
+/** A host's folder of the SR. What is in it outlives the power; that it is attached does not, except as something to remember. */
 export class HostStorage {
   readonly records = new Map<VolumeKey, VolumeRecord>()
   isAttached = false
+  #wasAttached = false
 
   constructor(private readonly storeOf: (volume: VolumeKey) => Store<string>) {}
 
   registry(process: Process): SrRegistry {
     return {
       list: () => (this.isAttached ? [{ sr: SR, path: SR_PATH }] : []),
+      remembered: () => (this.#wasAttached ? [{ sr: SR, path: SR_PATH }] : []),
       add: async () => {
         await process.within(SAVE_MS)
-        this.isAttached = true
+        this.isAttached = this.#wasAttached = true
       },
       remove: async () => {
         await process.within(SAVE_MS)
-        this.isAttached = false
+        this.isAttached = this.#wasAttached = false
       },
       open: () => this.#open(process),
     }

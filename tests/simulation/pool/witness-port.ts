@@ -66,8 +66,8 @@ export class SimulatedWitness implements WitnessPort {
     return answer.op === 'not-renewed' ? { renewed: false, current: answer.current } : odd(answer)
   }
 
-  async remove(vm: string, expected: number): Promise<CasAnswer> {
-    return casAnswer(await this.#ask({ op: 'remove', vm: vmUuid(vm), expected }))
+  async remove({ revision, claim }: StoredClaim): Promise<CasAnswer> {
+    return casAnswer(await this.#ask({ op: 'remove', vm: claim.vm, expected: revision }))
   }
 
   async carry(next: Claim): Promise<StoredClaim | null> {

@@ -1,4 +1,4 @@
-import { noClaimNotes } from '../../../lib/dom0/witness/no-witness'
+import { noClaimNotes } from '../../world/no-claim-notes'
 import type { HostUuid } from '../../../lib/core/domain/ids'
 import type { WorkerParts } from '../../../lib/daemon/worker/parts'
 import { Worker } from '../../../lib/daemon/worker/worker'

@@ -137,9 +137,11 @@ export class XapiHost {
   /** Plugs the SR, and tells the coordinator which of the host's VMs do not run. */
   #keepHouse(): void {
     const { machine } = this
+    const coordinator = this.#coordinator()
+    if (coordinator === null) return
     machine.plugStorage(this.process)
-    const rows = this.#coordinator()?.xapi.database.vms
-    for (const [vm, row] of rows ?? []) {
+    const rows = coordinator.xapi.database.vms
+    for (const [vm, row] of rows) {
       if (row.operations.size > 0) continue
       const domain = [...machine.domains.values()].find((each) => each.vm.uuid === vm && each.guest !== null)
       if (row.powerState === 'Halted' && domain !== undefined)

@@ -59,3 +59,79 @@ test('what the host itself attaches does not wait for it', async () => {
   await datapath['datapath-attach']({ volume: String(FIRST), domain: '0' })
   expect(nowMs()).toBe(0)
 })
+
+describe('a worker that nobody uses any more is ended', () => {
+  /** Its worker ends with its attachments, and answers as late as the test wants. */
+  function attachedDaemon(): {
+    datapath: ReturnType<typeof datapathHandlers>
+    attached: () => string[][]
+    slowly: Promise<void>[]
+  } {
+    const workers: { spec: WorkerSpec; attached: string[] }[] = []
+    const slowly: Promise<void>[] = []
+    const running = (id: string): { attached: string[] } => {
+      const found = workers.find(({ spec }) => spec.id === id)
+      if (found === undefined) throw Object.assign(new Error('it is gone'), { code: 'ENOENT' })
+      return found
+    }
+    const parts = {
+      ...{ host: HOST, config: { pool: 'p', witness: 'w', hosts: {}, diskClients: 'reconnect' } },
+      ...{ clock: { nowMs: () => 0 }, timers: { pause: () => Promise.resolve() } },
+      ...{ xapi: { inventory: () => ({ vms: [{ uuid: VM, disks: DISKS.map((location) => ({ location })) }] }) } },
+      fronts: { release: () => undefined },
+      workers: {
+        ...{ list: () => workers.map(({ spec }) => spec), onExit: () => undefined },
+        start: (spec: WorkerSpec) => {
+          if (!workers.some(({ spec: { id } }) => id === spec.id)) workers.push({ spec, attached: [] })
+          return Promise.resolve()
+        },
+        remove: (id: string) => {
+          const at = workers.findIndex(({ spec }) => spec.id === id)
+          if (at >= 0) workers.splice(at, 1)
+          return Promise.resolve()
+        },
+        ask: async (id: string, fn: string, { volume = '' }: { volume?: string }) => {
+          const worker = running(id)
+          if (fn === 'attach') worker.attached.push(volume)
+          if (fn === 'detach') worker.attached = worker.attached.filter((each) => each !== volume)
+          const volumes = DISKS.map((key) => ({ key, attachedTo: worker.attached.includes(key) ? '1' : null }))
+          if (fn === 'status') await slowly.shift()
+          return fn === 'status' ? { role: 'solo', volumes } : { socket: 'socket', exportName: volume }
+        },
+      },
+    } as unknown as HostParts
+    const record = (key: (typeof DISKS)[number]): object => ({ key, sizeBytes: 1, vm: null, homes: [HOST] })
+    const catalogue = { get: record, find: record, storeOf: () => ({ imagePath: (key: string) => key }) } as unknown as Catalogue
+    const datapath = datapathHandlers(parts, catalogue, new Fleet(parts, catalogue))
+    return { datapath, attached: () => workers.map(({ attached }) => attached), slowly }
+  }
+
+  const [one, other] = DISKS.map((volume) => ({ volume: String(volume), domain: '1' })) as [
+    { volume: string; domain: string },
+    { volume: string; domain: string },
+  ]
+
+  test('with its last disk', async () => {
+    const { datapath, attached } = attachedDaemon()
+    await datapath['datapath-attach'](one)
+    await datapath['datapath-attach'](other)
+    await datapath['datapath-detach'](one)
+    expect(attached()).toEqual([[other.volume]])
+    await datapath['datapath-detach'](other)
+    expect(attached()).toEqual([])
+  })
+
+  test('but not under a disk that was attached while it was asked whether anybody does', async () => {
+    const { datapath, attached, slowly } = attachedDaemon()
+    await datapath['datapath-attach'](one)
+    let answer = (): void => undefined
+    slowly.push(new Promise((resolve) => (answer = resolve)))
+    const detached = datapath['datapath-detach'](one)
+    while (slowly.length > 0) await Promise.resolve()
+    const attaching = datapath['datapath-attach'](other)
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    answer()
+    await Promise.all([detached, attaching])
+    expect(attached()).toEqual([[other.volume]])
+  })
+})

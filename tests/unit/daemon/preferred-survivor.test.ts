@@ -8,11 +8,20 @@ const OTHER = hostUuid('aaaaaaaa-0000-4000-8000-000000000002')
 const VM = vmUuid('bbbbbbbb-0000-4000-8000-000000000001')
 
 /** A host that was started `upMs` ago beside a silent one that holds a claim; what its worker is asked for. */
-function beside(preferredSurvivor: typeof HERE | null): { driver: FailoverDriver; asked: string[]; machine: { upMs: number } } {
+function beside(
+  preferredSurvivor: typeof HERE | null,
+  upToDate: readonly (typeof HERE)[] = [HERE, OTHER],
+): { driver: FailoverDriver; asked: string[]; machine: { upMs: number } } {
   const asked: string[] = []
   const machine = { upMs: 1000 }
-  const claim = { revision: 1, claim: { vm: VM, term: 1, holder: OTHER, leaseMs: 1500, upToDate: {}, lockstep: null } }
-  const status = { role: 'secondary', claim, claimIsCurrent: true, guestActive: true, peerConnected: false, volumes: [] }
+  const claim = {
+    revision: 1,
+    claim: { vm: VM, term: 1, holder: OTHER, leaseMs: 1500, upToDate: { disk: upToDate }, lockstep: null },
+  }
+  const status = {
+    ...{ role: 'secondary', claim, claimIsCurrent: true, guestActive: true, peerConnected: false },
+    ...{ witnessReachable: true, volumes: [{ localReplica: 'member' }] },
+  }
   const parts = {
     host: HERE,
     config: { preferredSurvivor },
@@ -53,6 +62,19 @@ test.each([
   ['the pool prefers nobody', null],
 ])('it asks at once where %s', async (_, preferred) => {
   const { driver, asked } = beside(preferred)
+  await driver.suspected(OTHER, {})
+  expect(asked).toEqual(['take-over'])
+})
+
+test('it asks at once where the claim does not list the preferred one', async () => {
+  const { driver, asked } = beside(OTHER, [HERE])
+  await driver.suspected(OTHER, {})
+  expect(asked).toEqual(['take-over'])
+})
+
+test('it asks at once where the preferred one was there since, and has gone', async () => {
+  const { driver, asked } = beside(OTHER)
+  driver.back(OTHER)
   await driver.suspected(OTHER, {})
   expect(asked).toEqual(['take-over'])
 })

@@ -1,5 +1,5 @@
 import { hostUuid } from '../../../lib/core/domain/ids'
-import { type Home, survivorOf, waitForPreferredMs } from '../../../lib/core/policy/survivor'
+import { type Home, isLeftToPreferred, survivorOf } from '../../../lib/core/policy/survivor'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
@@ -53,10 +53,17 @@ test('a wish never outweighs what the guest would feel', () => {
     }
 })
 
-test('only a home that is not preferred waits, and only after a start', () => {
-  expect(waitForPreferredMs(A, null, 0)).toBe(0)
-  expect(waitForPreferredMs(A, A, 0)).toBe(0)
-  expect(waitForPreferredMs(A, B, 0)).toBe(5000)
-  expect(waitForPreferredMs(A, B, 4000)).toBe(1000)
-  expect(waitForPreferredMs(A, B, 60_000)).toBe(0)
+test('it is left to the preferred one only by its like, and only for five seconds after a start', () => {
+  const both: Omit<Home, 'host'> = {
+    ...{ isUpToDate: true, reachesWitness: true, health: 'good', mirror: 'member', isPreferred: false, isHolder: false },
+  }
+  const self: Home = { ...both, host: A }
+  const preferred: Home = { ...both, host: B, isPreferred: true, isHolder: true }
+  expect(isLeftToPreferred(self, preferred, 0)).toBe(true)
+  expect(isLeftToPreferred(self, preferred, 4999)).toBe(true)
+  expect(isLeftToPreferred(self, preferred, 5000)).toBe(false)
+  expect(isLeftToPreferred(self, { ...preferred, isPreferred: false }, 0)).toBe(false)
+  expect(isLeftToPreferred({ ...self, isPreferred: true }, { ...preferred, isPreferred: false }, 0)).toBe(false)
+  expect(isLeftToPreferred(self, { ...preferred, isUpToDate: false, mirror: 'target' }, 0)).toBe(false)
+  expect(isLeftToPreferred(self, { ...preferred, health: 'failed' }, 0)).toBe(false)
 })

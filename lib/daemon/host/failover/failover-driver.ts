@@ -1,7 +1,6 @@
 import { Refusal } from '../../../core/domain/errors'
 import type { HostUuid, VmUuid } from '../../../core/domain/ids'
 import type { FailoverEffect } from '../../../core/failover/effects'
-import { waitForPreferredMs } from '../../../core/policy/survivor'
 import { Failover, type FailoverEvent, type RanVm } from '../../../core/failover/failover'
 import type { HolderFenced } from '../../../wire/worker-api'
 import type { CoordinatorClaim } from '../coordinator-claim'
@@ -11,6 +10,7 @@ import type { Fencing } from '../fencing/fencing'
 import type { Fleet } from '../fleet'
 import type { HostParts } from '../parts'
 import { ranked, silentHost } from '../fencing/silent-host'
+import { leavesToPreferred } from './preferred-first'
 
 const TAKE_OVER_MS = 12_000
 
@@ -27,6 +27,8 @@ export interface FailoverNeeds {
 export class FailoverDriver {
   #machine: Failover | null = null
   readonly #suspects = new Map<HostUuid, Readonly<Record<string, number>>>()
+  /** Hosts that were there since this daemon was started. */
+  readonly #heard = new Set<HostUuid>()
   #looking = false
   /** By VM: the host whose loss made this one ask for its claim. */
   readonly #lostFrom = new Map<VmUuid, HostUuid>()
@@ -35,11 +37,12 @@ export class FailoverDriver {
 
   constructor(private readonly needs: FailoverNeeds) {}
 
-  /** Null until XAPI has shown who the coordinator is. */
+  /** Null until it is known who the coordinator is; a XAPI that was started without one does not tell. */
   #ready(): Failover | null {
     const { parts } = this.needs
-    const coordinator = parts.xapi.inventory()?.coordinator
-    if (this.#machine === null && coordinator !== undefined) this.#machine = new Failover(parts.host, coordinator)
+    if (this.#machine !== null) return this.#machine
+    const coordinator = parts.xapi.inventory()?.coordinator ?? parts.writtenCoordinator()
+    if (coordinator !== null) this.#machine = new Failover(parts.host, coordinator)
     return this.#machine
   }
 
@@ -73,8 +76,9 @@ export class FailoverDriver {
     const silent = await silentHost(host, parts, fleet, ran)
     if (!this.#suspects.has(host)) return
     fencing.looked(host, silent)
-    // After a power cut of all hosts the preferred one is left time to go on with what it holds.
-    const vms = waitForPreferredMs(parts.host, parts.config.preferredSurvivor, parts.upMs()) > 0 ? [] : silent.lost
+    const vms = silent.lost.flatMap(({ status, ...lost }) =>
+      leavesToPreferred(host, this.#heard.has(host), status, parts) ? [] : [lost],
+    )
     for (const { vm } of vms) this.#lostFrom.set(vm, host)
     this.#apply({ type: 'host-suspected', host, evidence: { host, ...evidence }, vms })
     // While it stands it is told again, and what stands no longer is taken back.
@@ -82,6 +86,7 @@ export class FailoverDriver {
   }
 
   back(host: HostUuid): void {
+    this.#heard.add(host)
     this.#suspects.delete(host)
     this.needs.fencing.seen(host)
     this.#apply({ type: 'host-back', host })

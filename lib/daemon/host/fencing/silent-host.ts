@@ -7,8 +7,8 @@ import type { HostParts } from '../parts'
 
 /** What the workers of this host, and the witness through them, say of a host that sends no heartbeats. */
 export interface SilentHost {
-  /** VMs whose claim it holds and whose other copy is here. */
-  readonly lost: readonly LostVm[]
+  /** VMs whose claim it holds and whose other copy is here, with what their workers here say. */
+  readonly lost: readonly (LostVm & { readonly status: WorkerStatus })[]
   /** A worker here is connected to one of its workers: only its daemon is silent. */
   readonly isHeard: boolean
   /** One of `lost` could be taken here if the host cannot act, as the witness has just said. */
@@ -30,7 +30,7 @@ export async function silentHost(
   const asked = await Promise.all(specs.map(async (spec) => [spec, await fleet.status(spec.id)] as const))
   const seen = asked.flatMap(([spec, status]): Seen[] => (status === null ? [] : [[spec, status]]))
   const lost = seen.flatMap(([{ id }, status]) =>
-    isLost(status, host) ? [{ ...ranked(id as VmUuid, parts), wasRunning: runs(id as VmUuid, status) }] : [],
+    isLost(status, host) ? [{ ...ranked(id as VmUuid, parts), wasRunning: runs(id as VmUuid, status), status }] : [],
   )
   return {
     lost: lost.sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1)),

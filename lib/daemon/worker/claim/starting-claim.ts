@@ -1,4 +1,4 @@
-import type { StoredClaim } from '../../../core/domain/claim'
+import { NOT_STORED, type StoredClaim } from '../../../core/domain/claim'
 import type { VmUuid } from '../../../core/domain/ids'
 import { unlessUnreachable } from './claim-keeper'
 import type { WorkerParts } from '../parts'
@@ -6,8 +6,6 @@ import type { DecidingWitness } from '../witnesses/deciding-witness'
 
 /** How often the witness is asked for the claim while a worker does not know its role. */
 const ASK_EVERY_MS = 200
-/** Revision of a claim that is being carried: a change of it is refused until it has been read. */
-const NOT_STORED = 0
 
 /**
  * The claim by which a worker that starts knows its role; null when `isOver` before that. A holder whose switch of witnesses is pending needs

@@ -1,12 +1,11 @@
 import { must } from '../../../core/domain/assert'
-import { BLOCK_BYTES } from '../../../core/domain/blocks'
 import { Numbered } from '../../../core/domain/numbered'
 import type { Presence, ReplicaRequest } from '../../../core/domain/replica-request'
 import type { DirtyBitmap } from '../../../core/domain/dirty-bitmap'
 import type { Members, MirrorEffect, MirrorEvent, Side } from '../../../core/mirror/events'
 import { SIDES } from '../../../core/mirror/events'
 import { Mirror } from '../../../core/mirror/mirror'
-import { Pace, PACE } from '../../../core/mirror/pace'
+import { PACE } from '../../../core/mirror/pace'
 import type { DiskReply, DiskRequest } from '../../../ports/disk-export'
 import type { ResyncProgress } from '../../../wire/daemon-api'
 import type { WorkerVolume, WorkerVolumeStatus } from '../../../wire/worker-api'
@@ -16,9 +15,8 @@ import { DiskSocket } from './disk-socket'
 import { allOf, type Asked, Changes, errnoOf, guestRequests } from '../guest/guest-requests'
 import { LocalReplica } from './local-replica'
 import type { WorkerParts } from '../parts'
-import { TICK_MS } from '../parts'
+import { PacedResync } from './paced-resync'
 import { replicaStatus } from './replica-status'
-import { ResyncMeter } from './resync-meter'
 import type { Seat } from '../seat'
 import { StartPatience } from '../start-patience'
 import { VerifyRun } from './verify-run'
@@ -30,7 +28,7 @@ export class Disk {
   readonly #mirror: Mirror
   readonly #local: LocalReplica
   readonly #status: BlockStatus
-  readonly #pace: Pace
+  readonly #resync: PacedResync
   readonly #socket: DiskSocket
   readonly #asked = new Numbered<Asked>()
   readonly #events: MirrorEvent[] = []
@@ -43,7 +41,6 @@ export class Disk {
   readonly patience = new StartPatience()
   /** That the guest was told to be done. */
   readonly changes = new Changes()
-  #meter: { side: Side; meter: ResyncMeter } | null = null
   #verify: VerifyRun | null = null
   attachedTo: string | null = null
   active = false
@@ -59,7 +56,7 @@ export class Disk {
   ) {
     const { key, sizeBytes } = volume
     this.#mirror = new Mirror({ sizeBytes, listed, tracked, newGeneration: parts.newGeneration, patient: true })
-    this.#pace = new Pace({ ...PACE, ...parts.pace })
+    this.#resync = new PacedResync({ ...PACE, ...parts.pace }, this.#mirror.replicas)
     this.#busyAtMs = parts.clock.nowMs()
     this.#local = new LocalReplica(volume, parts, {
       up: (seat, incarnation) => this.replicaUp('local', seat.presence(incarnation), seat.bits()),
@@ -173,7 +170,8 @@ export class Disk {
   tick(nowMs: number): void {
     this.#local.tick(nowMs, this.#mirror.replicas.peer.state === 'member')
     if (this.patience.ends(nowMs)) this.#apply({ on: 'start-is-over' })
-    if (this.#meter !== null) this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
+    const bytes = this.#resync.tick()
+    if (bytes !== null) this.#apply({ on: 'allow', bytes })
     if (nowMs < this.#busyAtMs + IDLE_AFTER_MS) return
     if (!this.#idle) this.#apply({ on: 'idle' })
     this.#idle = true
@@ -252,17 +250,13 @@ export class Disk {
   #reply({ id, error, free, data }: Extract<MirrorEffect, { do: 'reply' }>): void {
     const { reply, atMs, request } = must(this.#asked.take(id), 'each request is answered once')
     if (error === '') this.changes.count(request)
-    if (this.#meter !== null) this.#pace.answered(this.parts.clock.nowMs() - atMs)
+    this.#resync.answered(this.parts.clock.nowMs() - atMs)
     reply({ error: errnoOf(error), ...(data === undefined ? { dataIsFree: free } : { data }) })
   }
 
   #noted(effect: Extract<MirrorEffect, { do: 'note' }>): void {
     const { act, side } = effect
-    if (act === 'resync-started') {
-      const left = this.#mirror.replicas[side].dirty.count * BLOCK_BYTES
-      this.#meter = { side, meter: new ResyncMeter(this.needs.hostOf(side), left) }
-      this.#apply({ on: 'allow', bytes: this.#pace.allowance(TICK_MS) })
-    }
+    if (act === 'resync-started') this.#apply({ on: 'allow', bytes: this.#resync.begins(side, this.needs.hostOf(side)) })
     this.needs.note(this.volume, effect)
   }
 
@@ -275,12 +269,7 @@ export class Disk {
   // --- what others may know -------------------------------------------------------------------------------------------------
 
   resync(nowMs: number): ResyncProgress | null {
-    if (this.#meter === null) return null
-    const { side, meter } = this.#meter
-    const replica = this.#mirror.replicas[side]
-    if (replica.state === 'resyncing' || replica.state === 'joining') return meter.look(replica.dirty.count * BLOCK_BYTES, nowMs)
-    if (replica.state === 'member') this.#meter = null
-    return null
+    return this.#resync.progress(nowMs)
   }
 
   status(nowMs: number): WorkerVolumeStatus {

@@ -1,6 +1,6 @@
 import type { Claim } from '../../../core/domain/claim'
 import type { WorkerSpec } from '../../../wire/worker-api'
-import { domainsOf } from './guest-domains'
+import { domainsIn } from './guest-domains'
 import type { WorkerParts } from '../parts'
 
 type EndParts = Pick<WorkerParts, 'clock' | 'domains' | 'leases' | 'log' | 'timers'>
@@ -45,7 +45,7 @@ async function isLeft(domid: string, { domains, log }: EndParts): Promise<boolea
 
 /** Ends a guest that this host ran under a term that is spent; its worker was not there to see the end of it. */
 export async function endSpentGuest({ attached }: WorkerSpec, { vm, term, holder }: Claim, parts: WorkerParts): Promise<void> {
-  const known = domainsOf(Object.values(attached).map(({ domain, active }) => ({ attachedTo: domain, active })))
+  const known = domainsIn(attached)
   const domids = new Set([...known, ...(parts.leases.left?.domids ?? [])])
   if (known.size > 0)
     parts.timeline.record({

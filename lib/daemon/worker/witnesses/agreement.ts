@@ -1,5 +1,5 @@
 import type { DeciderNote, Noted } from '../../../core/domain/decider-note'
-import { hostsOf } from '../../../core/domain/claim'
+import { type Claim, generationOf, hostsOf } from '../../../core/domain/claim'
 import type { HostUuid, VmUuid } from '../../../core/domain/ids'
 import { Decider, type DeciderEffect, type DeciderEvent } from '../../../core/membership/decider'
 import type { ClaimNotes } from '../../../ports/claim-notes'
@@ -60,6 +60,11 @@ export class Agreement {
     return this.hasNote ? this.#decider.witness : null
   }
 
+  /** Or it was seen at another witness, whose revisions mean nothing at the one that decides now. */
+  covers(claim: Claim): boolean {
+    return generationOf(claim) === this.note.generation
+  }
+
   /** For messages, while no witness is asked. */
   get whyNobody(): string {
     if (this.isDamaged) return 'what this host noted about the witnesses is damaged'
@@ -118,6 +123,13 @@ export class Agreement {
     this.#epoch += 1
   }
 
+  /** The same, and there is no later one yet, whose decisions count from 0 again. Resolves when nothing is noted any more. */
+  async forget(): Promise<void> {
+    if (this.isSaving || this.#isOver) return
+    this.#saving = this.#forget()
+    await this.#saving
+  }
+
   /** That host knows what is decided. */
   confirmed(host: HostUuid, { generation, pendingTerm }: Noted): void {
     if (pendingTerm === null && generation >= this.note.generation) this.#untold.delete(host)
@@ -156,6 +168,22 @@ export class Agreement {
         case 'forget-requests':
         case 'ask-peers':
       }
+    }
+  }
+
+  /** What cannot be forgotten now still counts. */
+  async #forget(): Promise<void> {
+    try {
+      await this.parts.claimNotes.forget(this.vm)
+      this.#saving = null
+      this.#untold.clear()
+      this.startAnew()
+    } catch (error) {
+      this.parts.log.error('what was agreed about the witnesses of a claim that is gone cannot be forgotten', {
+        vm: this.vm,
+        error: String(error),
+      })
+      this.#saving = null
     }
   }
 

@@ -1,7 +1,7 @@
 import type { DeciderNote, Noted } from '../../../core/domain/decider-note'
 import { unlessUnreachable } from '../claim/claim-keeper'
 import type { Agreement } from './agreement'
-import type { Pair } from './witness-pair'
+import { type Pair, portsOf } from './witness-pair'
 
 /**
  * A holder in the middle of a switch asks a host to note it whose own note is damaged. What that one agreed to is no more than what the holder
@@ -19,8 +19,7 @@ export async function hearPending(
 }
 
 /** Of what both witnesses have; 0: neither has a claim. Both have to answer, and rejects with WitnessUnreachable otherwise. */
-async function highestTerm(vm: string, { witness, alternate }: Pair): Promise<number> {
-  const ports = alternate === null ? [witness] : [witness, alternate]
-  const found = await Promise.all(ports.map((port) => port.read(vm)))
+async function highestTerm(vm: string, pair: Pair): Promise<number> {
+  const found = await Promise.all(portsOf(pair).map((port) => port.read(vm)))
   return Math.max(0, ...found.map((stored) => stored?.claim.term ?? 0))
 }

@@ -14,12 +14,12 @@ import { type CasAnswer, type RenewAnswer, WitnessUnreachable, type WitnessPort 
 import type { WorkerSpec, WorkerStatus } from '../../../wire/worker-api'
 import { unlessUnreachable } from '../claim/claim-keeper'
 import type { WorkerParts } from '../parts'
-import { Agreement, type Told } from './agreement'
+import { Agreement } from './agreement'
 import { hearPending } from './damaged-note'
 import { Ear } from './ear'
-import { forgetElsewhere } from './forget-claim'
+import { forgetElsewhere, readElsewhere } from './forget-claim'
 import { HolderSwitch } from './holder-switch'
-import { switchText } from './switch-text'
+import { tellOfSwitch } from './switch-text'
 import { type Pair, portBeside, portNamed, readBoth } from './witness-pair'
 
 export type DecidingParts = Pair &
@@ -34,6 +34,8 @@ interface Vm {
   readonly ear: Ear
   carrying: Promise<void>
 }
+
+const outdated = (current: StoredClaim | null): CasAnswer => ({ stored: false, why: 'revision', current, leaseLeftMs: 0 })
 
 export class DecidingWitness implements WitnessPort {
   #loading: { readonly vm: string; readonly state: Promise<Vm | null> } | null = null
@@ -127,7 +129,7 @@ export class DecidingWitness implements WitnessPort {
     if (agreement.witness === null) await this.#finish(state)
     const lost = known.lost()
     const found = await this.#ask(state, (port) => port.read(vm))
-    if (found === null) return this.#readElsewhere(state)
+    if (found === null) return readElsewhere(state, portBeside(this.parts, agreement.note.by))
     const [here, noted] = [generationOf(found.claim), agreement.note.generation]
     if (here < noted) throw new WitnessUnreachable(`the witness has decision ${here}, and ${noted} was noted: it is an old copy`)
     known.read(found, lost)
@@ -140,10 +142,7 @@ export class DecidingWitness implements WitnessPort {
   async compareAndSwap(...[expected, next, options]: Parameters<WitnessPort['compareAndSwap']>): Promise<CasAnswer> {
     const state = await this.#load(next.vm)
     if (state === null) return this.parts.witness.compareAndSwap(expected, next, options)
-    if (generationOf(next) !== state.agreement.note.generation) {
-      // Seen at another witness, whose revisions mean nothing at this one.
-      return { stored: false, why: 'revision', current: await this.read(next.vm), leaseLeftMs: 0 }
-    }
+    if (!state.agreement.covers(next)) return outdated(await this.read(next.vm))
     if (!state.holder.mayList(next)) throw new WitnessUnreachable('a host that is to be listed has not noted who decides')
     const change = state.known.ask(next)
     try {
@@ -163,12 +162,13 @@ export class DecidingWitness implements WitnessPort {
     return this.#ask(state, (port) => port.renew(vm, term, holder))
   }
 
-  async remove(vm: string, expected: number): Promise<CasAnswer> {
-    const state = await this.#load(vm)
-    if (state === null) return this.parts.witness.remove(vm, expected)
-    const { agreement } = state
+  async remove(seen: StoredClaim): Promise<CasAnswer> {
+    const state = await this.#load(seen.claim.vm)
+    if (state === null) return this.parts.witness.remove(seen)
+    const { vm, agreement } = state
     await forgetElsewhere(vm, agreement, portBeside(this.parts, agreement.note.by))
-    const answer = await this.#ask(state, (port) => port.remove(vm, expected))
+    const isNow = agreement.covers(seen.claim)
+    const answer = isNow ? await this.#ask(state, (port) => port.remove(seen)) : outdated(await this.read(vm))
     if (answer.stored || answer.current === null) await this.#leave(state)
     return answer
   }
@@ -207,7 +207,7 @@ export class DecidingWitness implements WitnessPort {
         state.carrying = this.#carry(state, { ...claim, decided: decision })
       },
       changed: () => known.forget(),
-      told: (rule, note, isOwn) => this.#told(vm, rule, note, isOwn),
+      told: (rule, note, isOwn) => tellOfSwitch(vm, rule, note, isOwn, this.parts),
     })
     const ear = new Ear(this.spec, this.parts, (note, term, reply) => {
       if (note.pending === null) agreement.hear(note, term, () => undefined)
@@ -223,15 +223,17 @@ export class DecidingWitness implements WitnessPort {
   async #leave(state: Vm): Promise<void> {
     state.holder.end()
     state.agreement.end()
-    this.#loading = null
     this.#state = null
     await this.parts.claimNotes.forget(state.vm)
+    // Not before: whoever asks meanwhile, as a renewal does, would find the note that is about to go, and take it for one that stays.
+    this.#loading = null
   }
 
   async #ask<T>({ agreement, holder }: Vm, ask: (port: WitnessPort) => Promise<T>): Promise<T> {
     const { witness, epoch } = agreement
     const port = witness === null ? null : portNamed(this.parts, witness)
     if (port === null) throw new WitnessUnreachable(agreement.whyNobody)
+    holder.asked()
     const answer = await ask(port)
     if (agreement.epoch !== epoch) throw new WitnessUnreachable('it was asked before another witness was to decide')
     holder.answered()
@@ -252,20 +254,6 @@ export class DecidingWitness implements WitnessPort {
     return found.stored
   }
 
-  /** A decided claim that is gone was given up, here after it was elsewhere: one that is there now is a later one. */
-  async #readElsewhere(state: Vm): Promise<StoredClaim | null> {
-    const { agreement, known } = state
-    const other = portBeside(this.parts, agreement.note.by)
-    const found = other === null ? null : await other.read(state.vm)
-    known.read(null)
-    if (found === null || other?.id == null) return null
-    agreement.startAnew()
-    agreement.feed({ on: 'word', decision: { generation: generationOf(found.claim), by: other.id }, term: 0 })
-    await agreement.settled()
-    known.read(found)
-    return found
-  }
-
   /** A host that has noted what is pending carries the claim itself before it asks for anything. */
   async #finish(state: Vm): Promise<void> {
     state.agreement.feed({ on: 'finish', noted: [] })
@@ -276,6 +264,7 @@ export class DecidingWitness implements WitnessPort {
   async #carry({ agreement, known, holder }: Vm, claim: Claim): Promise<void> {
     const { epoch } = agreement
     const port = portNamed(this.parts, agreement.note.by)
+    holder.asked()
     const found = port === null ? undefined : await unlessUnreachable(port.carry(claim))
     if (agreement.epoch !== epoch) return
     const decision = found?.claim.decided
@@ -286,13 +275,5 @@ export class DecidingWitness implements WitnessPort {
       known.read(found)
       await agreement.settled()
     }
-  }
-
-  /** Of a switch that this host began, or ended for another. */
-  #told(vm: VmUuid, rule: Told, { generation, by }: DeciderNote, isOwn: boolean): void {
-    const witness = by === this.parts.witness.id ? 'preferred' : 'alternate'
-    const [text, evidence] = [switchText(rule, witness), { generation, witness, by }]
-    if (isOwn) this.parts.timeline.record({ vm, act: rule, rule: 'who-decides', text, evidence })
-    else this.parts.log.info(text, evidence)
   }
 }

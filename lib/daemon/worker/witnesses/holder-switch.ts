@@ -34,6 +34,7 @@ export class HolderSwitch {
   #renewedMs = Number.NEGATIVE_INFINITY
   #timer: Timer | null = null
   #isLooking = false
+  #isOver = false
   readonly #watch: SwitchWatch
 
   constructor(
@@ -53,7 +54,12 @@ export class HolderSwitch {
     this.#timer ??= this.parts.timers.every(LOOK_EVERY_MS, () => this.#look())
   }
 
-  /** By the deciding witness, or by the one that is carried to. */
+  /** The deciding witness, or the one that is carried to. */
+  asked(): void {
+    this.#watch.asked()
+  }
+
+  /** By either of them. */
   answered(): void {
     this.#watch.answered()
   }
@@ -91,6 +97,7 @@ export class HolderSwitch {
   }
 
   end(): void {
+    this.#isOver = true
     this.#timer?.stop()
     void this.ear.close()
   }
@@ -105,11 +112,10 @@ export class HolderSwitch {
   #tellPeer(): void {
     const peer = this.#peer
     if (peer?.tell == null || this.agreement.isSaving || !this.agreement.hasNote) return
-    if (
-      peer.noted === null ||
-      !this.#agrees(peer.noted) ||
-      (this.agreement.note.pending === null && peer.noted.pendingTerm !== null)
-    )
+    // Whoever has it carries it, and only those whom the claim lists are remembered as such until they have heard the end of it.
+    const { pending } = this.agreement.note
+    if (pending !== null && !hostsOf(pending).includes(peer.host)) return
+    if (peer.noted === null || !this.#agrees(peer.noted) || (pending === null && peer.noted.pendingTerm !== null))
       peer.tell(this.agreement.note)
   }
 
@@ -152,7 +158,7 @@ export class HolderSwitch {
   /** What a switch that begins now would carry; null while it could not be ended. */
   #carried(): Claim | null {
     const claim = this.agreement.note.pending ?? this.known.widest
-    if (claim?.holder !== this.self) return null
+    if (this.#isOver || claim?.holder !== this.self) return null
     const others = hostsOf(claim).filter((host) => host !== this.self)
     return others.every((host) => host === this.#peer?.host && this.#peer.tell !== null) ? claim : null
   }

@@ -6,9 +6,11 @@ import type { WorkerParts } from '../parts'
 /** `witness`: the preferred one. */
 export type Pair = Pick<WorkerParts, 'witness' | 'alternate'>
 
+export const portsOf = ({ witness, alternate }: Pair): readonly WitnessPort[] =>
+  alternate === null ? [witness] : [witness, alternate]
+
 /** Null: it is none of the two, as far as they have told their names. */
-export const portNamed = ({ witness, alternate }: Pair, id: string): WitnessPort | null =>
-  [witness, alternate].find((port) => port?.id === id) ?? null
+export const portNamed = (pair: Pair, id: string): WitnessPort | null => portsOf(pair).find((port) => port.id === id) ?? null
 
 /** The one that does not have that name; null while nobody can tell, or there is no other. */
 export function portBeside({ witness, alternate }: Pair, id: string): WitnessPort | null {
@@ -23,12 +25,8 @@ export function portBeside({ witness, alternate }: Pair, id: string): WitnessPor
  * What a host learns that has noted nothing: the claim of the higher generation, and who decides in it; null: neither has one. Both have to
  * answer, and rejects with WitnessUnreachable otherwise.
  */
-export async function readBoth(
-  vm: string,
-  { witness, alternate }: Pair,
-): Promise<{ stored: StoredClaim; decision: Decision } | null> {
-  const ports = alternate === null ? [witness] : [witness, alternate]
-  const found = (await Promise.all(ports.map(async (port) => ({ by: port, stored: await port.read(vm) })))).flatMap(
+export async function readBoth(vm: string, pair: Pair): Promise<{ stored: StoredClaim; decision: Decision } | null> {
+  const found = (await Promise.all(portsOf(pair).map(async (port) => ({ by: port, stored: await port.read(vm) })))).flatMap(
     ({ by, stored }) => {
       if (stored === null) return []
       if (by.id === null) throw new WitnessUnreachable('a witness has not told its name')

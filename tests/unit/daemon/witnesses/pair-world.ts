@@ -127,7 +127,7 @@ export class WorldWitness {
         const answer = await ask({ op: 'renew', vm: vmUuid(vm), term, holder: hostUuid(holder) })
         return answer.op === 'renewed' ? { renewed: true } : { renewed: false, current: whole(answer, 'not-renewed').current }
       },
-      remove: async (vm, expected) => cas(await ask({ op: 'remove', vm: vmUuid(vm), expected })),
+      remove: async ({ revision, claim }) => cas(await ask({ op: 'remove', vm: claim.vm, expected: revision })),
       carry: async (next) => whole(await ask({ op: 'carry', next }), 'carried').found,
       close: () => undefined,
     }

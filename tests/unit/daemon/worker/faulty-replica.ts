@@ -11,6 +11,8 @@ export class FaultyReplicas {
   open = 0
   /** Calls that have not ended. */
   underWay = 0
+  /** Calls that are held. */
+  waiting = 0
   /** Each opening, with what it was asked to make. */
   readonly openings: { readonly path: string; readonly create: boolean }[] = []
 
@@ -77,7 +79,12 @@ export class FaultyReplicas {
   }
 
   async #pass(call: Call): Promise<void> {
-    await this.#held.get(call)
+    const held = this.#held.get(call)
+    if (held !== undefined) {
+      this.waiting++
+      await held
+      this.waiting--
+    }
     const code = this.#failing.get(call)
     if (code !== undefined) throw Object.assign(new Error(`${call} is told to fail`), { code })
   }

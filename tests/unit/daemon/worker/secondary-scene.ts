@@ -1,4 +1,4 @@
-import { noClaimNotes } from '../../../../lib/dom0/witness/no-witness'
+import { noClaimNotes } from '../../../world/no-claim-notes'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

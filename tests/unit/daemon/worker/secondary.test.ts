@@ -73,8 +73,10 @@ describe('closed', () => {
     await scene.until('it is told', () => link.sent.some(({ type }) => type === 'gone'))
     const letGo = scene.replicas.hold('openReplica')
     scene.replicas.openings.length = 0
-    scene.tick(REOPEN_MS)
-    await scene.until('it is being opened', () => scene.replicas.openings.length === 1)
+    await scene.until('it is being opened', () => {
+      scene.tick(REOPEN_MS)
+      return scene.replicas.openings.length === 1
+    })
     const closed = scene.secondary.close()
     scene.tick(10 * REOPEN_MS)
     letGo()
@@ -93,6 +95,7 @@ describe('a silent disk', () => {
     const first = await scene.inStep()
     const letGo = scene.replicas.hold('write')
     scene.write(first, 0, 2)
+    await scene.until('the disk is silent', () => scene.replicas.waiting === 1)
     scene.lose()
     const second = scene.link('a')
     scene.frame(second, pingOf(1))
@@ -103,8 +106,10 @@ describe('a silent disk', () => {
     expect(second.sent.some((frame) => frame.type === 'gone' && frame.volume === 0)).toBe(true)
     expect(scene.secondary.isFit).toBe(false)
     letGo()
-    scene.tick(REOPEN_MS)
-    await scene.until('it is back', () => second.present.length === 2)
+    await scene.until('it is back', () => {
+      scene.tick(REOPEN_MS)
+      return second.present.length === 2
+    })
     expect(second.present).toEqual([1, 0])
   })
 
@@ -137,8 +142,10 @@ describe('the claim is not taken for a replica that is not what the claim takes 
     await scene.until('it is told', () => link.sent.some(({ type }) => type === 'gone'))
     expect(await take()).toEqual({ taken: false, why: 'replica-failed' })
     scene.replicas.mend()
-    scene.tick(REOPEN_MS)
-    await scene.until('it is back', () => link.present.length === 3)
+    await scene.until('it is back', () => {
+      scene.tick(REOPEN_MS)
+      return link.present.length === 3
+    })
     expect(await take()).toEqual({ taken: false, why: 'replica-failed' })
     expect(scene.secondary.rules.sealed).toBe(false)
     expect(scene.stored.claim.holder).toBe(A)
