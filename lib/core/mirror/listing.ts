@@ -19,11 +19,12 @@ export class Listing {
     return this.#proposed
   }
 
-  /** False when just that was proposed last. */
-  propose(members: Members): boolean {
-    const isNew = SIDES.some((side) => members[side] !== this.#proposed[side])
+  isProposed(members: Members): boolean {
+    return SIDES.every((side) => members[side] === this.#proposed[side])
+  }
+
+  propose(members: Members): void {
     this.#proposed = members
-    return isNew
   }
 
   /** False when it is older than what is known: it lists a side that was left behind, and that `isBack` does not take for whole again. */

@@ -11,13 +11,14 @@ import { type Members, otherSide, type Side, SIDES } from './events'
 import { giveUp, only } from './given-up'
 import { Listing } from './listing'
 import { announced, inStep, isAnnounced, parted, recounted, targeted, unmirrored } from './lineage'
-import { proposal, wished } from './proposal'
+import { Proposals } from './proposals'
 import { Replica } from './replica'
 import type { StandingNeeds, StandingOptions } from './standing-needs'
 
 export class Standing {
   readonly replicas: Readonly<Record<Side, Replica>>
   readonly #listing: Listing
+  readonly #proposals: Proposals
   #tracked: boolean
   #localSeen = false
   /** The last history that was begun for a resync of the whole disk, and whose. */
@@ -34,6 +35,10 @@ export class Standing {
     this.#tracked = tracked
     this.replicas = { local: new Replica(sizeBytes), peer: new Replica(sizeBytes) }
     for (const side of SIDES) if (listed[side]) this.replicas[side].become('out')
+    this.#proposals = new Proposals(this.#listing, this.replicas, {
+      out: needs.out,
+      ask: (side, then) => this.#mark(side, { bits: 'keep' }, then),
+    })
   }
 
   /** The one to read from. */
@@ -74,6 +79,7 @@ export class Standing {
     const replica = this.replicas[side]
     const other = this.replicas[otherSide(side)]
     replica.went(error)
+    this.#proposals.lost()
     if (side === 'local') this.#localSeen = true
     if (!replica.usable) return false
     // Between two members what is dirty is dirty both ways: the one that stays is right now.
@@ -159,7 +165,7 @@ export class Standing {
     for (const side of SIDES) if (this.#mayConsider(side) && this.replicas[side].state === 'out') this.#considerListed(side)
     this.#part()
     for (const side of SIDES) if (this.#mayConsider(side)) this.#considerAbsent(side)
-    this.#propose()
+    if (this.reader !== undefined) this.#proposals.make(this.#patient)
   }
 
   #alone(): Side | null {
@@ -280,16 +286,6 @@ export class Standing {
       replica.history = { state: mark.state ?? state, generations: mark.generations ?? generations }
       then()
     })
-  }
-
-  /**
-   * What the claim should list: whoever has every write, or will have had it by then. One that is out is wished away only while
-   * another can serve; while none can, whoever comes first decides.
-   */
-  #propose(): void {
-    if (this.reader === undefined) return
-    const members = wished(this.replicas, this.#patient)
-    if (this.#listing.propose(members)) this.needs.out(proposal(members, this.#listing.listed, this.replicas))
   }
 
   #note(side: Side, act: string, rule: string, error: string): void {

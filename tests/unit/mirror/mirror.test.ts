@@ -87,10 +87,9 @@ describe('a write', () => {
     const mirror = pair()
     const asked = mirror.apply({ on: 'request', id: 1, request: write(0, 'abc') })
     mirror.apply({ on: 'done', side: 'local', op: issue(asked, 'local'), error: '' })
-    expect(names(mirror.apply({ on: 'replica-down', side: 'peer', error: 'silent' }))).toEqual([
-      'replica-failed',
-      'propose local',
-    ])
+    const lost = mirror.apply({ on: 'replica-down', side: 'peer', error: 'silent' })
+    expect(names(lost)).toEqual(['replica-failed', 'local mark'])
+    expect(names(settle(mirror, lost))).toEqual(['replica-failed', 'local mark', 'propose local'])
     const claimed = mirror.apply({ on: 'claimed', members: { local: true, peer: false } })
     expect(names(claimed)).toEqual(['replica-left-claim', 'local mark'])
     expect(names(settle(mirror, claimed))).toEqual(['replica-left-claim', 'local mark', 'reply 1'])
