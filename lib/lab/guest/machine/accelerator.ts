@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { hasCode, textOf } from './domain-store'
+import { textOf } from './domain-store'
+import { hasCode } from './has-code'
 
 export type Accelerator = 'kvm' | 'tcg'
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DomainSpec } from '../../contract'
+import { hasCode } from './has-code'
 import { isAlive, type ProcessIdentity } from './process-identity'
 
 /** What is known of a domain, on disk: it outlives the process that made it. */
@@ -103,10 +104,6 @@ export class DomainStore {
       throw error
     }
   }
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }
 
 /** '' for a file that is not there. */

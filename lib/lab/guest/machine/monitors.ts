@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MachineFiles } from './arguments'
-import { hasCode, textOf, type DomainRecord, type DomainStore } from './domain-store'
+import { textOf, type DomainRecord, type DomainStore } from './domain-store'
+import { hasCode } from './has-code'
 import { isAlive } from './process-identity'
 import { Qmp, QmpError } from './qmp'
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { hasCode } from './has-code'
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
@@ -7,8 +8,7 @@ export interface ProcessIdentity {
   readonly startTicks: string
 }
 
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
+const isGone = (error: unknown): boolean => hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')
 
 /** Clock ticks per second in /proc, the same on every Linux machine. */
 const TICKS_PER_SECOND = 100
