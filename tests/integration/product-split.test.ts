@@ -84,9 +84,10 @@ async function refusal(host: string, ...argv: string[]): Promise<string> {
 }
 
 test('either host tells what differs, and who served whom', async () => {
+  // Until they have met, what the notes of both say is all that can be told.
   await until('the histories have met', LIMIT_MS, async () => {
     const { exit, stdout } = await product.command('h1', 'split', 'orders', '--json')
-    return exit === 0 && stdout.includes('"state": "split"')
+    return exit === 0 && (JSON.parse(stdout) as SplitReport).disks.every(({ comparison }) => comparison?.state === 'done')
   })
   for (const host of ['h1', 'h2']) {
     const report = await split(host)
@@ -96,7 +97,8 @@ test('either host tells what differs, and who served whom', async () => {
     expect(new Set(disk?.histories.map(({ parted }) => parted)).size).toBe(1)
     expect(disk?.comparison).toMatchObject({ state: 'done' })
     expect(disk?.comparison?.differingBytes).toBeGreaterThan(0)
-    expect(new Set(disk?.comparison?.ranges.flatMap(({ by }) => by))).toEqual(new Set(['h1', 'h2']))
+    const writers = new Set(disk?.comparison?.ranges.flatMap(({ by }) => by))
+    if (writers.size !== 2) throw new Error(`of one of them nothing is told: ${JSON.stringify(disk)}`)
     expect(report.served.map(({ host: of }) => of)).toEqual(expect.arrayContaining(['h1', 'h2']))
     expect(report.claims).toEqual([expect.objectContaining({ host: 'h2', rule: 'take-over' })])
   }
