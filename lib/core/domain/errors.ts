@@ -150,6 +150,11 @@ export const REFUSALS = {
     why: 'The catalogue of this host does not list it in SR {sr}.',
     todo: 'Rescan the SR: xe sr-scan',
   },
+  HOLDFAST_DISKS_NOT_KNOWN: {
+    what: 'The protection of VM {vm} cannot be ended now.',
+    why: 'Host {host} holds its claim and does not know its volume {volume}, because the Holdfast SR is not attached there: whose bytes count could not be written down.',
+    todo: 'Plug its PBD (xe pbd-plug), then repeat.',
+  },
   HOLDFAST_NO_SUCH_SR: {
     what: 'There is no Holdfast SR "{sr}" on this host.',
     why: 'It was never attached here, or was detached.',

@@ -26,10 +26,20 @@ export interface VolumeRecord {
   readonly move?: PlannedMove | null
   /** A deleted volume's record stays as a tombstone, so that a host that was away learns of it. */
   readonly deleted: boolean
-  /** Grows with each change; the higher version wins when two hosts compare, the higher author breaks ties. */
+  /** Grows with each change, see `decidedVersion`; the higher version wins when two hosts compare, the higher author breaks ties. */
   readonly version: number
   readonly author: HostUuid
 }
+
+const VERSIONS_OF_A_DECISION = 1e4
+const VERSIONS_OF_A_TERM = 1e9
+
+/**
+ * Of a record in which the holder of the claim has just decided something: it outranks what a host that was away has changed meanwhile,
+ * and what a former holder decided that nobody else has heard of. `term`: of the claim; 0 where there is none.
+ */
+export const decidedVersion = (before: number, term: number): number =>
+  Math.max((Math.floor(before / VERSIONS_OF_A_DECISION) + 1) * VERSIONS_OF_A_DECISION, term * VERSIONS_OF_A_TERM)
 
 /** Older generations that a replica remembers. */
 export const HISTORY_MAX = 8

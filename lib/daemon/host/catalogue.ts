@@ -1,7 +1,7 @@
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, SrUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
 import { srUuid } from '../../core/domain/ids'
-import type { VolumeRecord } from '../../core/domain/volume'
+import { decidedVersion, type VolumeRecord } from '../../core/domain/volume'
 import type { VolumeStore } from '../../ports/volume-store'
 import type { HostParts } from './parts'
 
@@ -65,6 +65,11 @@ export class Catalogue {
     return record?.deleted === true ? undefined : record
   }
 
+  /** Also one that is deleted. */
+  hasHeardOf(key: VolumeKey): boolean {
+    return this.#records.has(key)
+  }
+
   /** Living records, of one SR when it is named. */
   list(sr?: string): VolumeRecord[] {
     return [...this.#records.values()].filter((record) => !record.deleted && (sr === undefined || record.sr === sr))
@@ -90,9 +95,18 @@ export class Catalogue {
     return first
   }
 
-  async change(key: VolumeKey, change: RecordChange): Promise<VolumeRecord> {
+  change(key: VolumeKey, change: RecordChange): Promise<VolumeRecord> {
+    return this.#changed(key, change, (version) => version + 1)
+  }
+
+  /** What its VM's protection is, and whose bytes count: for the holder of the claim alone. `term`: see `decidedVersion`. */
+  decide(key: VolumeKey, change: RecordChange, term: number): Promise<VolumeRecord> {
+    return this.#changed(key, change, (version) => decidedVersion(version, term))
+  }
+
+  async #changed(key: VolumeKey, change: RecordChange, next: (version: number) => number): Promise<VolumeRecord> {
     const before = this.get(key)
-    const after = { ...before, ...change, version: before.version + 1, author: this.parts.host }
+    const after = { ...before, ...change, version: next(before.version), author: this.parts.host }
     await this.#keep(after)
     await this.#push([after])
     return after

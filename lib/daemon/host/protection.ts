@@ -1,7 +1,7 @@
 import { must } from '../../core/domain/assert'
 import type { Claim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
-import type { HostUuid, VmUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid, VolumeKey } from '../../core/domain/ids'
 import type { Level } from '../../core/domain/level'
 import type { ProtectionPlan } from '../../core/domain/plan'
 import { stepText } from '../../core/policy/plan-text'
@@ -171,7 +171,8 @@ export class Protection {
 
   async #keepVolumes(vm: VmUuid, level: Level, secondary: HostUuid): Promise<void> {
     const { parts, catalogue } = this.needs
-    for (const record of this.#recordsOf(vm)) await catalogue.change(record.key, { vm, level, homes: [parts.host, secondary] })
+    const term = (await witnessed(parts, parts.witness.read(vm)))?.claim.term ?? 0
+    for (const { key } of this.#recordsOf(vm)) await catalogue.decide(key, { vm, level, homes: [parts.host, secondary] }, term)
   }
 
   /** Both workers, and the address of one known to the other. Repeated whenever the secondary may have lost its worker. */
@@ -242,12 +243,18 @@ export class Protection {
           use: "served from the peer's replica, because the one on this host failed",
         })
       }
+      const unknown = Object.keys(stored.claim.upToDate).find((volume) => !catalogue.hasHeardOf(volume as VolumeKey))
+      if (unknown !== undefined) {
+        const names = { vm: plan.name, host: hostNameOf(parts, parts.host), volume: unknown }
+        throw new Refusal('HOLDFAST_DISKS_NOT_KNOWN', names)
+      }
       // Once the claim is gone, this alone says whose bytes count.
-      for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others], lastTerm: stored.claim.term })
+      const { term } = stored.claim
+      for (const { key } of records) await catalogue.decide(key, { homes: [parts.host, ...others], lastTerm: term }, term)
       await fleet.ask(vm, 'unprotect', {}, SECONDARY_LIMIT_MS)
     }
-    for (const record of records)
-      await catalogue.change(record.key, { vm: null, level: null, homes: [parts.host], move: null, guestActive: false })
+    const ended = { vm: null, level: null, homes: [parts.host], move: null, guestActive: false }
+    for (const { key, lastTerm } of records) await catalogue.decide(key, ended, stored?.claim.term ?? lastTerm ?? 0)
     await fleet.endIfUnused(vm, () => fleet.status(vm))
     await this.#recordLevel(vm, 'unprotected', null)
     for (const host of others) await this.#release(host, vm)
