@@ -39,6 +39,11 @@ export class LeaseNotesOfHost {
     return this.#destroyed.delete(id)
   }
 
+  /** When the lease ends that the worker told last; Infinity where it told none. */
+  untilMs(id: string): number {
+    return this.#notes.get(id)?.untilMs ?? Infinity
+  }
+
   ofWatchdog(): LeaseFolder {
     for (const id of this.#marks.keys()) this.#marks.set(id, 'done')
     return {

@@ -30,6 +30,8 @@ const BOOT_MS = 1000
 /** After its end. */
 const DAEMON_AGAIN_MS = 1000
 const DATAPATH_MS = 20_000
+/** So long the watchdog takes to stop a guest that was let go when it was to stand; docs/failure-model.md says so. */
+const STANDS_AGAIN_MS = 200
 
 /** A host: power, a clock, disks, the processes on it, its domains. */
 export class Machine implements Ticking {
@@ -191,6 +193,11 @@ export class Machine implements Ticking {
   /** Nobody may have stopped a guest of it of late. */
   wasUnguarded(vm: VmUuid): boolean {
     return this.guard.mayHaveMissed(this.workers.wasAway(vm))
+  }
+
+  /** The toolstack let it go a moment ago, when its lease was over: it is in its firmware. */
+  wasLetGoLate({ vm, startedAtMs }: Guest): boolean {
+    return startedAtMs > this.leases.untilMs(vm.uuid) && this.nowMs < startedAtMs + STANDS_AGAIN_MS
   }
 
   // --- the daemon and XAPI ----------------------------------------------------------------------------------------------------

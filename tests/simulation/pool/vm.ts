@@ -103,7 +103,8 @@ export class Vm {
     const former = this.world.machine(this.holder)
     if (this.term === 0 || former.uuid === holder) return
     const guest = [...former.domains.values()].find((domain) => domain.vm === this)?.guest
-    if (guest?.isPaused === false && !former.wasUnguarded(this.uuid))
+    if (guest?.isPaused === false && former.wasLetGoLate(guest)) this.probe('a guest let go after its lease')
+    else if (guest?.isPaused === false && !former.wasUnguarded(this.uuid))
       throw new Broken('taken in time', `${guest.text} still runs when the claim is taken with term ${term}`)
     const worker = former.worker(this.uuid)
     if (worker === null || worker.process.life.stalledUntil > this.world.schedule.now) return
