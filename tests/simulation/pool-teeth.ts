@@ -120,7 +120,7 @@ const OPERATORS: readonly Tooth[] = [
   off(
     'whose bytes count is written down before the claim is removed',
     'lib/daemon/host/protection.ts',
-    'for (const { key } of records) await catalogue.change(key, { homes: [parts.host, ...others], lastTerm: stored.claim.term })',
+    'for (const { key } of records) await catalogue.decide(key, { homes: [parts.host, ...others], lastTerm: term }, term)',
     '',
     'unprotect',
     'protect',

@@ -9,6 +9,8 @@ export interface Domain {
   readonly vm: Vm
   /** Null while it is being built. */
   guest: Guest | null
+  /** When it was built and let go, on its machine's clock. */
+  letGoAtMs: number
   /** Pauses that nobody has taken back. */
   pauses: number
 }

@@ -27,8 +27,6 @@ const ERRORS: Readonly<Record<number, string>> = { 0: '', 28: 'ENOSPC' }
 /** A guest with its disk's client, which sends again to the next worker what was not answered, in order. */
 export class Guest {
   readonly life = new Life()
-  /** On its machine's clock. */
-  readonly startedAtMs: number
   readonly #unanswered = new Map<number, Unanswered>()
   #lastId = 0
   #served: Served | null = null
@@ -44,7 +42,6 @@ export class Guest {
     readonly machine: Machine,
     readonly number: number,
   ) {
-    this.startedAtMs = machine.nowMs
     vm.say(() => `guest ${number} starts on ${machine.name}`)
     vm.starts(this)
     this.#next()

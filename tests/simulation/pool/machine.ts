@@ -196,8 +196,8 @@ export class Machine implements Ticking {
   }
 
   /** The toolstack let it go a moment ago, when its lease was over: it is in its firmware. */
-  wasLetGoLate({ vm, startedAtMs }: Guest): boolean {
-    return startedAtMs > this.leases.untilMs(vm.uuid) && this.nowMs < startedAtMs + STANDS_AGAIN_MS
+  wasLetGoLate({ vm, letGoAtMs }: Domain): boolean {
+    return letGoAtMs > this.leases.untilMs(vm.uuid) && this.nowMs < letGoAtMs + STANDS_AGAIN_MS
   }
 
   // --- the daemon and XAPI ----------------------------------------------------------------------------------------------------

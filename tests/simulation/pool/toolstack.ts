@@ -33,7 +33,7 @@ export class Toolstack {
     )
     if ([...domains.values()].some((domain) => domain.vm === vm)) return null
     const domid = machine.nextDomid()
-    const domain: Domain = { domid, vm, guest: null, pauses: 0 }
+    const domain: Domain = { domid, vm, guest: null, letGoAtMs: -Infinity, pauses: 0 }
     domains.set(domid, domain)
     const isServed = (await unlessRefused(this.#diskFor(vm, domid))) === true
     if (isServed) await this.#process.within(BUILD_MS)
@@ -45,6 +45,7 @@ export class Toolstack {
       this.#putAway(vm, domid)
       return null
     }
+    domain.letGoAtMs = machine.nowMs
     domain.guest = new Guest(vm, machine, vm.nextGuest())
     if (domain.pauses > 0) domain.guest.pause(true)
     domain.guest.attach()

@@ -102,8 +102,10 @@ export class Vm {
     if (this.plan.clocksLie) return
     const former = this.world.machine(this.holder)
     if (this.term === 0 || former.uuid === holder) return
-    const guest = [...former.domains.values()].find((domain) => domain.vm === this)?.guest
-    if (guest?.isPaused === false && former.wasLetGoLate(guest)) this.probe('a guest let go after its lease')
+    const domain = [...former.domains.values()].find(({ vm }) => vm === this)
+    const guest = domain?.guest
+    if (guest?.isPaused === false && domain !== undefined && former.wasLetGoLate(domain))
+      this.probe('a guest let go after its lease')
     else if (guest?.isPaused === false && !former.wasUnguarded(this.uuid))
       throw new Broken('taken in time', `${guest.text} still runs when the claim is taken with term ${term}`)
     const worker = former.worker(this.uuid)
