@@ -15,6 +15,7 @@ mount              mount
 "
 TEST_TOOLS="
 nbdinfo             libnbd-bin
+nbdsh               python3-libnbd
 nbdkit              nbdkit
 qemu-storage-daemon qemu-system-common
 ping                iputils-ping
