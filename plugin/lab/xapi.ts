@@ -15,7 +15,9 @@ interface Options {
 }
 
 const domainsUnder = (root: string): ReturnType<typeof createDomainManager> =>
-  createDomainManager({ stateDir: join(root, 'run/xen-lab'), socketDir: join(root, 'var/run/xen') })
+  createDomainManager({
+    ...{ stateDir: join(root, 'run/xen-lab'), socketDir: join(root, 'var/run/xen'), memoryDir: join(root, 'dev/shm') },
+  })
 
 async function main(): Promise<void> {
   const program = new Command('xapi')

@@ -7,9 +7,10 @@ import { createDomainManager } from '../../lib/lab/guest/domain-manager'
 import { runXl } from '../../lib/lab/guest/xl'
 import type { DomainDisk, DomainSpec } from '../../lib/lab/contract'
 
-const [stateDir, socketDir] = process.argv.slice(2)
-if (stateDir === undefined || socketDir === undefined) throw new Error('usage: guest-agent STATE-DIR SOCKET-DIR')
-const domains = createDomainManager({ stateDir, socketDir })
+const [stateDir, socketDir, memoryDir] = process.argv.slice(2)
+if (stateDir === undefined || socketDir === undefined || memoryDir === undefined)
+  throw new Error('usage: guest-agent STATE-DIR SOCKET-DIR MEMORY-DIR')
+const domains = createDomainManager({ stateDir, socketDir, memoryDir })
 
 const tell = (message: object): void => {
   process.stdout.write(`${JSON.stringify(message)}\n`)
@@ -30,7 +31,7 @@ export const agentMethods = {
   unplugDisk: (domid: number, userdevice: string) => domains.unplugDisk(domid, userdevice),
   list: () => domains.list(),
   consoleText: (domid: number) => domains.consoleText(domid),
-  xl: (...argv: string[]) => runXl(argv, createDomainManager({ stateDir, socketDir })),
+  xl: (...argv: string[]) => runXl(argv, createDomainManager({ stateDir, socketDir, memoryDir })),
 }
 export type AgentMethods = typeof agentMethods
 

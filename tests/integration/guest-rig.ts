@@ -34,6 +34,7 @@ export const exited = (child: ChildProcess): Promise<number | null> =>
 
 export class GuestRig {
   readonly directory = mkdtempSync('/tmp/guest-')
+  readonly memory = mkdtempSync('/dev/shm/guest-')
   readonly #children: ChildProcess[] = []
   #inside: string[] = []
 
@@ -79,7 +80,7 @@ export class GuestRig {
   }
 
   agent(): Agent {
-    return new Agent(this.spawn(process.execPath, this.path('agent.js'), this.path('state'), this.path('sockets')))
+    return new Agent(this.spawn(process.execPath, this.path('agent.js'), this.path('state'), this.path('sockets'), this.memory))
   }
 
   /** nsenter's child is the process meant: nsenter itself passes no signals on. */
@@ -107,7 +108,7 @@ export class GuestRig {
   async close(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL')
     await Promise.all(this.#children.map(exited))
-    rmSync(this.directory, { recursive: true, force: true })
+    for (const folder of [this.directory, this.memory]) rmSync(folder, { recursive: true, force: true })
   }
 
   #start(program: string, args: readonly string[]): ChildProcess {

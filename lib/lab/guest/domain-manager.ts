@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import type { DomainManager, DomainSpec, DomainState } from '../contract'
 import { findAccelerator } from './machine/accelerator'
 import { machineArguments, slotsOf, tapName } from './machine/arguments'
@@ -16,6 +16,8 @@ export interface DomainManagerOptions {
   readonly stateDir?: string
   /** Where dom0 looks for QMP sockets. */
   readonly socketDir?: string
+  /** On tmpfs, for the memory of guests. */
+  readonly memoryDir?: string
   readonly qemu?: string
 }
 
@@ -57,7 +59,7 @@ class QemuDomains implements LabDomainManager {
 
   constructor(options: DomainManagerOptions) {
     this.#store = new DomainStore(options.stateDir ?? '/run/xen-lab')
-    this.#monitors = new Monitors(this.#store, options.socketDir ?? '/var/run/xen')
+    this.#monitors = new Monitors(this.#store, options.socketDir ?? '/var/run/xen', options.memoryDir ?? '/dev/shm')
     this.#plugs = new Plugs(this.#store, this.#monitors)
     this.#ends = new Ends(this.#store, this.#monitors)
     this.#qemu = options.qemu ?? 'qemu-system-x86_64'
@@ -151,8 +153,11 @@ class QemuDomains implements LabDomainManager {
   async #start(domid: number, spec: DomainSpec): Promise<DomainRecord> {
     const accelerator = await findAccelerator(spec.kernel, this.#qemu)
     await mkdir(this.#monitors.directory, { recursive: true })
+    const files = this.#monitors.files(domid)
+    // QEMU would let everybody read it.
+    await writeFile(files.memory, '', { mode: 0o600 })
     for (const nic of spec.nics) await addTap(tapName(domid, nic.device), nic.bridge)
-    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, this.#monitors.files(domid)), {
+    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, files), {
       request: this.#store.path(domid, 'request'),
       events: this.#store.path(domid, 'events.log'),
       log: this.#store.path(domid, 'qemu.log'),

@@ -7,6 +7,10 @@ const NBD_RECONNECT_SECONDS = 300
 const NBD_OPEN_SECONDS = 10
 
 export interface MachineFiles {
+  /** The guest's memory, a file on tmpfs that others of the host may read. */
+  readonly memory: string
+  /** Of whoever takes checkpoints: where real hosts have it, and one client at a time. Nobody of the toolstack uses it. */
+  readonly checkpoint: string
   /** For commands: one client after another. */
   readonly command: string
   /** For whoever watches the domain for as long as it lives. */
@@ -77,6 +81,7 @@ export function nicDevice(nic: DomainNic, slot: number): Record<string, unknown>
 /** The command line of one domain; its vCPUs wait for `cont`. */
 export function machineArguments(domid: number, spec: DomainSpec, accelerator: 'kvm' | 'tcg', files: MachineFiles): string[] {
   const slots = slotsOf(spec)
+  const memory = `${Math.ceil(spec.memoryBytes / (1 << 20))}M`
   const socket = (id: string, path: string, more = ''): string[] => [
     '-chardev',
     `socket,id=${id},path=${escaped(path)},server=on,wait=off${more}`,
@@ -90,15 +95,10 @@ export function machineArguments(domid: number, spec: DomainSpec, accelerator: '
   return [
     ...['-name', `guest=${escaped(spec.name)}`, '-uuid', spec.vmUuid, '-no-user-config', '-nodefaults', '-display', 'none', '-S'],
     // Without these three the firmware and the kernel spend a second or two looking for devices nobody has.
-    ...['-machine', 'q35,hpet=off,sata=off,smbus=off', '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=single,tb-size=128'],
-    ...[
-      '-cpu',
-      accelerator === 'kvm' ? 'host' : 'max',
-      '-smp',
-      String(spec.vcpus),
-      '-m',
-      `${Math.ceil(spec.memoryBytes / (1 << 20))}M`,
-    ],
+    ...['-machine', 'q35,hpet=off,sata=off,smbus=off,memory-backend=ram'],
+    ...['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=single,tb-size=128', '-m', memory],
+    ...['-object', `memory-backend-file,id=ram,size=${memory},mem-path=${escaped(files.memory)},share=on`],
+    ...['-cpu', accelerator === 'kvm' ? 'host' : 'max', '-smp', String(spec.vcpus)],
     ...['-kernel', spec.kernel, '-initrd', spec.ramdisk, '-append', spec.args],
     ...['-pidfile', files.pidFile],
     ...['-action', 'reboot=shutdown,shutdown=poweroff,panic=shutdown'],
@@ -106,6 +106,8 @@ export function machineArguments(domid: number, spec: DomainSpec, accelerator: '
     ...['-mon', 'chardev=command,mode=control'],
     ...socket('event', files.event),
     ...['-mon', 'chardev=event,mode=control'],
+    ...socket('checkpoint', files.checkpoint),
+    ...['-mon', 'chardev=checkpoint,mode=control'],
     // Standard input asks this monitor for events once and stays open; standard output keeps them for whoever comes later.
     ...['-chardev', 'stdio,id=record,signal=off', '-mon', 'chardev=record,mode=control'],
     ...socket('console', files.console, `,logfile=${escaped(files.consoleLog)}`),

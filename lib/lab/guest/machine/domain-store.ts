@@ -20,7 +20,7 @@ export interface DomainRecord {
 /** Logs of so many ended domains are kept. */
 const ENDED_KEPT = 16
 
-/** Layout: DIR/<domid>/{domain.json, console.log, console.sock, qemu.log, events.log}. Ids only ever count up. */
+/** Layout: DIR/<domid>/{domain.json, console.log, console.sock, command.sock, qemu.log, events.log}. Ids only ever count up. */
 export class DomainStore {
   readonly #allocatedHere = new Set<number>()
 

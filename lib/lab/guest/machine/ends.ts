@@ -69,7 +69,7 @@ export class Ends {
 
   /** Takes over what another process of this host started, and tells of what ended while nobody watched. */
   async #adopt(): Promise<void> {
-    await clearAbandoned(this.store)
+    await clearAbandoned(this.store, this.monitors)
     for (const record of await this.store.current()) {
       if (this.#watches.has(record.domid) || this.#ourDoing.has(record.domid)) continue
       if (await isAlive(record.process)) await this.watch(record)

@@ -13,11 +13,14 @@ export class Monitors {
   constructor(
     private readonly store: DomainStore,
     readonly directory: string,
+    private readonly memoryDirectory: string,
   ) {}
 
   files(domid: number): MachineFiles {
     return {
-      command: join(this.directory, `qmp-libxl-${domid}`),
+      memory: join(this.memoryDirectory, `domain-${domid}.memory`),
+      checkpoint: join(this.directory, `qmp-libxl-${domid}`),
+      command: this.store.path(domid, 'command.sock'),
       event: join(this.directory, `qmp-event-${domid}`),
       console: this.store.path(domid, 'console.sock'),
       consoleLog: this.store.path(domid, 'console.log'),
@@ -25,10 +28,10 @@ export class Monitors {
     }
   }
 
-  /** A killed machine leaves its sockets lying about. */
+  /** A killed machine leaves its sockets lying about, and its memory in the host's. */
   async sweep(domid: number): Promise<void> {
-    const { command, event } = this.files(domid)
-    for (const path of [command, event]) await rm(path, { force: true })
+    const { memory, checkpoint, command, event } = this.files(domid)
+    for (const path of [memory, checkpoint, command, event]) await rm(path, { force: true })
   }
 
   async command<T>(domid: number, work: (qmp: Qmp) => Promise<T>, limitMs?: number): Promise<T> {

@@ -13,7 +13,10 @@ const spec: DomainSpec = {
   disks: [disk('10'), disk('2'), disk('0')],
   nics: [nic('1'), nic('0')],
 }
-const files = { command: '/s/c', event: '/s/e', console: '/s/x,y', consoleLog: '/s/log', pidFile: '/s/pid' }
+const files = {
+  ...{ memory: '/m/a,b', checkpoint: '/s/k', command: '/s/c', event: '/s/e', console: '/s/x,y' },
+  ...{ consoleLog: '/s/log', pidFile: '/s/pid' },
+}
 const args = machineArguments(7, spec, 'tcg', files)
 const after = (option: string): string[] => args.filter((_, at) => args[at - 1] === option)
 
@@ -46,6 +49,7 @@ test('a comma in a name or a path does not start another option', () => {
 
 test('memory is rounded up to whole MiB and the vCPUs wait', () => {
   expect(after('-m')).toEqual(['101M'])
+  expect(after('-object')).toEqual(['memory-backend-file,id=ram,size=101M,mem-path=/m/a,,b,share=on'])
   expect(args).toContain('-S')
 })
 
