@@ -1,7 +1,7 @@
+import type { StateWay } from '../core/domain/guest-memory'
 import type { ChangedPages } from './changed-memory'
 
-/** How the state of devices and processors is had. `devices`: alone. `migration`: a migration that leaves the guest's memory out. */
-export type StateWay = 'devices' | 'migration'
+export type { StateWay } from '../core/domain/guest-memory'
 
 export type CaptureFinding =
   | { readonly can: true; readonly memoryFile: string; readonly memoryBytes: number; readonly way: StateWay }

@@ -1,10 +1,8 @@
-export const PAGE_BYTES = 4096
+import type { MemoryRange } from '../core/domain/guest-memory'
 
-/** Of a guest's memory, in whole pages. Bytes. */
-export interface MemoryRange {
-  readonly offset: number
-  readonly length: number
-}
+export type { MemoryRange } from '../core/domain/guest-memory'
+
+export const PAGE_BYTES = 4096
 
 export interface ChangedPart {
   /** Ascending, and none touches the next. */

@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from '../core/domain/blocks'
 import type { Inbox } from './nbd/inbox'
 import type { Slab } from './nbd/slab'
+import { epochFrameOf } from './peer-epoch-decode'
 import { isPositioned, type Envelope, type WireFrame } from './peer-envelope'
 import { PEER_HEADER_BYTES, readHeader, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
@@ -13,7 +14,7 @@ export type PeerFault = { readonly fault: 'protocol' | 'garbage'; readonly reaso
 const garbage = (reason: string): PeerFault => ({ fault: 'garbage', reason })
 
 /** Frames with a payload that stays where it was read, until its memory is given back. */
-const LENT: ReadonlySet<number> = new Set([TYPE.write, TYPE.data, TYPE.bits])
+const LENT: ReadonlySet<number> = new Set([TYPE.write, TYPE.data, TYPE.bits, TYPE['epoch-part']])
 
 /** Frames of one connection, whose bytes are put into the inbox. Ask until there is none; after a fault it must not be used. */
 export class PeerDecoder {
@@ -108,8 +109,10 @@ function frameOf(header: PeerHeader, payload: Buffer): WireFrame | PeerFault {
       return { type: 'link-ack' }
     case TYPE.bye:
       return { type: 'bye', reason: payload.toString('utf8') }
-    default:
-      return garbage(`a frame of type ${header.type}`)
+    default: {
+      const frame = epochFrameOf(header, payload) ?? `a frame of type ${header.type}`
+      return typeof frame === 'string' ? garbage(frame) : frame
+    }
   }
 }
 

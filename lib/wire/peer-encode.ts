@@ -2,10 +2,11 @@ import { assert } from '../core/domain/assert'
 import type { Envelope, WireFrame } from './peer-envelope'
 import { putHeader, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
+import { runTable } from './peer-runs'
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** Puts the header of a frame at `at`: 64 bytes, to be followed by the frame's payload. */
+/** Puts the header of a frame at `at`: 64 bytes, to be followed by `payloadBytes`: the frame's preface, and its payload. */
 export function putEnvelope(
   { frame, session, resume, position, received }: Envelope,
   payloadBytes: number,
@@ -19,7 +20,12 @@ export function putEnvelope(
   putHeader({ type, flags, volume, session, payloadBytes, position, received, seq, offset, term, length }, into, at)
 }
 
-/** What follows the header; of frames that carry data, the very buffer. */
+/** What stands between the header and the payload. */
+export function prefaceOf(frame: WireFrame): Buffer {
+  return frame.type === 'epoch-part' && frame.kind === 'memory' ? runTable(frame.runs, frame.data.length) : NO_BYTES
+}
+
+/** What follows them; of frames that carry data, the very buffer. */
 export function payloadOf(frame: WireFrame): Buffer {
   switch (frame.type) {
     case 'hello':
@@ -41,9 +47,11 @@ export function payloadOf(frame: WireFrame): Buffer {
     case 'write':
     case 'data':
     case 'bits':
+    case 'epoch-part':
       return frame.data
     case 'done':
     case 'gone':
+    case 'epoch-failed':
       return frame.error === '' ? NO_BYTES : Buffer.from(frame.error, 'utf8')
     case 'bye':
       return Buffer.from(frame.reason, 'utf8')
@@ -56,6 +64,14 @@ export function payloadOf(frame: WireFrame): Buffer {
     case 'pong':
     case 'link-ping':
     case 'link-ack':
+    case 'epoch-begin':
+    case 'epoch-cut':
+    case 'epoch-end':
+    case 'epoch-leave':
+    case 'epoch-begun':
+    case 'epoch-ack':
+    case 'epoch-left':
+    case 'epoch-press':
       return NO_BYTES
   }
 }
@@ -102,11 +118,29 @@ function numbersOf(frame: WireFrame): Numbers {
     case 'link-ack':
     case 'bye':
       return NO_NUMBERS
+    case 'epoch-begin':
+      return { volume: 0, seq: frame.run, offset: frame.memoryBytes, term: frame.term, length: 0 }
+    case 'epoch-part':
+    case 'epoch-cut':
+      return { volume: 0, seq: frame.run, offset: frame.epoch, term: frame.term, length: 0 }
+    case 'epoch-end':
+      return { volume: 0, seq: frame.run, offset: frame.epoch, term: frame.term, length: frame.parts }
+    case 'epoch-leave':
+      return { volume: 0, seq: frame.run, offset: 0, term: frame.term, length: 0 }
+    case 'epoch-ack':
+      return { volume: 0, seq: frame.run, offset: frame.epoch, term: 0, length: 0 }
+    case 'epoch-begun':
+    case 'epoch-left':
+    case 'epoch-press':
+    case 'epoch-failed':
+      return { volume: 0, seq: frame.run, offset: 0, term: 0, length: 0 }
   }
 }
 
 function flagsOf(frame: WireFrame): number {
   if (frame.type === 'write') return frame.fua ? FLAG.fua : 0
   if (frame.type === 'zero') return (frame.fua ? FLAG.fua : 0) | (frame.punch ? FLAG.punch : 0)
+  if (frame.type === 'epoch-begin') return frame.way === 'migration' ? FLAG.migration : 0
+  if (frame.type === 'epoch-part') return frame.kind === 'device' ? FLAG.device : 0
   return frame.type === 'ping' && frame.guestActive ? FLAG.guestActive : 0
 }

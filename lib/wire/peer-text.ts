@@ -32,9 +32,9 @@ export function asHello(fields: Fields): Hello | null {
 }
 
 export function asWelcome(fields: Fields): Welcome | null {
-  const { host, notes } = fields
+  const { host, notes, lockstep } = fields
   if (fields['protocol'] !== PEER_PROTOCOL || !isText(host)) return null
-  return { protocol: PEER_PROTOCOL, host, ...(notes === true ? { notes } : {}) }
+  return { protocol: PEER_PROTOCOL, host, ...(notes === true ? { notes } : {}), ...(lockstep === true ? { lockstep } : {}) }
 }
 
 export function asRefuse(fields: Fields): Refuse | null {

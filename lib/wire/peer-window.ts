@@ -22,7 +22,7 @@ export class SendWindow {
   }
 
   add(frame: PeerFrame): Sent {
-    const payload = frame.type === 'write' || frame.type === 'data' ? frame.data.length : 0
+    const payload = frame.type === 'write' || frame.type === 'data' || frame.type === 'epoch-part' ? frame.data.length : 0
     const sent = { position: this.next++, frame, bytes: 64 + payload }
     this.unconfirmed.push(sent)
     this.held += sent.bytes

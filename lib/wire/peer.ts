@@ -1,5 +1,6 @@
 import type { DeciderNote, Noted } from '../core/domain/decider-note'
 import type { Hint, Mark, Presence } from '../core/domain/replica-request'
+import type { EpochFrame } from './peer-epochs'
 
 /**
  * Worker to worker. `volume` is the index into the list of volume keys agreed in hello/welcome; `seq` is chosen by the asker,
@@ -71,6 +72,7 @@ export type PeerFrame =
   | { readonly type: 'note'; readonly note: DeciderNote; readonly term: number }
   /** The answer, once as much is on stable storage; none comes from one that does not agree. */
   | { readonly type: 'noted'; readonly noted: Noted }
+  | EpochFrame
 
 export interface Hello {
   readonly protocol: typeof PEER_PROTOCOL
@@ -90,6 +92,8 @@ export interface Welcome {
   readonly host: string
   /** It understands a `note`. Absent: it is of an earlier release. */
   readonly notes?: true
+  /** It understands an EpochOrder. Absent: it is of an earlier release, or cannot stand by. */
+  readonly lockstep?: true
 }
 
 /** 2: replicas tell their history and what they may lack. */

@@ -3,6 +3,7 @@ import { loadNativeTls } from '../../lib/dom0/socket/native-tls'
 import { connectPeer, listenPeer } from '../../lib/dom0/peer-link'
 import type { PeerEndpoint, PeerListen } from '../../lib/ports/peer-connect'
 import type { PeerFrame } from '../../lib/wire/peer'
+import type { EpochPart } from '../../lib/wire/peer-epochs'
 import { ADDONS, NO_NATIVE } from '../contracts/native-addon'
 import { HELLO, KEY, POOL, Side, until, WELCOME } from './peer-sides'
 import { QuietLog } from './quiet-log'
@@ -23,6 +24,20 @@ const freePort = (): Promise<number> =>
 const write = (seq: number): PeerFrame => {
   const data = Buffer.alloc(1 + ((seq * 7919) % 40_000), seq % 251)
   return { type: 'write', seq, volume: 0, offset: seq * 4096, data, term: 4, fua: false }
+}
+
+/** From none to 256 pages, each a run of its own; every seventh is a state of devices. */
+const part = (nth: number): EpochPart => {
+  const of = { type: 'epoch-part', run: 9, epoch: nth, term: 4 } as const
+  const pages = (nth * 37) % 257
+  const data = Buffer.alloc(pages * 4096, nth % 251)
+  if (nth % 7 === 0) return { ...of, kind: 'device', data }
+  return {
+    ...of,
+    kind: 'memory',
+    data,
+    runs: Array.from({ length: pages }, (_, page) => ({ offset: page * 8192, length: 4096 })),
+  }
 }
 
 /** Each side's own TLS: the addon's, or (null) Node's. */
@@ -306,6 +321,28 @@ describe.each(KINDS)('a link over three addresses, $kind', ({ security, ours, th
     )
     expect(primary.story).toEqual(['up', 'welcome', 'down: enough'])
     expect(secondary.story).toEqual(['up', 'down: the other side ended it: enough'])
+  })
+
+  test("parts of a guest's memory, exactly once and in order, also when a wire is cut", async () => {
+    const { port } = await listen(await freePort())
+    dial(await openRelays(port))
+    await bothUp()
+    const count = 120
+    for (const nth of numbers(count)) {
+      primary.link?.send(part(nth))
+      if (nth === 60) relay(0).cut()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(
+      () => secondary.frames.length >= count,
+      () => [secondary.frames.length, primary.story, secondary.story],
+    )
+    for (const [index, frame] of secondary.frames.entries()) {
+      const sent = part(index + 1)
+      expect({ ...frame, data: null }).toEqual({ ...sent, data: null })
+      expect('data' in frame && frame.data.equals(sent.data)).toBe(true)
+    }
+    expect(secondary.frames).toHaveLength(count)
   })
 
   const payloadOf = (seq: number): Buffer => {

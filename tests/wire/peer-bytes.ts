@@ -3,7 +3,7 @@ import { hostUuid, vmUuid, volumeKey } from '../../lib/core/domain/ids'
 import { Inbox } from '../../lib/wire/nbd/inbox'
 import { PeerDecoder, type PeerFault } from '../../lib/wire/peer-decode'
 import { PEER_PROTOCOL } from '../../lib/wire/peer'
-import { payloadOf, putEnvelope } from '../../lib/wire/peer-encode'
+import { payloadOf, prefaceOf, putEnvelope } from '../../lib/wire/peer-encode'
 import type { Envelope, WireFrame } from '../../lib/wire/peer-envelope'
 import { PEER_HEADER_BYTES } from '../../lib/wire/peer-header'
 
@@ -22,13 +22,14 @@ export function decoded(chunks: readonly Buffer[]): (Envelope | PeerFault)[] {
   return all
 }
 
-/** As it goes over the wire: header, payload. */
-export function encoded(envelope: Envelope): readonly [Buffer, Buffer] {
+/** As it goes over the wire: header, preface, payload. */
+export function encoded(envelope: Envelope): readonly [Buffer, Buffer, Buffer] {
+  const preface = prefaceOf(envelope.frame)
   const payload = payloadOf(envelope.frame)
   // Not at the beginning, and in memory that was used before.
   const bytes = Buffer.alloc(3 + PEER_HEADER_BYTES, 0xee)
-  putEnvelope(envelope, payload.length, bytes, 3)
-  return [bytes.subarray(3), payload]
+  putEnvelope(envelope, preface.length + payload.length, bytes, 3)
+  return [bytes.subarray(3), preface, payload]
 }
 
 export const envelope = (frame: WireFrame, position: number, resume = false): Envelope => ({
@@ -48,6 +49,8 @@ const CLAIM: Claim = {
   upToDate: { [volumeKey('dddddddd-0000-4000-8000-000000000004')]: [HOST] },
   lockstep: null,
 }
+
+const PART = { type: 'epoch-part', run: 7, epoch: 1, term: 3 } as const
 
 /** One of each type, with the numbers at their ends. */
 export const EVERY_FRAME: readonly Envelope[] = [
@@ -76,6 +79,7 @@ export const EVERY_FRAME: readonly Envelope[] = [
     0,
   ),
   envelope({ type: 'welcome', welcome: { protocol: PEER_PROTOCOL, host: 'g', notes: true } }, 0),
+  envelope({ type: 'welcome', welcome: { protocol: PEER_PROTOCOL, host: 'g', lockstep: true } }, 0),
   envelope({ type: 'refuse', refuse: { code: 'TERM', text: 'term 9 was seen', term: 9 } }, 0),
   envelope({ type: 'write', seq: 7, volume: 2, offset: 4096, data: Buffer.from('guest data'), term: 3, fua: true }, 1),
   envelope(
@@ -107,6 +111,18 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: 3 } }, 21),
   envelope({ type: 'noted', noted: { generation: 5, by: 'w', pendingTerm: null } }, 22),
   envelope({ type: 'spent', term: 2 ** 53 - 1 }, 23),
+  envelope({ type: 'epoch-begin', run: 1, memoryBytes: 4096, way: 'devices', term: 3 }, 24),
+  envelope({ type: 'epoch-begin', run: 2 ** 48 - 1, memoryBytes: 2 ** 44, way: 'migration', term: 2 ** 53 - 1 }, 25),
+  envelope({ ...PART, kind: 'memory', runs: [], data: Buffer.alloc(0) }, 26),
+  envelope({ ...PART, epoch: 2 ** 53 - 1, kind: 'device', data: Buffer.from('state of the processors') }, 28),
+  envelope({ type: 'epoch-cut', run: 7, epoch: 0, term: 3 }, 29),
+  envelope({ type: 'epoch-end', run: 7, epoch: 2 ** 53 - 1, parts: 2 ** 32 - 1, term: 3 }, 30),
+  envelope({ type: 'epoch-leave', run: 7, term: 3 }, 31),
+  envelope({ type: 'epoch-begun', run: 7 }, 32),
+  envelope({ type: 'epoch-ack', run: 7, epoch: 2 ** 53 - 1 }, 33),
+  envelope({ type: 'epoch-left', run: 7 }, 34),
+  envelope({ type: 'epoch-press', run: 2 ** 48 - 1 }, 35),
+  envelope({ type: 'epoch-failed', run: 7, error: 'no room for a standby' }, 36),
   envelope({ type: 'link-ping' }, 0),
   envelope({ type: 'link-ack' }, 0),
   envelope({ type: 'bye', reason: 'the worker stops' }, 0),

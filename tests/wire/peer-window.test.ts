@@ -21,6 +21,12 @@ describe(`what a link remembers (HOLDFAST_TEST_SEED=${SEED})`, () => {
     expect(window.add(frame(1)).position).toBe(6)
   })
 
+  test('data of every kind counts', () => {
+    const window = new SendWindow()
+    window.add({ type: 'epoch-part', run: 1, epoch: 0, kind: 'device', data: Buffer.alloc(1000), term: 1 })
+    expect(window.unconfirmedBytes).toBe(1064)
+  })
+
   test('received frames are delivered once, and a gap is seen', () => {
     const window = new ReceiveWindow()
     expect([2, 1, 1, 2, 4, 3, 1, 4].map((position) => window.accept(position))).toEqual([

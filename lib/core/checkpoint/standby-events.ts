@@ -52,9 +52,3 @@ export type StandbyEffect<Change> =
   | { readonly do: 'restart' }
   /** Neither is right here. */
   | { readonly do: 'cannot'; readonly why: string }
-
-/**
- * What a take-over would come to, by what the claim names. `load` needs no wait for the holder's lease: nothing leaves the holder
- * that is not acknowledged here, and a sealed standby acknowledges nothing. `restart` needs it.
- */
-export type Outlook = 'load' | 'restart' | 'cannot'

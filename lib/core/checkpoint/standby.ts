@@ -12,10 +12,11 @@
  * standby may be loaded; load memory that the claim does not name.
  */
 import { assert, unreachable } from '../domain/assert'
+import type { Outlook } from '../domain/guest-memory'
 import { Aside, ASIDE, type AsideLimits } from './aside'
 import { Backlog } from './backlog'
 import { IncomingEpochs } from './incoming'
-import type { FromPrimary, OfRun, Outlook, StandbyEffect, StandbyEvent } from './standby-events'
+import type { FromPrimary, OfRun, StandbyEffect, StandbyEvent } from './standby-events'
 import { WriteLane } from './write-lane'
 
 export interface StandbyLimits {

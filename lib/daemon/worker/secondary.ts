@@ -4,6 +4,7 @@ import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
+import { isEpochFrame } from '../../wire/peer-epochs'
 import type { WorkerSpec } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim/claim-keeper'
 import { refusalOf } from './greeting'
@@ -190,6 +191,10 @@ export class Secondary {
 
   #handle(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void {
     if (link !== this.#link) return
+    if (isEpochFrame(frame)) {
+      this.parts.log.warn('a frame of lockstep came from the primary, and lockstep is not wired', { type: frame.type })
+      return
+    }
     switch (frame.type) {
       case 'write':
       case 'zero':
@@ -252,12 +257,8 @@ export class Secondary {
     const request = requestOf(frame)
     const place = this.#places[volume]
     if (place === undefined || !isSane(request, place.volume.sizeBytes)) {
-      this.parts.log.warn('the primary asks for what is not on the disk', {
-        volume,
-        kind: request.kind,
-        offset: request.offset,
-        length: request.length,
-      })
+      const { kind, offset, length } = request
+      this.parts.log.warn('the primary asks for what is not on the disk', { volume, kind, offset, length })
       link.close('a request for what is not on the disk')
     } else if (this.rules.judge(term).verdict !== 'do') link.send({ type: 'done', seq, volume, error: 'TERM' })
     else if (place.seat === null) link.send({ type: 'done', seq, volume, error: 'EIO' })

@@ -1,6 +1,6 @@
 import type { Memory } from '../../wire/nbd/slab'
 import type { Envelope } from '../../wire/peer-envelope'
-import { payloadOf, putEnvelope } from '../../wire/peer-encode'
+import { payloadOf, prefaceOf, putEnvelope } from '../../wire/peer-encode'
 import { PEER_HEADER_BYTES } from '../../wire/peer-header'
 import { TurnEnd } from '../socket/turn-end'
 import type { Pipe } from './pipe'
@@ -40,13 +40,15 @@ export class FrameOutbox {
 
   send(envelope: Envelope): void {
     if (this.closed) return
+    const preface = prefaceOf(envelope.frame)
     const payload = payloadOf(envelope.frame)
     const { limits } = this.pipe
     if (payload.length > 0) this.sheetBytes = limits.sheet
     const isCopied = payload.length <= limits.copied
-    const { bytes } = this.room(PEER_HEADER_BYTES + (isCopied ? payload.length : 0))
-    putEnvelope(envelope, payload.length, bytes, this.at)
+    const { bytes } = this.room(PEER_HEADER_BYTES + preface.length + (isCopied ? payload.length : 0))
+    putEnvelope(envelope, preface.length + payload.length, bytes, this.at)
     this.at += PEER_HEADER_BYTES
+    if (preface.length > 0) this.at += preface.copy(bytes, this.at)
     if (isCopied) this.at += payload.copy(bytes, this.at)
     else {
       this.cut()

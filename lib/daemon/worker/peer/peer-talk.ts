@@ -6,6 +6,7 @@ import { DirtyBitmap } from '../../../core/domain/dirty-bitmap'
 import type { Hint, ReplicaRequest } from '../../../core/domain/replica-request'
 import { bitmapPages } from '../../../core/domain/blocks'
 import { PEER_PROTOCOL, type PeerFrame, type Welcome } from '../../../wire/peer'
+import { isEpochFrame } from '../../../wire/peer-epochs'
 import type { PeerAddress, WorkerSpec } from '../../../wire/worker-api'
 import type { Disk } from '../disk/disk'
 import { ExpectedAnswers } from './expected-answers'
@@ -168,6 +169,10 @@ export class PeerTalk {
 
   #frame(frame: PeerFrame): void {
     this.#heardAtMs = this.parts.clock.nowMs()
+    if (isEpochFrame(frame)) {
+      this.parts.log.warn('a frame of lockstep came from the peer, and lockstep is not wired', { type: frame.type })
+      return
+    }
     switch (frame.type) {
       case 'done':
         this.#answered(frame.volume, frame.seq, frame.error, undefined)

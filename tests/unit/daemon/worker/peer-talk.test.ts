@@ -18,6 +18,7 @@ const VM = vmUuid('eeeeeeee-0000-4000-8000-000000000001')
 class Scene {
   readonly answers: { op: number; error: string; bytes: number | null }[] = []
   readonly link = new TestLink()
+  readonly log = new QuietLog()
   readonly disk = {
     ...{ index: 0, volume: { key: volumeKey('dddddddd-0000-4000-8000-000000000001'), sizeBytes: 1 << 20, path: '' } },
     peerDone: (op: number, error: string, data?: Buffer) => this.answers.push({ op, error, bytes: data?.length ?? null }),
@@ -28,7 +29,7 @@ class Scene {
 
   constructor() {
     const parts = {
-      ...{ clock: { nowMs: () => 1 }, timers: systemTimers, log: new QuietLog(), incarnation: 'one', newLinkId: () => 1 },
+      ...{ clock: { nowMs: () => 1 }, timers: systemTimers, log: this.log, incarnation: 'one', newLinkId: () => 1 },
       dialPeer: (dial: PeerDial) => {
         this.dialled = dial
         return { port: 0, close: () => Promise.resolve() }
@@ -98,4 +99,11 @@ test('why the peer refuses is known until it does not', () => {
   scene.up()
   scene.dialled?.events.down('lost')
   expect(scene.talk.absence).toBe('the peer is not connected')
+})
+
+test('a frame of lockstep is told of and changes nothing while lockstep is not wired', () => {
+  const lines = scene.log.lines.length
+  scene.frame({ type: 'epoch-ack', run: 7, epoch: 0 })
+  expect(scene.log.lines.slice(lines)).toEqual([expect.stringMatching(/lockstep is not wired.*epoch-ack/)])
+  expect(scene.link.closed).toBeNull()
 })

@@ -212,3 +212,13 @@ describe('a claim that was handed over', () => {
     expect(await takeOver(scene.secondary, B, scene.parts)).toMatchObject({ taken: true, rule: 'held-already' })
   })
 })
+
+test('a frame of lockstep is told of and not answered while lockstep is not wired', async () => {
+  openScene()
+  const link = await scene.inStep()
+  const answers = link.sent.length
+  scene.frame(link, { type: 'epoch-begin', run: 7, memoryBytes: 4096, way: 'devices', term: 1 })
+  expect(scene.log.lines).toEqual([expect.stringMatching(/lockstep is not wired.*epoch-begin/)])
+  expect(link.sent).toHaveLength(answers)
+  expect(link.closed).toBeNull()
+})
