@@ -1,5 +1,5 @@
 import type { Capture, Captured, CaptureFinding } from '../../ports/capture'
-import type { ChangedMemory, ChangedPages } from '../../ports/changed-memory'
+import type { ChangedMemory, ChangedPages, MemoryRange } from '../../ports/changed-memory'
 import { fields, flag } from '../../wire/shape'
 import { openChangedMemory } from '../memory/changed-memory'
 import type { NativeMemory } from '../memory/native-memory'
@@ -44,8 +44,8 @@ export class QemuCapture implements Capture {
     return new QemuCapture(options.qmp, memory, options)
   }
 
-  look(into: Buffer): Promise<ChangedPages> {
-    return this.memory.scan([{ offset: 0, length: this.memory.sizeBytes }], into)
+  look(into: Buffer, ranges: readonly MemoryRange[] = [{ offset: 0, length: this.memory.sizeBytes }]): Promise<ChangedPages> {
+    return this.memory.scan(ranges, into)
   }
 
   async pause(): Promise<'paused' | 'not-running'> {
