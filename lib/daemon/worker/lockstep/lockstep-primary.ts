@@ -7,7 +7,7 @@ import type { EpochAnswer } from './epoch-frames'
 import { EpochOutput } from './epoch-output'
 import { EpochParts } from './epoch-parts'
 import { errorText } from './error-text'
-import { PRIMARY_LIMITS, type LockstepPrimaryNeeds, type LockstepStatus } from './lockstep-needs'
+import { PRIMARY_LIMITS, type LockstepPrimaryNeeds, type LockstepStatus, type PrimaryLimits } from './lockstep-needs'
 import { MonitoredGuest } from './monitored-guest'
 import type { EpochLink } from './outbox'
 

@@ -1,0 +1,38 @@
+import type { EpochAnswer, EpochFrame } from '../../../../lib/daemon/worker/lockstep/epoch-frames'
+
+/** `all`: the whole disk, from a resync. */
+export type DiskChange =
+  | { readonly seq: number; readonly cell: number; readonly step: number }
+  | { readonly seq: number; readonly all: readonly number[] }
+
+export type Down = EpochFrame | { readonly type: 'change'; readonly change: DiskChange }
+export type Up = EpochAnswer | { readonly type: 'done'; readonly seq: number }
+type Ack = Extract<Up, { type: 'epoch-ack' }>
+
+const STALE_MAX = 10
+
+/** The ordered conversation between the workers of two hosts. It keeps its order, and is lost as a whole. */
+export class Link {
+  session = 0
+  isUp = false
+  down: Down[] = []
+  up: Up[] = []
+  /** What was on its way up when a conversation was lost: some network delivers it yet, or twice. */
+  stale: Ack[] = []
+
+  get queuedBytes(): number {
+    return this.down.reduce((sum, frame) => sum + 64 + (frame.type === 'epoch-part' ? frame.data.length : 0), 0)
+  }
+
+  begin(): void {
+    this.session++
+    this.isUp = true
+  }
+
+  lose(): void {
+    this.isUp = false
+    this.stale = [...this.stale, ...this.up.filter((said) => said.type === 'epoch-ack')].slice(-STALE_MAX)
+    this.down = []
+    this.up = []
+  }
+}

@@ -1,0 +1,208 @@
+import type { ClaimedMemory } from '../../../../lib/core/checkpoint/events'
+import { LockstepPrimary } from '../../../../lib/daemon/worker/lockstep/lockstep-primary'
+import type { EpochLink } from '../../../../lib/daemon/worker/lockstep/outbox'
+import { PAGE_BYTES } from '../../../../lib/ports/changed-memory'
+import { CELLS, type Guest } from '../../checkpoint/world/guest'
+import type { Claim } from '../../checkpoint/world/witness'
+import type { Down, Up } from './link'
+import type { Machine } from './machine'
+import { MEMORY_BYTES } from './memory'
+import type { World } from './world'
+
+const LIMITS = {
+  epochs: {
+    pacing: { intervalMinMs: 2, intervalMaxMs: 20, pauseShareMax: 0.5 },
+    firstCopy: { lastBytesMax: 3 * PAGE_BYTES, passesMax: 3 },
+    ...{ pauseLimitMs: 60, inFlightMax: 2, outputDelayMaxMs: 40 },
+  },
+  parts: { lookBytes: 2 * PAGE_BYTES, partBytes: PAGE_BYTES, queuedBytesMax: 3 * PAGE_BYTES },
+}
+
+/** What the machines ask the witness for, and what the mirror does. */
+type Wish = ClaimedMemory | 'listed' | 'unlisted'
+
+/** The worker of the host that holds the claim, with a mirror that is as simple as may be: the guest outlives it. */
+export class PrimarySide {
+  readonly lockstep: LockstepPrimary
+  alive = true
+  /** The claim lists the peer, or may. */
+  mayBeListed: boolean
+  isListed = false
+  session = 0
+  run = 0
+  resyncSeq = 0
+  isBeginning = false
+  #claimsUnderWay = 0
+  #answer: 'local' | 'both' = 'both'
+  #seq = 0
+  #writingSeq = 0
+  readonly #link: EpochLink
+
+  constructor(
+    private readonly world: World,
+    readonly host: number,
+    readonly term: number,
+    readonly machine: Machine,
+    fresh: boolean,
+  ) {
+    this.mayBeListed = !fresh
+    const { link } = world
+    this.#link = {
+      send: (frame) => this.#send(frame),
+      get queuedBytes() {
+        return link.queuedBytes
+      },
+    }
+    this.lockstep = new LockstepPrimary(
+      {
+        clock: { nowMs: () => world.nowMs },
+        timers: world.timers(this),
+        openCapture: async () => {
+          if (machine.gone) return null
+          return { capture: await machine.capture(this), memoryBytes: MEMORY_BYTES, way: 'devices' }
+        },
+        holdOutput: async (events) => (machine.gone ? null : machine.hold(this, events)),
+        link: () => (this.#isConnected ? this.#link : null),
+        term: () => term,
+        newRun: () => (this.run = world.newRun()),
+        claim: (wish, run) => this.claim(wish, run),
+        answer: (when) => {
+          if (!this.alive) return
+          this.#answer = when
+          this.#answerIfDone()
+        },
+        destroy: () => {
+          if (this.alive) world.destroyed(this)
+        },
+        tell: (news) => world.met(`told ${news.what}`),
+        note: (text) => world.met(`note ${text}`),
+      },
+      fresh,
+      LIMITS,
+    )
+  }
+
+  get guest(): Guest {
+    return this.machine.guest
+  }
+
+  get isSettled(): boolean {
+    return this.#claimsUnderWay === 0 && !this.isBeginning
+  }
+
+  get #isConnected(): boolean {
+    return this.alive && this.world.link.isUp && this.session === this.world.link.session
+  }
+
+  /** The guest does something. */
+  step(): void {
+    const { guest, world } = this
+    if (!guest.running || guest.writing !== null) return
+    guest.step = world.history.step(guest.step)
+    const what = world.dice.below(3)
+    if (what === 0) this.machine.sends(guest.step)
+    if (what === 1) this.#write(world.dice.below(CELLS))
+  }
+
+  #write(cell: number): void {
+    this.guest.writing = { cell, step: this.guest.step }
+    this.rewrite()
+  }
+
+  /** A worker that was started anew is asked again for what the one before did not answer. */
+  rewrite(): void {
+    const { writing } = this.guest
+    if (writing === null) return
+    this.#disk[writing.cell] = writing.step
+    this.#writingSeq = ++this.#seq
+    this.#send({ type: 'change', change: { seq: this.#seq, ...writing } })
+    this.#answerIfDone()
+  }
+
+  get #disk(): number[] {
+    return this.world.diskOf(this.host)
+  }
+
+  #answerIfDone(): void {
+    if (this.#answer === 'local' || (!this.mayBeListed && this.resyncSeq === 0)) this.guest.answered()
+  }
+
+  #send(frame: Down): void {
+    if (!this.#isConnected) return
+    this.world.moment(this, `sends ${frame.type}`)
+    if (this.#isConnected) this.world.link.down.push(frame)
+  }
+
+  async begin(): Promise<void> {
+    this.isBeginning = true
+    const why = await this.lockstep.begin()
+    this.world.met(why === '' ? 'begun' : 'not begun')
+    this.isBeginning = false
+  }
+
+  resync(): void {
+    this.resyncSeq = ++this.#seq
+    this.#send({ type: 'change', change: { seq: this.#seq, all: [...this.#disk] } })
+  }
+
+  claim(what: Wish, run: number): void {
+    if (!this.alive) return
+    this.#claimsUnderWay++
+    const wanted: Record<typeof what, Partial<Claim>> = {
+      lockstep: { run },
+      none: { run: null },
+      alone: { run: null, peerListed: false },
+      listed: { peerListed: true },
+      unlisted: { run: null, peerListed: false },
+    }
+    if (what === 'listed') this.mayBeListed = true
+    this.world.witness.ask(
+      this.host,
+      ({ term }) => (term === this.term ? wanted[what] : null),
+      (stored) => this.#stored(what, run, stored),
+    )
+    this.world.moment(this, `claims ${what}`)
+  }
+
+  #stored(what: Wish, run: number, stored: Claim | null): void {
+    this.world.moment(this, `stored ${what}`)
+    if (!this.alive) return
+    this.#claimsUnderWay--
+    if (stored === null) {
+      this.lockstep.spent()
+      return
+    }
+    if (what === 'listed') {
+      this.isListed = true
+      return
+    }
+    if (what === 'alone' || what === 'unlisted') {
+      this.mayBeListed = false
+      this.isListed = false
+      this.#answerIfDone()
+    }
+    if (what === 'unlisted') this.lockstep.unlisted()
+    else this.lockstep.claimed(what, run)
+  }
+
+  peerLost(): void {
+    if (!this.alive) return
+    this.resyncSeq = 0
+    this.#answerIfDone()
+    const underWay = this.#claimsUnderWay
+    this.lockstep.peerLost('ECONNRESET')
+    // The mirror asks for it where lockstep did not.
+    if (this.mayBeListed && this.lockstep.life !== 'parting' && underWay === this.#claimsUnderWay)
+      this.claim('unlisted', this.run)
+  }
+
+  hears(said: Up): void {
+    this.world.moment(this, `hears ${said.type}`)
+    if (!this.alive) return
+    if (said.type !== 'done') this.lockstep.frame(said)
+    else if (said.seq === this.resyncSeq) {
+      this.resyncSeq = 0
+      this.claim('listed', 0)
+    } else if (said.seq === this.#writingSeq && this.guest.writing !== null) this.guest.answered()
+  }
+}
