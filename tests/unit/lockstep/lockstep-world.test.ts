@@ -1,14 +1,17 @@
 import { run, runWith } from './world/run'
 import type { Strike } from './world/strikes'
 
-const SEEDS = Number(process.env['HOLDFAST_TEST_SEEDS'] ?? 25)
+const SEEDS = Number(process.env['HOLDFAST_TEST_SEEDS'] ?? 30)
 const FIRST = Number(process.env['HOLDFAST_TEST_SEED'] ?? 1)
 /** The beginning of a run, its first epochs and some more. */
 const MOMENTS = 300
 const PLANNED_SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 7)
 
 /** Without these a run proves nothing. */
-const WANTED: readonly string[] = []
+const WANTED = [
+  ...['loaded', 'restarted', 'cold start', 'destroyed', 'taken over', 'dropped', 'not begun'],
+  ...['told lockstep', 'told left', 'told epoch-failed', 'told guest-not-resumed', 'told cannot-keep-up'],
+]
 
 const add = (seen: Map<string, number>, more: ReadonlyMap<string, number>): void => {
   for (const [what, times] of more) seen.set(what, (seen.get(what) ?? 0) + times)

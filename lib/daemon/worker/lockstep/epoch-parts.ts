@@ -1,7 +1,7 @@
 import type { Capturable, Captured } from '../../../ports/capture'
 import type { ChangedPages, MemoryRange } from '../../../ports/changed-memory'
 import type { Timers } from '../../../ports/timers'
-import type { EpochFrame } from './epoch-frames'
+import type { EpochOrder } from '../../../wire/peer-epochs'
 import { bytePieces, memoryPieces } from './memory-pieces'
 import type { MonitoredGuest } from './monitored-guest'
 import { Outbox, type EpochLink } from './outbox'
@@ -92,7 +92,7 @@ export class EpochParts {
     const [{ run }, term] = [of, this.needs.term()]
     const device = bytePieces(captured.state, this.limits.partBytes)
     this.#outbox.push([
-      ...device.map((data): EpochFrame => ({ type: 'epoch-part', run, epoch, kind: 'device', data, term })),
+      ...device.map((data): EpochOrder => ({ type: 'epoch-part', run, epoch, kind: 'device', data, term })),
       { type: 'epoch-end', run, epoch, parts: this.#memoryParts + device.length, term },
     ])
     this.#memoryParts = 0
@@ -126,7 +126,7 @@ export class EpochParts {
     const [{ run }, term] = [of, this.needs.term()]
     const pieces = memoryPieces(parts, this.limits.partBytes)
     this.#outbox.push(
-      pieces.map(({ runs, data }): EpochFrame => ({ type: 'epoch-part', run, epoch, kind: 'memory', runs, data, term })),
+      pieces.map(({ runs, data }): EpochOrder => ({ type: 'epoch-part', run, epoch, kind: 'memory', runs, data, term })),
     )
     this.#memoryParts += pieces.length
     return pieces.reduce((sum, { data }) => sum + data.length, 0)

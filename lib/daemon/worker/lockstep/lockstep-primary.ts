@@ -3,7 +3,7 @@ import type { ClaimedMemory, EpochEffect, EpochEvent } from '../../../core/check
 import { Figures } from '../../../core/checkpoint/figures'
 import { unreachable } from '../../../core/domain/assert'
 import type { Timer } from '../../../ports/timers'
-import type { EpochAnswer } from './epoch-frames'
+import type { EpochReport } from '../../../wire/peer-epochs'
 import { EpochOutput } from './epoch-output'
 import { EpochParts } from './epoch-parts'
 import { errorText } from './error-text'
@@ -77,7 +77,7 @@ export class LockstepPrimary {
   }
 
   /** What the peer says. */
-  frame(frame: EpochAnswer): void {
+  frame(frame: EpochReport): void {
     const { run } = frame
     switch (frame.type) {
       case 'epoch-begun':

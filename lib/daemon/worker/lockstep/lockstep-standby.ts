@@ -1,8 +1,9 @@
+import type { Outlook } from '../../../core/domain/guest-memory'
 import { assert, must, unreachable } from '../../../core/domain/assert'
 import { Standby, STANDBY_LIMITS, type StandbyLimits, type StandbyState } from '../../../core/checkpoint/standby'
-import type { Outlook, StandbyEffect, StandbyEvent } from '../../../core/checkpoint/standby-events'
+import type { StandbyEffect, StandbyEvent } from '../../../core/checkpoint/standby-events'
 import type { PrepareStandby } from '../../../ports/standby-machine'
-import type { EpochAnswer, EpochFrame, EpochPart } from './epoch-frames'
+import type { EpochOrder, EpochPart, EpochReport } from '../../../wire/peer-epochs'
 import { errorText } from './error-text'
 import { PreparedStandby } from './prepared-standby'
 import { StandbyParts } from './standby-parts'
@@ -11,7 +12,7 @@ export interface LockstepStandbyNeeds<Change> {
   readonly vm: string
   readonly prepare: PrepareStandby
   /** To the primary; what cannot be sent is lost with the conversation. */
-  readonly send: (answer: EpochAnswer) => void
+  readonly send: (answer: EpochReport) => void
   /** A change of the disk, to its replica: resolves with '' or the system's code. The primary is told by whoever does it. */
   readonly write: (change: Change) => Promise<string>
   /** So many changes of an epoch that was not committed. */
@@ -70,7 +71,7 @@ export class LockstepStandby<Change> {
   }
 
   /** What the primary says, of a term that may speak. */
-  frame(frame: EpochFrame): void {
+  frame(frame: EpochOrder): void {
     const { run } = frame
     switch (frame.type) {
       case 'epoch-begin':
@@ -134,7 +135,7 @@ export class LockstepStandby<Change> {
     return !this.#isSealed && this.state === 'receiving' && this.run === run
   }
 
-  #begin(frame: Extract<EpochFrame, { type: 'epoch-begin' }>): void {
+  #begin(frame: Extract<EpochOrder, { type: 'epoch-begin' }>): void {
     if (this.#isSealed) return
     const { run, memoryBytes, way } = frame
     this.#tell({ on: 'begin', run }, () => {

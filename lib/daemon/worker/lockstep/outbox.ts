@@ -1,9 +1,9 @@
 import type { Timer, Timers } from '../../../ports/timers'
-import type { EpochFrame } from './epoch-frames'
+import type { EpochOrder } from '../../../wire/peer-epochs'
 
 /** The conversation with the peer's worker, as far as lockstep needs it. */
 export interface EpochLink {
-  send(frame: EpochFrame): void
+  send(frame: EpochOrder): void
   /** As PeerLink has it. */
   readonly queuedBytes: number
 }
@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS = 2
 
 /** Parts of epochs on their way to the peer: no more of them is given to the link than its queue may hold, because a guest's disk uses it, too. */
 export class Outbox {
-  #frames: EpochFrame[] = []
+  #frames: EpochOrder[] = []
   #timer: Timer | null = null
   #waiting: (() => void)[] = []
 
@@ -24,7 +24,7 @@ export class Outbox {
     private readonly queuedBytesMax: number,
   ) {}
 
-  push(frames: readonly EpochFrame[]): void {
+  push(frames: readonly EpochOrder[]): void {
     for (const frame of frames) this.#frames.push(frame)
     if (this.#timer === null) this.#pump()
   }

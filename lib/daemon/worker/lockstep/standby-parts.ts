@@ -1,5 +1,5 @@
 import type { ChangedPart } from '../../../ports/changed-memory'
-import type { EpochPart } from './epoch-frames'
+import type { EpochPart } from '../../../wire/peer-epochs'
 
 interface OfEpoch {
   memory: ChangedPart[]

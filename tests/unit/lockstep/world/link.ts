@@ -1,12 +1,12 @@
-import type { EpochAnswer, EpochFrame } from '../../../../lib/daemon/worker/lockstep/epoch-frames'
+import type { EpochOrder, EpochReport } from '../../../../lib/wire/peer-epochs'
 
 /** `all`: the whole disk, from a resync. */
 export type DiskChange =
   | { readonly seq: number; readonly cell: number; readonly step: number }
   | { readonly seq: number; readonly all: readonly number[] }
 
-export type Down = EpochFrame | { readonly type: 'change'; readonly change: DiskChange }
-export type Up = EpochAnswer | { readonly type: 'done'; readonly seq: number }
+export type Down = EpochOrder | { readonly type: 'change'; readonly change: DiskChange }
+export type Up = EpochReport | { readonly type: 'done'; readonly seq: number }
 type Ack = Extract<Up, { type: 'epoch-ack' }>
 
 const STALE_MAX = 10

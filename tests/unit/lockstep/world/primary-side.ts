@@ -130,7 +130,11 @@ export class PrimarySide {
   #send(frame: Down): void {
     if (!this.#isConnected) return
     this.world.moment(this, `sends ${frame.type}`)
-    if (this.#isConnected) this.world.link.down.push(frame)
+    if (this.#mayStillSend()) this.world.link.down.push(frame)
+  }
+
+  #mayStillSend(): boolean {
+    return this.#isConnected
   }
 
   async begin(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { EpochAnswer } from '../../../../lib/daemon/worker/lockstep/epoch-frames'
+import type { EpochReport } from '../../../../lib/wire/peer-epochs'
 import { LockstepStandby } from '../../../../lib/daemon/worker/lockstep/lockstep-standby'
 import { PAGE_BYTES, type ChangedPart } from '../../../../lib/ports/changed-memory'
 import type { StandbyMachine } from '../../../../lib/ports/standby-machine'
@@ -63,10 +63,10 @@ export class SecondarySide {
     else this.#toDo.shift()?.()
   }
 
-  #send(answer: EpochAnswer): void {
-    if (!this.alive || !this.world.link.isUp) return
+  #send(answer: EpochReport): void {
+    if (!this.alive) return
     this.world.moment(this, `sends ${answer.type}`)
-    if (this.world.link.isUp) this.world.link.up.push(answer)
+    this.world.sendUp(answer)
   }
 
   #write(change: DiskChange): Promise<string> {
@@ -84,7 +84,7 @@ export class SecondarySide {
         if ('all' in change) disk.splice(0, disk.length, ...change.all)
         else disk[change.cell] = change.step
         if ('all' in change) this.world.isUnfit = false
-        if (this.world.link.isUp) this.world.link.up.push({ type: 'done', seq: change.seq })
+        this.world.sendUp({ type: 'done', seq: change.seq })
         resolve('')
       })
     })

@@ -3,7 +3,7 @@ import { Dice } from '../../../world/prng'
 import { CELLS, Guest, History, type Memory } from '../../checkpoint/world/guest'
 import { Broken, Judge } from '../../checkpoint/world/judge'
 import { Witness } from '../../checkpoint/world/witness'
-import { Link } from './link'
+import { Link, type Up } from './link'
 import { Machine, type Client } from './machine'
 import { PrimarySide } from './primary-side'
 import { SecondarySide } from './secondary-side'
@@ -108,6 +108,10 @@ export class World {
 
   leaves(steps: readonly number[]): void {
     for (const step of steps) this.judge.leaves(step)
+  }
+
+  sendUp(said: Up): void {
+    if (this.link.isUp) this.link.up.push(said)
   }
 
   diskOf(host: number): number[] {
