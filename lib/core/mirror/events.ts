@@ -29,6 +29,11 @@ export type MirrorEvent =
   | { readonly on: 'lease'; readonly valid: boolean }
   /** Resyncs, and members that are compared, may copy so many bytes, and then wait for the next such event. What begins has no limit yet. */
   | { readonly on: 'allow'; readonly bytes: number }
+  /**
+   * When a change of the guest is answered. `local`: as soon as the local replica has it; the peer's gets it all the same, in order, and
+   * tells late that it has it. Whoever says so sees to it that nobody sees anything of this guest before the peer could go on in its place.
+   */
+  | { readonly on: 'answer-when'; readonly when: 'local' | 'both' }
   /** The guest has asked for nothing in a while. */
   | { readonly on: 'idle' }
   /** A listed replica that has not come since the start is no longer waited for. */

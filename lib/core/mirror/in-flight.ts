@@ -6,7 +6,9 @@ import { overlap, RangeQueue } from './range-queue'
 
 /** Operations under way, and what was asked of which replica for each. */
 export class InFlight {
-  readonly #queue = new RangeQueue<Operation>()
+  /** A copy reads what it copies, and waits for all. */
+  readonly #queue = new RangeQueue<Operation>(({ told }, { job }) => told && this.#passes && job === null)
+  #passes = false
   readonly #issues = new Numbered<Operation>()
   /** Grows with each thing asked of a replica. */
   #lastIssue = 0
@@ -23,6 +25,21 @@ export class InFlight {
   /** True when the operation may run at once. */
   enter(op: Operation): boolean {
     return this.#queue.enter(op)
+  }
+
+  /**
+   * Whether a change of the guest passes an earlier one of the same bytes that was answered, and that the peer alone still lacks: the peer
+   * does them in order. Answers those that may run now.
+   */
+  pass(passes: boolean): readonly Operation[] {
+    this.#passes = passes
+    return this.#queue.freed()
+  }
+
+  /** Its guest is answered while the peer still lacks it. Answers those that may run now. */
+  told(op: Operation): readonly Operation[] {
+    op.told = true
+    return this.#queue.freed()
   }
 
   /** The operation is over, or given up. Answers those that may run now. */

@@ -53,6 +53,7 @@ export class Mirror {
   #arrivals = 0
   /** The guest has asked for nothing since it was last said to be idle. */
   #quiet = false
+  #when: 'local' | 'both' = 'both'
   /** Operations that may be answered now that something about the replicas has changed. */
   #standingChanged = true
   #out: MirrorEffect[] = []
@@ -83,7 +84,7 @@ export class Mirror {
     })
     this.#reads = new Reads({
       replicas: this.replicas,
-      reader: () => this.#standing.reader,
+      reader: () => this.#reader,
       isAhead: (op, side) => this.#flights.isAhead(op, side),
       want: (side, run) => this.#copies.want(side, run),
       issue: (op, side) => this.#issue(op, side),
@@ -102,8 +103,8 @@ export class Mirror {
 
   /** Requests wait for the lease, a replica or the claim. */
   get stalled(): boolean {
-    const waitsForClaim = SIDES.some((side) => this.replicas[side].state === 'out') || !this.#standing.mayAnswer
-    return !this.#gate.isOpen || this.#standing.reader === undefined || waitsForClaim
+    const isOut = this.#when === 'both' && SIDES.some((side) => this.replicas[side].state === 'out')
+    return !this.#gate.isOpen || this.#reader === undefined || isOut || !this.#standing.mayAnswer
   }
 
   /** Blocks of a verify that are compared, and of all; null when none runs. */
@@ -152,6 +153,11 @@ export class Mirror {
       case 'allow':
         this.#copies.allow(event.bytes)
         break
+      case 'answer-when':
+        this.#when = event.when
+        for (const next of this.#flights.pass(event.when === 'local')) this.#start(next)
+        this.#standingChanged = true
+        break
       case 'idle':
         this.#quiet = true
         break
@@ -171,6 +177,12 @@ export class Mirror {
     return this.#out
   }
 
+  /** The peer's replica is behind what was answered, until it answers as well. */
+  get #reader(): Side | undefined {
+    const { reader } = this.#standing
+    return reader === 'peer' && this.#when === 'local' ? undefined : reader
+  }
+
   // --- a request's way in -------------------------------------------------------------------------------------------------
 
   #accept(id: number, request: GuestRequest): void {
@@ -184,6 +196,7 @@ export class Mirror {
   }
 
   #start(op: Operation): void {
+    op.ordered = this.#when === 'local'
     if (op.job?.kind === 'copy') {
       this.#copyRuns.start(op, op.job)
       return
@@ -245,7 +258,7 @@ export class Mirror {
     if (job !== null) this.#copyRuns.end(op, job, 'source-unreadable')
     else {
       op.error = error
-      if (request.kind === 'flush' && op.guest === null) this.#debt.owe(error)
+      if (op.told || (request.kind === 'flush' && op.guest === null)) this.#debt.owe(error)
       if (request.kind === 'read') this.#reply(op, undefined)
       else {
         // The other replica may have taken what this one refused.
@@ -265,6 +278,11 @@ export class Mirror {
       if (side === 'local' && isFlushed(op.request)) this.#debt.failed(side, error)
       if (op.request.kind === 'read' && op.job === null) this.#reads.park(op)
     }
+    // The guest believes them done, and whoever comes back may have lost them.
+    for (const op of [...this.#flights.running].filter(({ told }) => told)) {
+      this.#markLacking(op, side)
+      if (!isPending(op)) this.#end(op)
+    }
     // Only now: what waited for a copy's range starts, and must not be asked of this side.
     for (const op of [...this.#flights.running]) if (op.job?.kind === 'copy') this.#copyRuns.end(op, op.job, 'abandoned')
     this.#copies.abandoned()
@@ -282,6 +300,8 @@ export class Mirror {
   #catchUp(side: Side, anew: boolean): void {
     this.#debt.back(side, this.replicas[side].state === 'member' && this.replicas[otherSide(side)].state !== 'member')
     for (const op of this.#flights.running) {
+      // They are on record as lacking, and must not come out of order.
+      if (op.told) continue
       if (anew) op.done &= ~BIT[side]
       if (op.job === null && !isDone(op, side) && op.issue[side] === 0) this.#issue(op, side)
     }
@@ -295,15 +315,40 @@ export class Mirror {
   }
 
   #answer(op: Operation): void {
-    if (!this.#gate.isOpen || !this.#mayAnswer(op)) return
+    if (!this.#gate.isOpen) return
+    if (op.told) {
+      if (!isPending(op)) this.#end(op)
+      return
+    }
+    if (this.#goesAhead(op)) {
+      this.#answerAhead(op)
+      return
+    }
+    if (!this.#mayAnswer(op)) return
     if (isSoft(op, this.replicas)) {
       op.done &= ~BIT.peer
       this.#issue(op, 'peer')
       return
     }
-    if (op.request.kind === 'flush') this.#flushed(op)
     if (op.request.kind === 'flush' && op.guest !== null) op.error = this.#debt.pay(op.error)
     this.#reply(op, undefined)
+    this.#end(op)
+  }
+
+  #goesAhead(op: Operation): boolean {
+    const isHere = isDone(op, 'local') && this.replicas.local.state === 'member' && op.error === ''
+    const goes = this.#when === 'local' && op.ordered && op.guest !== null
+    return goes && isHere && isPending(op) && this.#standing.mayAnswer
+  }
+
+  #answerAhead(op: Operation): void {
+    if (op.request.kind === 'flush') op.error = this.#debt.pay(op.error)
+    this.#reply(op, undefined)
+    for (const next of this.#flights.told(op)) this.#start(next)
+  }
+
+  #end(op: Operation): void {
+    if (op.request.kind === 'flush') this.#flushed(op)
     this.#forget(op)
   }
 

@@ -14,6 +14,9 @@ export class RangeQueue<T extends Ranged> {
   /** In order of arrival. */
   readonly #waiting: T[] = []
 
+  /** `lets`: the running one does not hold the next one up, although they overlap. */
+  constructor(private readonly lets: (running: T, next: T) => boolean = () => false) {}
+
   get running(): readonly T[] {
     return this.#running
   }
@@ -24,7 +27,7 @@ export class RangeQueue<T extends Ranged> {
 
   /** True when the operation may run at once. */
   enter(item: T): boolean {
-    const free = !meets(item, this.#running) && !meets(item, this.#waiting)
+    const free = !this.#isHeldUp(item) && !meets(item, this.#waiting)
     ;(free ? this.#running : this.#waiting).push(item)
     return free
   }
@@ -34,11 +37,16 @@ export class RangeQueue<T extends Ranged> {
     const at = this.#running.indexOf(item)
     const last = this.#running.pop()
     if (last !== item && last !== undefined) this.#running[at] = last
+    return this.freed()
+  }
+
+  /** Those that may run now, oldest first: what `lets` says has changed. */
+  freed(): readonly T[] {
     if (this.#waiting.length === 0) return NONE
     const freed: T[] = []
     const still: T[] = []
     for (const next of this.#waiting) {
-      if (meets(next, this.#running) || meets(next, still)) still.push(next)
+      if (this.#isHeldUp(next) || meets(next, still)) still.push(next)
       else {
         this.#running.push(next)
         freed.push(next)
@@ -46,6 +54,11 @@ export class RangeQueue<T extends Ranged> {
     }
     this.#waiting.splice(0, this.#waiting.length, ...still)
     return freed
+  }
+
+  #isHeldUp(next: T): boolean {
+    for (const running of this.#running) if (overlap(next, running) && !this.lets(running, next)) return true
+    return false
   }
 }
 

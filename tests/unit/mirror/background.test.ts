@@ -49,13 +49,13 @@ function play(seed: number): { pair: PairOfDisks; absences: number } {
     else if (what === 'allow') pair.apply({ on: 'allow', bytes: dice.of([0, BLOCK_BYTES, 1e9]) })
     else if (what === 'verify' && dice.chance(0.2)) pair.apply({ on: 'verify', repair: dice.chance(0.5) })
     else if (what === 'peer' && isWild && dice.chance(0.5)) {
-      if (pair.isPeerUp) {
-        pair.peerLost()
+      if (pair.isUp('peer')) {
+        pair.lost('peer')
         absences++
       } else pair.up('peer', [])
     }
   }
-  if (!pair.isPeerUp) pair.up('peer', [])
+  if (!pair.isUp('peer')) pair.up('peer', [])
   for (let rounds = 0; rounds < 50; rounds++) {
     pair.apply({ on: 'allow', bytes: 1e12 })
     pair.apply({ on: 'idle' })

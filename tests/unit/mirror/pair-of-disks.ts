@@ -28,6 +28,9 @@ export class PairOfDisks {
   #wish: Members = { local: true, peer: true }
   #lastId = 0
   #generations = 0
+  #when: 'local' | 'both' = 'both'
+  /** Changes that the peer does one after the other. */
+  readonly #ordered = new Set<Io>()
   /** Of each cell, the writes in the order of their coming, and the last one that was acknowledged. */
   readonly #writes: { byte: number; number: number }[][]
   readonly #acknowledged: number[]
@@ -53,8 +56,8 @@ export class PairOfDisks {
     return Math.ceil(this.sizeBytes / BLOCK_BYTES)
   }
 
-  get isPeerUp(): boolean {
-    return this.#mirror.replicas.peer.presence !== null
+  isUp(side: Side): boolean {
+    return this.#mirror.replicas[side].presence !== null
   }
 
   get unanswered(): number {
@@ -81,15 +84,24 @@ export class PairOfDisks {
     })
   }
 
+  /** What it is asked to change under `local` the peer does one after the other, as the standby of a guest in lockstep does. */
+  answerWhen(when: 'local' | 'both'): void {
+    this.#when = when
+    this.apply({ on: 'answer-when', when })
+  }
+
   /** What it was asked for may have been done, or not. */
-  peerLost(): void {
-    for (const { side, request } of this.#open) {
-      if (side === 'peer' && request.kind !== 'mark' && this.dice.chance(0.5)) performed(this.disks[side], request)
+  lost(lost: Side): void {
+    let ordered = this.dice.below(this.#ordered.size + 1)
+    for (const io of this.#open) {
+      if (io.side !== lost || io.request.kind === 'mark') continue
+      if (this.#ordered.has(io) ? ordered-- > 0 : this.dice.chance(0.5)) performed(this.disks[lost], io.request)
     }
-    this.#open = this.#open.filter(({ side, request }) => side === 'local' || request.kind === 'mark')
+    this.#open = this.#open.filter(({ side, request }) => side !== lost || request.kind === 'mark')
+    if (lost === 'peer') this.#ordered.clear()
     // A mark is made or the replica says at its return what it was before; here they are all made.
-    for (const io of this.#open.filter(({ side }) => side === 'peer')) this.finish(io)
-    this.apply({ on: 'replica-down', side: 'peer', error: 'EPIPE' })
+    for (const io of this.#open.filter(({ side }) => side === lost)) this.finish(io)
+    this.apply({ on: 'replica-down', side: lost, error: 'EPIPE' })
   }
 
   write(first: number, cells: number, isZero: boolean): void {
@@ -126,19 +138,21 @@ export class PairOfDisks {
       return true
     }
     if (this.#open.length === 0) return false
-    this.finish(this.dice.of(this.#open))
+    const [next] = this.#ordered
+    this.finish(this.dice.of(this.#open.filter((io) => io === next || !this.#ordered.has(io))))
     return true
   }
 
   finish(io: Io): void {
     this.#open = this.#open.filter((one) => one !== io)
+    this.#ordered.delete(io)
     const data = performed(this.disks[io.side], io.request)
     this.apply({ on: 'done', side: io.side, op: io.op, error: '', ...(data === null ? {} : { data }) })
   }
 
   apply(event: MirrorEvent): void {
     for (const effect of this.#mirror.apply(event)) {
-      if (effect.do === 'io') this.#open.push(effect)
+      if (effect.do === 'io') this.#issue(effect)
       else if (effect.do === 'propose') this.#propose(effect.members)
       else if (effect.do === 'reply') this.#replied(effect.id, effect.error, effect.data)
       else if (effect.do === 'differ')
@@ -150,6 +164,12 @@ export class PairOfDisks {
   /** What the disk must hold when all is done: the last write of each cell. */
   get expected(): Buffer {
     return Buffer.concat(this.#writes.map((writes, cell) => Buffer.alloc(this.#range(cell, 1).length, writes.at(-1)?.byte)))
+  }
+
+  #issue(io: Io): void {
+    this.#open.push(io)
+    const isChange = ['write', 'zero', 'flush'].includes(io.request.kind)
+    if (io.side === 'peer' && isChange && this.#when === 'local') this.#ordered.add(io)
   }
 
   #propose(members: Members): void {

@@ -108,6 +108,8 @@ function eventOf(verb: string, words: readonly string[]): MirrorEvent {
       return { on: 'allow', bytes: Number(first) }
     case 'verify':
       return { on: 'verify', repair: first === 'repair' }
+    case 'answer-when':
+      return { on: 'answer-when', when: first === 'local' ? 'local' : 'both' }
     case 'idle':
     case 'start-is-over':
       return { on: verb }
