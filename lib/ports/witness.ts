@@ -11,9 +11,10 @@ export interface WitnessPort {
   read(vm: string): Promise<StoredClaim | null>
   /**
    * Stores `next` if the stored revision is `expected` (0: no claim is stored yet). With `requireLeaseOver`, also only when
-   * the witness has not heard the present holder for leaseOverAfterMs(leaseMs).
+   * the witness has not heard the present holder for leaseOverAfterMs(leaseMs), unless `with` is the run that the stored claim names, and
+   * the next holder its secondary: in lockstep a holder is harmless under a running lease.
    */
-  compareAndSwap(expected: number, next: Claim, options?: { readonly requireLeaseOver?: boolean }): Promise<CasAnswer>
+  compareAndSwap(expected: number, next: Claim, options?: SwapOptions): Promise<CasAnswer>
   /** Extends the lease from the moment the witness receives this. */
   renew(vm: string, term: number, holder: string): Promise<RenewAnswer>
   /** Forgets the claim if its stored revision is the one of `seen`. */
@@ -28,6 +29,11 @@ export interface WitnessPort {
   readonly id: string | null
   readonly reachable: boolean
   close(): void
+}
+
+export interface SwapOptions {
+  readonly requireLeaseOver?: boolean
+  readonly with?: number | undefined
 }
 
 export type CasAnswer =

@@ -1,6 +1,7 @@
 import type { Claim, Decision, StoredClaim } from '../core/domain/claim'
 import type { ClaimRecord } from '../core/domain/claim-record'
 import { CLAIM_LIMITS } from '../core/domain/claim-request'
+import { RUN_LIMIT } from '../core/domain/guest-memory'
 import { type HostUuid, hostUuid, isUuid, vmUuid, type VolumeKey, volumeKey } from '../core/domain/ids'
 import { fields, id, list, Malformed, text, wholeNumber } from './shape'
 
@@ -44,10 +45,14 @@ function upToDateOf(value: unknown): Record<VolumeKey, readonly HostUuid[]> {
 function lockstepOf(value: unknown): Claim['lockstep'] {
   if (value === null) return null
   const lockstep = fields(value, 'claim.lockstep')
-  return {
-    secondary: id(hostUuid, lockstep['secondary'], 'claim.lockstep.secondary'),
-    epoch: wholeNumber(lockstep['epoch'], 'claim.lockstep.epoch'),
-  }
+  const secondary = id(hostUuid, lockstep['secondary'], 'claim.lockstep.secondary')
+  return { secondary, run: runOf(lockstep['run'], 'claim.lockstep.run') }
+}
+
+export function runOf(value: unknown, place: string): number {
+  const run = wholeNumber(value, place)
+  if (run < 1 || run >= RUN_LIMIT) throw new Malformed(`${place} is no number of a run`)
+  return run
 }
 
 export function storedClaimOf(value: unknown): StoredClaim | null {

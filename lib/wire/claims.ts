@@ -1,6 +1,6 @@
 import { CLAIM_LIMITS, CLAIM_RULES, type ClaimAnswer, type ClaimRequest, type ClaimSummary } from '../core/domain/claim-request'
 import { hostUuid, vmUuid } from '../core/domain/ids'
-import { claimOf, poolOf, storedClaimOf } from './claim-json'
+import { claimOf, poolOf, runOf, storedClaimOf } from './claim-json'
 import { fields, flag, id, jsonObject, list, Malformed, oneOf, text, wholeNumber } from './shape'
 
 /**
@@ -83,7 +83,8 @@ function requestOf(value: unknown): ClaimRequest {
       return { op, vm: vm() }
     case 'cas': {
       const requireLeaseOver = flag(ask['requireLeaseOver'], 'ask.requireLeaseOver')
-      return { op, expected: expected(), next: claimOf(ask['next']), requireLeaseOver }
+      const run = ask['with'] === undefined ? {} : { with: runOf(ask['with'], 'ask.with') }
+      return { op, expected: expected(), next: claimOf(ask['next']), requireLeaseOver, ...run }
     }
     case 'carry':
       return { op, next: claimOf(ask['next']) }

@@ -46,7 +46,7 @@ export function witnessPortContract(name: string, open: () => WitnessUnderTest):
 
     test('what one stored the other reads', async () => {
       const { mine, theirs } = open()
-      const claim = claimBy(A, { lockstep: { secondary: B, epoch: 7 } })
+      const claim = claimBy(A, { lockstep: { secondary: B, run: 2 ** 48 - 1 } })
       const revision = await stored(mine, 0, claim)
       expect(revision).toBeGreaterThan(0)
       expect(await theirs.read(claim.vm)).toEqual({ revision, claim })
@@ -92,6 +92,28 @@ export function witnessPortContract(name: string, open: () => WitnessUnderTest):
       if (answer.stored) throw new Error('taken under a running lease')
       expect(answer.leaseLeftMs).toBeGreaterThan(0)
       expect(answer.leaseLeftMs).toBeLessThanOrEqual(leaseOverAfterMs(first.leaseMs))
+    })
+
+    test('the secondary of a run that the claim names, and nobody else, takes it under a running lease', async () => {
+      const { mine, theirs } = open()
+      const first = claimBy(A, { upToDate: { [DISK]: [A, B, C] }, lockstep: { secondary: B, run: 7 } })
+      const revision = await stored(mine, 0, first)
+      const ours = { ...first, term: 2, holder: B, lockstep: null }
+      const lease = { stored: false, why: 'lease', current: { revision, claim: first } }
+      for (const run of [undefined, 8])
+        expect(await theirs.compareAndSwap(revision, ours, { requireLeaseOver: true, with: run })).toMatchObject(lease)
+      const stranger = { ...ours, holder: C }
+      expect(await theirs.compareAndSwap(revision, stranger, { requireLeaseOver: true, with: 7 })).toMatchObject(lease)
+      const late = await theirs.compareAndSwap(revision + 1, ours, { requireLeaseOver: true, with: 7 })
+      expect(late).toMatchObject({ stored: false, why: 'revision' })
+      const taken = await theirs.compareAndSwap(revision, ours, { requireLeaseOver: true, with: 7 })
+      expect(taken).toMatchObject({ stored: true })
+      if (!taken.stored) throw new Error('not taken')
+      expect(await mine.renew(first.vm, 1, A)).toEqual({ renewed: false, current: { revision: taken.revision, claim: ours } })
+      const again = { ...first, term: 3 }
+      expect(await mine.compareAndSwap(taken.revision, again, { requireLeaseOver: true, with: 7 })).toMatchObject({
+        why: 'lease',
+      })
     })
 
     test('a claim whose holder went silent can be taken, and the old holder is told', async () => {

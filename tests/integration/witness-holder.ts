@@ -12,8 +12,8 @@ export class Holder {
 
   async change(client: WitnessPort): Promise<void> {
     const before = this.promised?.claim ?? this.first
-    const epoch = (before.lockstep?.epoch ?? 0) + 1
-    const next = { ...before, lockstep: { secondary: B, epoch } }
+    const run = (before.lockstep?.run ?? 0) + 1
+    const next = { ...before, lockstep: { secondary: B, run } }
     this.asked = next
     const answer = await client.compareAndSwap(this.promised?.revision ?? 0, next)
     if (!answer.stored) throw new Error(`refused by ${answer.why}`)

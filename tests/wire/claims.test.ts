@@ -26,7 +26,7 @@ const crowded = (hosts: number): Claim['upToDate'] =>
       Array.from({ length: hosts }, () => A),
     ]),
   )
-const inLockstep: Claim = { ...claim, lockstep: { secondary: B, epoch: 77 } }
+const inLockstep: Claim = { ...claim, lockstep: { secondary: B, run: 77 } }
 const stored = { revision: 12, claim }
 
 const asks: ClaimRequest[] = [
@@ -34,6 +34,7 @@ const asks: ClaimRequest[] = [
   { op: 'read', vm: VM },
   { op: 'cas', expected: 0, next: claim, requireLeaseOver: false },
   { op: 'cas', expected: 12, next: inLockstep, requireLeaseOver: true },
+  { op: 'cas', expected: 12, next: claim, requireLeaseOver: true, with: 77 },
   { op: 'carry', next: { ...claim, decided: { generation: 4, by: 'q' } } },
   { op: 'renew', vm: VM, term: 3, holder: A },
   { op: 'remove', vm: VM, expected: 12 },
@@ -107,7 +108,7 @@ describe('bytes on the wire', () => {
       )
     }
     const big = Number.MAX_SAFE_INTEGER
-    const next: Claim = { ...inLockstep, upToDate, term: big, leaseMs: big, lockstep: { secondary: B, epoch: big } }
+    const next: Claim = { ...inLockstep, upToDate, term: big, leaseMs: big, lockstep: { secondary: B, run: 2 ** 48 - 1 } }
     const longest = [
       encodeClaimsLine({ type: 'ask', id: big, ask: { op: 'cas', expected: big, next, requireLeaseOver: false } }),
       encodeClaimsLine({
@@ -177,6 +178,8 @@ describe('what is not understood is named, never thrown', () => {
     ['{"hello":{"protocol":1,"pool":"x","client":"c"}}', 'pool is not a uuid'],
     [`{"hello":{"protocol":1,"pool":"${POOL}","client":"${'c'.repeat(201)}"}}`, 'hello.client is not a text of 200 or less'],
     [`{"id":1,"ask":{"op":"cas","expected":0,"requireLeaseOver":1}}`, 'ask.requireLeaseOver is not true or false'],
+    [`{"id":1,"ask":{"op":"cas","expected":0,"requireLeaseOver":true,"with":0}}`, 'ask.with is no number of a run'],
+    [`{"id":1,"ask":{"op":"cas","expected":0,"requireLeaseOver":true,"with":"7"}}`, 'ask.with is not a whole number'],
   ])('%s', (line, text) => {
     expect(decodeFromHost(line)).toEqual({ type: 'garbled', text })
   })
@@ -195,6 +198,10 @@ describe('what is not understood is named, never thrown', () => {
       { upToDate: { ...crowded(CLAIM_LIMITS.hostsInAll / 20 + 1) } },
       { upToDate: [] },
       { lockstep: {} },
+      { lockstep: { secondary: B, epoch: 77 } },
+      { lockstep: { secondary: B, run: 0 } },
+      { lockstep: { secondary: B, run: 2 ** 48 } },
+      { lockstep: { secondary: 'b', run: 77 } },
       { decided: null },
       { decided: { generation: -1, by: 'q' } },
       { decided: { generation: 1, by: 'q'.repeat(201) } },

@@ -6,7 +6,14 @@ export type ClaimRequest =
   /** Nothing but an answer: tells the asker that the witness lives. */
   | { readonly op: 'ping' }
   | { readonly op: 'read'; readonly vm: VmUuid }
-  | { readonly op: 'cas'; readonly expected: number; readonly next: Claim; readonly requireLeaseOver: boolean }
+  | {
+      readonly op: 'cas'
+      readonly expected: number
+      readonly next: Claim
+      readonly requireLeaseOver: boolean
+      /** See takesWithMemory: for that taker a running lease counts as over. */
+      readonly with?: number | undefined
+    }
   /** Makes this witness the one that decides: stores `next` where its generation is higher than what is stored, whatever that is. */
   | { readonly op: 'carry'; readonly next: Claim }
   | { readonly op: 'renew'; readonly vm: VmUuid; readonly term: number; readonly holder: HostUuid }

@@ -13,8 +13,8 @@ export interface Claim {
   readonly leaseMs: number
   /** Per disk: the hosts whose replica has every acknowledged write. Never empty. */
   readonly upToDate: Readonly<Record<VolumeKey, readonly HostUuid[]>>
-  /** Set by the lockstep level only. */
-  readonly lockstep: { readonly secondary: HostUuid; readonly epoch: number } | null
+  /** The guest's memory counts as well: that of this run, on this host. Null: the guest starts from its disks. */
+  readonly lockstep: { readonly secondary: HostUuid; readonly run: number } | null
   /** Absent where there has only ever been one witness: generation 0. */
   readonly decided?: Decision
   /** Term in which an operator gave the claim to a host that lacked acknowledged writes; absent where nobody ever did. */
@@ -48,12 +48,17 @@ export const hostsOf = ({ upToDate }: Claim): readonly HostUuid[] => [...new Set
 export const isUpToDateEverywhere = (claim: Claim, host: HostUuid): boolean =>
   Object.values(claim.upToDate).every((hosts) => hosts.includes(host))
 
-/** The claim as `host` takes it: nobody else is up-to-date any more, because nobody else hears of its writes yet. */
+/** `run` is what the secondary of a claim asks with: it has the guest's memory of that very run, and acknowledges nothing of it any more. */
+export const takesWithMemory = (old: Claim | null, next: Claim, run: number | undefined): boolean =>
+  run !== undefined && old?.lockstep?.run === run && old.lockstep.secondary === next.holder && old.holder !== next.holder
+
+/** The claim as `host` takes it: nobody else is up-to-date any more, because nobody else hears of its writes yet; and a run ends with its holder. */
 export const takenBy = (claim: Claim, host: HostUuid): Claim => ({
   ...claim,
   term: claim.term + 1,
   holder: host,
   upToDate: Object.fromEntries(Object.keys(claim.upToDate).map((volume) => [volume, [host]])),
+  lockstep: null,
 })
 
 /** The same for a host that lacks acknowledged writes: it is marked in the claim for good. */

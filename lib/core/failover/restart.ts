@@ -124,7 +124,7 @@ export class Restart {
     this.term = term
     this.phase = 'queued'
     const text = `the claim of ${this.facts.name} is here with term ${term}; no other host can act for it any more`
-    const why = rule === 'holder-fenced' ? rule : 'lease-over'
+    const why = rule === 'holder-fenced' || rule === 'lockstep-secondary' ? rule : 'lease-over'
     return [this.record('claim-taken', why, text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
   }
 

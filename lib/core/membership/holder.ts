@@ -177,7 +177,8 @@ export class Holder {
   #handOver(to: HostUuid): void {
     const { claim } = this.#stored
     assert(to !== this.self, 'it is given to another host')
-    const isBusy = this.#asking !== 'nothing' || this.#differs()
+    // A run ends by a change of the claim, behind which the other host's disks have every write.
+    const isBusy = this.#asking !== 'nothing' || this.#differs() || claim.lockstep !== null
     if (isBusy || !isUpToDateEverywhere(claim, to)) {
       this.#out.push({ do: 'not-handed-over', rule: isBusy ? 'change-under-way' : 'not-up-to-date' })
       return

@@ -1,4 +1,5 @@
 import { type Claim, isUpToDateEverywhere } from '../domain/claim'
+import type { Outlook } from '../domain/guest-memory'
 import type { HostUuid } from '../domain/ids'
 
 /** What a secondary knows when it asks itself whether it may take a VM's claim. */
@@ -14,6 +15,8 @@ export interface TakeoverFacts {
   readonly lossAccepted: boolean
   /** Left of our promise to the holder not to take its claim (every pong renews it). 0: none. */
   readonly promiseLeftMs: number
+  /** What the standby here says of the run that the claim names; null: no standby is kept here. */
+  readonly memory: Outlook | null
   /** The witness's last word on the holder's lease; `unasked` lets the compare-and-swap itself ask. */
   readonly lease: { readonly kind: 'unasked' } | { readonly kind: 'silent' } | { readonly kind: 'left'; readonly leftMs: number }
 }
@@ -24,10 +27,12 @@ export type TakeoverVerdict =
       readonly verdict: 'take'
       readonly rule: 'take-over' | 'holder-fenced' | 'lockstep-secondary' | 'loss-accepted'
       readonly requireLeaseOver: boolean
+      /** The run whose memory is here: asked with it, the swap waits for no lease. Absent: there is none. */
+      readonly with?: number
     }
   /** Judge again after this long, with fresh facts. */
   | { readonly verdict: 'wait'; readonly rule: 'promise-current' | 'lease-current' | 'witness-silent'; readonly waitMs: number }
-  | { readonly verdict: 'no'; readonly rule: 'no-claim' | 'holder-is-me' | 'not-up-to-date' | 'holder-alive' }
+  | { readonly verdict: 'no'; readonly rule: 'no-claim' | 'holder-is-me' | 'not-up-to-date' | 'memory-not-here' | 'holder-alive' }
 
 /** How soon a silent witness is asked again. */
 export const ASK_AGAIN_MS = 200
@@ -41,12 +46,25 @@ export function takeoverVerdict(facts: TakeoverFacts): TakeoverVerdict {
     if (facts.lossAccepted && facts.holderFenced) return { verdict: 'take', rule: 'loss-accepted', requireLeaseOver: false }
     return { verdict: 'no', rule: 'not-up-to-date' }
   }
+  const { lockstep } = claim
+  const isHere = lockstep === null || (lockstep.secondary === me && facts.memory !== null && facts.memory !== 'cannot')
+  // What the guest was told of since is in that memory, and need not be on the disks here.
+  if (!isHere) {
+    if (facts.lossAccepted && facts.holderFenced) return { verdict: 'take', rule: 'loss-accepted', requireLeaseOver: false }
+    return { verdict: 'no', rule: 'memory-not-here' }
+  }
   if (facts.holderFenced) return { verdict: 'take', rule: 'holder-fenced', requireLeaseOver: false }
   if (!facts.holderSuspected) return { verdict: 'no', rule: 'holder-alive' }
-  // The old holder's output waits for our acknowledgements, which have ended: it is harmless under a running lease.
-  if (claim.lockstep?.secondary === me) return { verdict: 'take', rule: 'lockstep-secondary', requireLeaseOver: false }
+  // The old holder's output waits for our acknowledgements, which have ended: it is harmless under a running lease. Only a witness of
+  // an earlier release still speaks of it.
+  if (lockstep !== null && facts.memory === 'load')
+    return waitFor(lease) ?? { verdict: 'take', rule: 'lockstep-secondary', requireLeaseOver: true, with: lockstep.run }
   if (facts.promiseLeftMs > 0) return { verdict: 'wait', rule: 'promise-current', waitMs: facts.promiseLeftMs }
+  return waitFor(lease) ?? { verdict: 'take', rule: 'take-over', requireLeaseOver: true }
+}
+
+function waitFor(lease: TakeoverFacts['lease']): TakeoverVerdict | null {
   if (lease.kind === 'silent') return { verdict: 'wait', rule: 'witness-silent', waitMs: ASK_AGAIN_MS }
   if (lease.kind === 'left' && lease.leftMs > 0) return { verdict: 'wait', rule: 'lease-current', waitMs: lease.leftMs }
-  return { verdict: 'take', rule: 'take-over', requireLeaseOver: true }
+  return null
 }

@@ -12,6 +12,7 @@
  */
 import { assert, must } from '../domain/assert'
 import { type Claim, type StoredClaim, takenBy, takenInSpiteOfLoss } from '../domain/claim'
+import type { Outlook } from '../domain/guest-memory'
 import type { HostUuid } from '../domain/ids'
 import { leaseOverAfterMs } from '../domain/lease'
 import { ASK_AGAIN_MS, type TakeoverFacts, takeoverVerdict, type TakeoverVerdict } from './takeover'
@@ -27,13 +28,14 @@ export const HEARD_WITHIN_MS = 500
 export type TakingEvent =
   /** `heardAtMs`: the last frame of the primary. `mayHold`: an earlier try ended without anybody knowing. */
   | { readonly on: 'begin'; readonly nowMs: number; readonly heardAtMs: number; readonly mayHold: boolean }
-  /** What was asked to be read. `promisedAtMs`: the last promise to the holder; `isFit`: the guest may be started from the replicas here. */
+  /** What was asked to be read. `promisedAtMs`: the last promise to the holder; `isFit`: the guest may be started from the replicas here; `memory`: see TakeoverFacts. */
   | {
       readonly on: 'read'
       readonly nowMs: number
       readonly stored: StoredClaim | null
       readonly promisedAtMs: number
       readonly isFit: boolean
+      readonly memory: Outlook | null
     }
   /** The swap is stored. `askedAtMs`: when it was sent. */
   | { readonly on: 'swapped'; readonly revision: number; readonly askedAtMs: number }
@@ -53,10 +55,22 @@ export type TakingEffect =
   | { readonly do: 'unseal' }
   /** Each of these three is answered by one event before the next is asked. */
   | { readonly do: 'read' }
-  | { readonly do: 'swap'; readonly expected: number; readonly next: Claim; readonly requireLeaseOver: boolean }
+  | {
+      readonly do: 'swap'
+      readonly expected: number
+      readonly next: Claim
+      readonly requireLeaseOver: boolean
+      readonly with?: number | undefined
+    }
   | { readonly do: 'wait'; readonly ms: number }
-  /** The end. `leaseFromMs`: see Holder. */
-  | { readonly do: 'taken'; readonly rule: TakenRule; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
+  /** The end. `leaseFromMs`: see Holder. `claimed`: the run that the claim named when it was read last as another's; null: none. */
+  | {
+      readonly do: 'taken'
+      readonly rule: TakenRule
+      readonly stored: StoredClaim
+      readonly leaseFromMs: number | null
+      readonly claimed: number | null
+    }
   | { readonly do: 'given-up'; readonly why: string }
 
 /** `held-already`: the swap of an earlier try was stored, or the old holder has handed the claim over. */
@@ -70,6 +84,7 @@ export class Taking {
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
   #mayHold = false
   #isFenced = false
+  #claimed: number | null = null
   #swap: { readonly next: Claim; readonly rule: TakenRule } | null = null
 
   /** `lossAccepted`: see TakeoverFacts. */
@@ -106,7 +121,7 @@ export class Taking {
       case 'swapped': {
         const { next, rule } = must(this.#swap, 'a swap was asked for')
         const stored = { revision: event.revision, claim: next }
-        return this.#over([], { do: 'taken', rule, stored, leaseFromMs: event.askedAtMs })
+        return this.#over([], { do: 'taken', rule, stored, leaseFromMs: event.askedAtMs, claimed: this.#claimed })
       }
       case 'lease-runs':
         this.#lease = { kind: 'left', leftMs: event.leftMs }
@@ -137,7 +152,7 @@ export class Taking {
     return this.#mayHold ? this.#seal() : this.#over([], { do: 'given-up', why: 'holder-alive' })
   }
 
-  #judge({ nowMs, stored, promisedAtMs, isFit }: Extract<TakingEvent, { on: 'read' }>): readonly TakingEffect[] {
+  #judge({ nowMs, stored, promisedAtMs, isFit, memory }: Extract<TakingEvent, { on: 'read' }>): readonly TakingEffect[] {
     assert(this.#asking === 'read', 'an answer was asked for')
     const { me } = this
     if (stored !== null) this.#untilMs = this.#begunMs + giveUpAfterMs(stored.claim.leaseMs)
@@ -147,10 +162,11 @@ export class Taking {
     // Promises bind all the same: until they are over, the old holder may still answer on the strength of them.
     if (stored?.claim.holder === me) {
       if (promiseLeftMs > 0 && !this.#isFenced) return this.#wait('promise-current', Math.min(promiseLeftMs, leftMs))
-      return this.#over([], { do: 'taken', rule: 'held-already', stored, leaseFromMs: null })
+      return this.#over([], { do: 'taken', rule: 'held-already', stored, leaseFromMs: null, claimed: this.#claimed })
     }
+    this.#claimed = stored?.claim.lockstep?.run ?? null
     const verdict = takeoverVerdict({
-      ...{ me, claim: stored?.claim ?? null, lease: this.#lease, promiseLeftMs },
+      ...{ me, claim: stored?.claim ?? null, lease: this.#lease, promiseLeftMs, memory },
       ...{ holderSuspected: true, holderFenced: this.#isFenced, lossAccepted: this.lossAccepted },
     })
     if (verdict.verdict === 'no') return this.#giveUp(verdict.rule)
@@ -162,7 +178,7 @@ export class Taking {
     const next = verdict.rule === 'loss-accepted' ? takenInSpiteOfLoss(claim, me) : takenBy(claim, me)
     this.#swap = { next, rule: verdict.rule }
     this.#asking = 'swap'
-    return [{ do: 'swap', expected: revision, next, requireLeaseOver: verdict.requireLeaseOver }]
+    return [{ do: 'swap', expected: revision, next, requireLeaseOver: verdict.requireLeaseOver, with: verdict.with }]
   }
 
   #unanswered(): readonly TakingEffect[] {

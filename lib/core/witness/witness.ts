@@ -1,5 +1,5 @@
 import { must } from '../domain/assert'
-import { type Claim, generationOf } from '../domain/claim'
+import { type Claim, generationOf, takesWithMemory } from '../domain/claim'
 import type { ClaimRecord } from '../domain/claim-record'
 import { CLAIM_LIMITS, type ClaimAnswer, type ClaimRequest } from '../domain/claim-request'
 import type { VmUuid } from '../domain/ids'
@@ -113,7 +113,8 @@ export class Witness {
     }
     const rule = brokenRule(current?.claim ?? null, request.next)
     if (rule !== null) return { op: 'invalid', rule }
-    const leaseLeftMs = this.books.get(pool)?.leaseLeftMs(vm, nowMs) ?? 0
+    const isHarmless = takesWithMemory(current?.claim ?? null, request.next, request.with)
+    const leaseLeftMs = isHarmless ? 0 : (this.books.get(pool)?.leaseLeftMs(vm, nowMs) ?? 0)
     if (request.requireLeaseOver && leaseLeftMs > 0) return this.refuse(pool, vm, 'lease', nowMs)
     if (current === null && !this.hasRoom(pool)) return this.refuse(pool, vm, 'full', nowMs)
     return { kind: 'stored', pool, revision: this.nextRevision(), claim: request.next }

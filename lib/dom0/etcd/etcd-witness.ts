@@ -1,9 +1,9 @@
 import { InvariantViolation } from '../../core/domain/assert'
-import { type Claim, generationOf, type StoredClaim } from '../../core/domain/claim'
+import { type Claim, generationOf, type StoredClaim, takesWithMemory } from '../../core/domain/claim'
 import type { ClaimRule } from '../../core/domain/claim-request'
 import type { Clock } from '../../ports/clock'
 import type { Log } from '../../ports/log'
-import { type CasAnswer, type RenewAnswer, WitnessUnreachable, type WitnessPort } from '../../ports/witness'
+import { type CasAnswer, type RenewAnswer, type SwapOptions, WitnessUnreachable, type WitnessPort } from '../../ports/witness'
 import {
   type ClaimKeys,
   claimKeys,
@@ -83,18 +83,19 @@ class EtcdWitness implements WitnessPort {
     return orUnreachable(async () => (await this.look(vm)).stored)
   }
 
-  compareAndSwap(expected: number, next: Claim, { requireLeaseOver = false } = {}): Promise<CasAnswer> {
+  compareAndSwap(expected: number, next: Claim, options: SwapOptions = {}): Promise<CasAnswer> {
     return orUnreachable(async () => {
       const before = await this.look(next.vm)
       if ((before.stored?.revision ?? 0) !== expected) return refused('revision', before)
       const old = before.stored?.claim ?? null
       const rule = this.options.brokenRule(old, next)
       if (rule !== null) throw new InvariantViolation(`the claim is invalid: ${rule}`)
-      if (requireLeaseOver && before.leaseLeftMs > 0) return refused('lease', before)
+      const mustBeOver = options.requireLeaseOver === true && !takesWithMemory(old, next, options.with)
+      if (mustBeOver && before.leaseLeftMs > 0) return refused('lease', before)
       const keys = this.keys(next.vm)
       const holderStays = old?.holder === next.holder
       const answer = await this.session.change({
-        compare: [revisionIs(keys.claim, expected), ...(requireLeaseOver ? [revisionIs(keys.beat, before.beat)] : [])],
+        compare: [revisionIs(keys.claim, expected), ...(mustBeOver ? [revisionIs(keys.beat, before.beat)] : [])],
         success: [
           put(keys.claim, claimText(next)),
           put(keys.beat, this.options.client),

@@ -81,7 +81,7 @@ class Client implements WitnessClient {
 
   async compareAndSwap(...[expected, next, options]: Parameters<WitnessPort['compareAndSwap']>): Promise<CasAnswer> {
     const requireLeaseOver = options?.requireLeaseOver ?? false
-    return casAnswer(await this.ask({ op: 'cas', expected, next, requireLeaseOver }))
+    return casAnswer(await this.ask({ op: 'cas', expected, next, requireLeaseOver, with: options?.with }))
   }
 
   async renew(vm: string, term: number, holder: string) {

@@ -64,6 +64,7 @@ export class TakeOver {
       holderSuspected: true,
       holderFenced: false,
       lossAccepted: false,
+      memory: null,
       promiseLeftMs,
       lease: this.#lease,
     }

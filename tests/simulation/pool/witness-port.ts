@@ -57,7 +57,7 @@ export class SimulatedWitness implements WitnessPort {
   async compareAndSwap(...[expected, next, options]: Parameters<WitnessPort['compareAndSwap']>): Promise<CasAnswer> {
     const requireLeaseOver = options?.requireLeaseOver ?? false
     if (requireLeaseOver) this.onTaking()
-    return casAnswer(await this.#ask({ op: 'cas', expected, next, requireLeaseOver }))
+    return casAnswer(await this.#ask({ op: 'cas', expected, next, requireLeaseOver, with: options?.with }))
   }
 
   async renew(...[vm, term, holder]: Parameters<WitnessPort['renew']>): ReturnType<WitnessPort['renew']> {

@@ -99,3 +99,9 @@ test('asked twice it is given once', () => {
   holder.apply({ on: 'hand-over', to: B })
   expect(holder.apply({ on: 'hand-over', to: B })).toEqual([{ do: 'not-handed-over', rule: 'change-under-way' }])
 })
+
+test('a run of lockstep ends first: until then the other host has the writes of complete epochs alone', () => {
+  const holder = holding({ lockstep: { secondary: B, run: 7 } })
+  expect(holder.apply({ on: 'hand-over', to: B })).toEqual([{ do: 'not-handed-over', rule: 'change-under-way' }])
+  expect(holder.leaseValid).toBe(true)
+})

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { StoredClaim } from '../../../lib/core/domain/claim'
+import type { Claim, StoredClaim } from '../../../lib/core/domain/claim'
+import type { Outlook } from '../../../lib/core/domain/guest-memory'
 import { hostUuid, type HostUuid, vmUuid, volumeKey } from '../../../lib/core/domain/ids'
 import { Taking, type TakingEffect, type TakingEvent } from '../../../lib/core/membership/taking'
 import { stories } from '../stories'
@@ -21,15 +22,17 @@ class Stage {
   #promisedAtMs = Number.NEGATIVE_INFINITY
   #heardAtMs = Number.NEGATIVE_INFINITY
   #isFit = true
+  #memory: Outlook | null = null
   #mayHold = false
   #leaseMs = 1500
+  #lockstep: Claim['lockstep'] = null
   #stored: StoredClaim | null = this.#claim('holder', ['holder', 'me'])
 
   #claim(holder: string, listed: readonly string[], term = 1): StoredClaim {
     const upToDate = { [DISK]: listed.map(hostOf) }
     return {
       revision: term * 10,
-      claim: { vm: VM, term, holder: hostOf(holder), leaseMs: this.#leaseMs, upToDate, lockstep: null },
+      claim: { vm: VM, term, holder: hostOf(holder), leaseMs: this.#leaseMs, upToDate, lockstep: this.#lockstep },
     }
   }
 
@@ -52,6 +55,14 @@ class Stage {
       case 'promised':
         this.#promisedAtMs = this.#nowMs - number
         return []
+      // Host and run, and what the standby here says of it.
+      case 'lockstep':
+        this.#lockstep = { secondary: hostOf(rest[0]), run: Number(rest[1]) }
+        this.#stored = this.#claim('holder', ['holder', 'me'])
+        return []
+      case 'memory':
+        this.#memory = rest[0] as Outlook
+        return []
       case 'unfit':
         this.#isFit = false
         return []
@@ -69,7 +80,7 @@ class Stage {
       case 'read':
         return this.#apply({
           ...{ on: 'read', nowMs: this.#nowMs, stored: this.#stored },
-          ...{ promisedAtMs: this.#promisedAtMs, isFit: this.#isFit },
+          ...{ promisedAtMs: this.#promisedAtMs, isFit: this.#isFit, memory: this.#memory },
         })
       case 'silence':
         return this.#apply({ on: 'no-answer' })
@@ -94,15 +105,20 @@ class Stage {
   #say(effect: TakingEffect): string {
     switch (effect.do) {
       case 'swap': {
-        const { term, holder, upToDate } = effect.next
+        const { term, holder, upToDate, lockstep } = effect.next
         const listed = Object.values(upToDate).flat().map(nameOf)
-        const condition = effect.requireLeaseOver ? 'if its lease is over' : 'at once'
-        return `swap ${effect.expected}: term ${term}, holder ${nameOf(holder)}, up-to-date ${listed.join()}, ${condition}`
+        const orWith = effect.with === undefined ? '' : ` or with run ${effect.with}`
+        const condition = effect.requireLeaseOver ? `if its lease is over${orWith}` : 'at once'
+        const run = lockstep === null ? '' : `, run ${lockstep.run}`
+        return `swap ${effect.expected}: term ${term}, holder ${nameOf(holder)}, up-to-date ${listed.join()}${run}, ${condition}`
       }
       case 'wait':
         return `wait ${effect.ms}`
       case 'taken':
-        return `taken by ${effect.rule}, term ${effect.stored.claim.term}, lease from ${effect.leaseFromMs ?? 'the first renewal'}`
+        return (
+          `taken by ${effect.rule}, term ${effect.stored.claim.term}, lease from ${effect.leaseFromMs ?? 'the first renewal'}` +
+          (effect.claimed === null ? '' : `, the claim named run ${effect.claimed}`)
+        )
       case 'given-up':
         return `given up: ${effect.why}`
       case 'seal':

@@ -53,7 +53,8 @@ class Run {
     const expected = this.dice.chance(0.8) ? (known?.revision ?? 0) : this.dice.below(5)
     if (op === 'remove') return { op, vm, expected: this.dice.chance(0.3) ? expected : 999_999 }
     const leaseMs = this.dice.of([100, 333, 700])
-    const next = { vm, holder: this.dice.of(HOSTS), leaseMs, upToDate: { [DISK]: HOSTS }, lockstep: null }
+    const lockstep = this.dice.chance(0.5) ? null : { secondary: this.dice.of(HOSTS), run: this.dice.of([1, 2]) }
+    const next = { vm, holder: this.dice.of(HOSTS), leaseMs, upToDate: { [DISK]: HOSTS }, lockstep }
     const nextTerm = known === undefined ? 1 : next.holder === holder ? term : term + 1
     const old = known?.claim.decided ?? null
     if (op === 'carry') {
@@ -62,7 +63,8 @@ class Run {
       return { op, next: { ...next, leaseMs: 700, term: nextTerm, decided: { generation, by: 'here' } } }
     }
     const decided = old === null ? {} : { decided: old }
-    return { op, expected, next: { ...next, ...decided, term: nextTerm }, requireLeaseOver: this.dice.chance(0.7) }
+    const run = this.dice.chance(0.5) ? {} : { with: this.dice.of([1, 2]) }
+    return { op, expected, next: { ...next, ...decided, term: nextTerm }, requireLeaseOver: this.dice.chance(0.7), ...run }
   }
 
   private writeOne(): void {

@@ -6,6 +6,7 @@ import { Witness, type WitnessEffect } from '../../../lib/core/witness/witness'
 
 const A = hostUuid('aaaaaaaa-0000-4000-8000-000000000001')
 const B = hostUuid('bbbbbbbb-0000-4000-8000-000000000002')
+const C = hostUuid('cccccccc-0000-4000-8000-000000000003')
 const vm = (nth: number) => vmUuid(`eeeeeeee-0000-4000-8000-${String(nth).padStart(12, '0')}`)
 const POOL = 'pool'
 const claim = (changes: Partial<Claim> = {}): Claim => ({
@@ -25,11 +26,8 @@ beforeEach(() => (witness = new Witness({ claims: 3, claimsPerPool: 2 })))
 
 const request = (request: ClaimRequest, nowMs = 0, pool = POOL): WitnessEffect[] =>
   witness.apply({ type: 'request', from: ++asked, pool, request, nowMs })
-const cas = (expected: number, next: Claim, requireLeaseOver = false): ClaimRequest => ({
-  op: 'cas',
-  expected,
-  next,
-  requireLeaseOver,
+const cas = (expected: number, next: Claim, requireLeaseOver = false, run?: number): ClaimRequest => ({
+  ...{ op: 'cas', expected, next, requireLeaseOver, with: run },
 })
 const written = (effects: WitnessEffect[]): number => {
   const [only] = effects
@@ -108,13 +106,25 @@ describe('the lease', () => {
     const first = store(claim())
     request({ op: 'renew', vm: vm(1), term: 1, holder: A }, 700)
     expect(answers(request(cas(first, claim({ holder: B, term: 2 }), true), LEASE))[0]).toMatchObject({ leaseLeftMs: 700 })
-    const second = store(claim({ upToDate: claim().upToDate, lockstep: { secondary: B, epoch: 1 } }), first, 1500)
+    const second = store(claim({ upToDate: claim().upToDate, lockstep: { secondary: B, run: 1 } }), first, 1500)
     expect(answers(request(cas(second, claim({ holder: B, term: 2 }), true), 1500))[0]).toMatchObject({ leaseLeftMs: LEASE })
   })
   test('made shorter by its holder still runs to its former end', () => {
     const first = store(claim())
     const second = store(claim({ leaseMs: 100 }), first, 10)
     expect(answers(request(cas(second, claim({ holder: B, term: 2 }), true), LEASE - 1))[0]).toMatchObject({ leaseLeftMs: 1 })
+  })
+  test.each<[string, Claim['lockstep'], Claim['holder'], number | undefined, boolean]>([
+    ['the secondary that shows the run takes at once', { secondary: B, run: 7 }, B, 7, true],
+    ['another run is none', { secondary: B, run: 7 }, B, 8, false],
+    ['no run is shown', { secondary: B, run: 7 }, B, undefined, false],
+    ['another host than the secondary', { secondary: C, run: 7 }, B, 7, false],
+    ['the claim names no run', null, B, 7, false],
+  ])('in lockstep: %s', (_name, lockstep, holder, run, isTaken) => {
+    const first = store(claim({ lockstep }))
+    const effects = request(cas(first, claim({ holder, term: 2 }), true, run), 1)
+    if (isTaken) written(effects)
+    else expect(answers(effects)[0]).toMatchObject({ op: 'refused', by: 'lease', leaseLeftMs: LEASE - 1 })
   })
   test('of everybody starts anew when the witness restarts', () => {
     const revision = store(claim())

@@ -12,7 +12,14 @@ import { within } from '../within'
 const LOOK_LIMIT_MS = 500
 
 export type TakeOver =
-  | { readonly taken: true; readonly rule: TakenRule; readonly stored: StoredClaim; readonly leaseFromMs: number | null }
+  | {
+      readonly taken: true
+      readonly rule: TakenRule
+      readonly stored: StoredClaim
+      readonly leaseFromMs: number | null
+      /** See TakingEffect. */
+      readonly claimed: number | null
+    }
   | ClaimNotTaken
 
 type Asked = Extract<TakingEffect, { do: 'read' | 'swap' | 'wait' }>
@@ -36,8 +43,8 @@ export async function takeOver(
       if (effect.do === 'seal') secondary.seal()
       else if (effect.do === 'unseal') secondary.rules.unseal()
       else if (effect.do === 'taken') {
-        const { rule, stored, leaseFromMs } = effect
-        return { taken: true, rule, stored, leaseFromMs }
+        const { rule, stored, leaseFromMs, claimed } = effect
+        return { taken: true, rule, stored, leaseFromMs, claimed }
       } else if (effect.do === 'given-up')
         return taking.mayHold ? { taken: false, why: effect.why, mayHold: true } : { taken: false, why: effect.why }
       else event = await answerTo(effect, secondary, parts, fence)
@@ -60,12 +67,13 @@ async function answerTo(
       if (stored === undefined) return { on: 'no-answer' }
       await within(timers, LOOK_LIMIT_MS, secondary.look())
       const { isFit, rules } = secondary
-      return { on: 'read', nowMs: clock.nowMs(), stored, promisedAtMs: rules.lastPromiseMs, isFit }
+      // Lockstep is not wired: no standby is kept here.
+      return { on: 'read', nowMs: clock.nowMs(), stored, promisedAtMs: rules.lastPromiseMs, isFit, memory: null }
     }
     case 'swap': {
-      const { expected, next, requireLeaseOver } = asked
+      const { expected, next, requireLeaseOver, with: run } = asked
       const askedAtMs = clock.nowMs()
-      const answer = await unlessUnreachable(witness.compareAndSwap(expected, next, { requireLeaseOver }))
+      const answer = await unlessUnreachable(witness.compareAndSwap(expected, next, { requireLeaseOver, with: run }))
       if (answer === undefined) return { on: 'no-answer' }
       if (answer.stored) return { on: 'swapped', revision: answer.revision, askedAtMs }
       return answer.why === 'lease' ? { on: 'lease-runs', leftMs: answer.leaseLeftMs } : { on: 'swap-refused' }

@@ -122,7 +122,7 @@ export class WorldWitness {
       },
       read: async (vm) => whole(await ask({ op: 'read', vm: vmUuid(vm) }), 'read').found,
       compareAndSwap: async (expected, next, options) =>
-        cas(await ask({ op: 'cas', expected, next, requireLeaseOver: options?.requireLeaseOver ?? false })),
+        cas(await ask({ op: 'cas', expected, next, requireLeaseOver: false, ...options })),
       renew: async (vm, term, holder) => {
         const answer = await ask({ op: 'renew', vm: vmUuid(vm), term, holder: hostUuid(holder) })
         return answer.op === 'renewed' ? { renewed: true } : { renewed: false, current: whole(answer, 'not-renewed').current }
