@@ -41,6 +41,8 @@ export interface DomainDisk {
   readonly source:
     | { readonly kind: 'file'; readonly path: string }
     | { readonly kind: 'nbd'; readonly socket: string; readonly exportName: string }
+    /** Of a machine that stands by: nothing serves it yet. */
+    | { readonly kind: 'awaited'; readonly bytes: number }
   readonly readOnly: boolean
 }
 
@@ -77,6 +79,43 @@ export interface DomainState {
   readonly domid: number
   readonly vmUuid: string
   readonly paused: boolean
+}
+
+/** A domain as it was built, for another one that is to be just like it: the ids of its devices by slot. */
+export interface DomainLikeness {
+  readonly spec: DomainSpec
+  readonly slots: readonly (string | null)[]
+}
+
+/** How a standby is to be given its state (see docs/reference/lockstep-host.md). */
+export interface StandbyWish {
+  readonly run: number
+  readonly way: 'devices' | 'migration'
+}
+
+export interface StandbyState extends StandbyWish {
+  readonly domid: number
+  readonly vmUuid: string
+  /** `waiting`: it has never run and is no domain of the toolstack. `arrived`: it is, and the coordinator is to be told. */
+  readonly state: 'waiting' | 'arrived'
+}
+
+export interface Standby extends StandbyState {
+  readonly monitor: string
+  readonly memoryFile: string
+}
+
+/** Machines that stand by for one of another host. While they wait, `DomainManager.list` does not know them. */
+export interface StandbyManager {
+  likenessOf(domid: number): Promise<DomainLikeness>
+  prepare(likeness: DomainLikeness, wish: StandbyWish): Promise<Standby>
+  /** From now on it is a domain like others; one that is already stays so. */
+  arrive(domid: number): Promise<void>
+  /** The coordinator was told. */
+  settle(domid: number): Promise<void>
+  /** A domain that waits no more is refused. Answers the VM that it stood by for; null: there is none, or no record of it. */
+  end(domid: number): Promise<string | null>
+  list(): Promise<readonly StandbyState[]>
 }
 
 /** The pool as the rack wired it; the same file on every host (/etc/xensource/lab-pool.json). */

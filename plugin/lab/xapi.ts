@@ -19,6 +19,10 @@ const domainsUnder = (root: string): ReturnType<typeof createDomainManager> =>
     ...{ stateDir: join(root, 'run/xen-lab'), socketDir: join(root, 'var/run/xen'), memoryDir: join(root, 'dev/shm') },
   })
 
+const log = (message: string): void => {
+  process.stderr.write(`${new Date().toISOString()} ${message}\n`)
+}
+
 async function main(): Promise<void> {
   const program = new Command('xapi')
     .option('--root <folder>', 'what stands for the root of the host', '/')
@@ -31,8 +35,11 @@ async function main(): Promise<void> {
   const host = new XapiHost({
     ...{ root, port: Number(port), listen, socketPath: socket ?? join(root, 'var/lib/xcp/xapi') },
     methods: { ...vmMethods, ...storageMethods },
-    hostPart: (parts) => createHostOperations({ ...parts, domains: domainsUnder(root) }),
-    log: (message) => process.stderr.write(`${new Date().toISOString()} ${message}\n`),
+    hostPart: (parts) => {
+      const domains = domainsUnder(root)
+      return createHostOperations({ ...parts, domains, standbys: domains.standbys, log })
+    },
+    log,
   })
   process.once('SIGTERM', () => void host.stop().then(() => process.exit(0)))
   await host.start()

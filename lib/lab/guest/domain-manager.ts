@@ -1,14 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import type { DomainManager, DomainSpec, DomainState } from '../contract'
+import type { DomainLikeness, DomainManager, DomainSpec, DomainState, StandbyManager, StandbyWish } from '../contract'
 import { findAccelerator } from './machine/accelerator'
 import { machineArguments, slotsOf, tapName } from './machine/arguments'
-import { DomainStore, textOf, type DomainRecord } from './machine/domain-store'
+import { DomainStore, isWaiting, textOf, type DomainRecord } from './machine/domain-store'
 import { Ends, type EndListener } from './machine/ends'
 import { eventsIn, isStanding } from './machine/event-record'
 import { Monitors } from './machine/monitors'
 import { Plugs } from './machine/plugs'
 import { cpuSecondsOf, goneWithin, isAlive, killAndWait } from './machine/process-identity'
 import { spawnMachine } from './machine/spawn'
+import { Standbys } from './machine/standbys'
 import { addTap, removeTap } from './machine/tap'
 
 export interface DomainManagerOptions {
@@ -29,6 +30,7 @@ export interface LabDomainState extends DomainState {
 }
 
 export interface LabDomainManager extends DomainManager {
+  readonly standbys: StandbyManager
   list(): Promise<readonly LabDomainState[]>
   /** The domid of the running domain with this id or name, without asking the machine itself; `null` for none. */
   find(who: string): Promise<number | null>
@@ -51,6 +53,7 @@ export function createDomainManager(options: DomainManagerOptions = {}): LabDoma
 }
 
 class QemuDomains implements LabDomainManager {
+  readonly standbys: StandbyManager
   readonly #store: DomainStore
   readonly #monitors: Monitors
   readonly #plugs: Plugs
@@ -63,6 +66,10 @@ class QemuDomains implements LabDomainManager {
     this.#plugs = new Plugs(this.#store, this.#monitors)
     this.#ends = new Ends(this.#store, this.#monitors)
     this.#qemu = options.qemu ?? 'qemu-system-x86_64'
+    this.standbys = new Standbys(this.#store, this.#monitors, {
+      build: async (likeness, wish) => this.#build(await this.#store.allocate(), likeness, wish),
+      destroy: (domid) => this.destroy(domid),
+    })
   }
 
   reserve(): Promise<number> {
@@ -70,9 +77,13 @@ class QemuDomains implements LabDomainManager {
   }
 
   async create(spec: DomainSpec, reserved?: number): Promise<number> {
-    const domid = reserved ?? (await this.#store.allocate())
+    return this.#build(reserved ?? (await this.#store.allocate()), { spec, slots: slotsOf(spec) }, null)
+  }
+
+  async #build(domid: number, likeness: DomainLikeness, standby: StandbyWish | null): Promise<number> {
+    const { spec } = likeness
     try {
-      const record = await this.#start(domid, spec)
+      const record = await this.#start(domid, likeness, standby)
       await this.#monitors.untilUp(record)
       await this.#ends.watch(record)
       return domid
@@ -128,13 +139,14 @@ class QemuDomains implements LabDomainManager {
   unplugNic: DomainManager['unplugNic'] = (domid, device) => this.#plugs.unplugNic(domid, device)
 
   async list(): Promise<readonly LabDomainState[]> {
-    const states = await Promise.all((await this.#store.current()).map((record) => this.#state(record)))
+    const states = await Promise.all((await this.#store.domains()).map((record) => this.#state(record)))
     return states.filter((state) => state !== null)
   }
 
   async find(who: string): Promise<number | null> {
-    const named = (await this.#store.current()).filter(({ domid, spec }) => String(domid) === who || spec.name === who)
-    for (const { domid, process } of named) if (await isAlive(process)) return domid
+    const named = (record: DomainRecord): boolean => record.spec.name === who && !isWaiting(record)
+    const found = (await this.#store.current()).filter((record) => String(record.domid) === who || named(record))
+    for (const { domid, process } of found) if (await isAlive(process)) return domid
     return null
   }
 
@@ -150,19 +162,20 @@ class QemuDomains implements LabDomainManager {
     this.#ends.close()
   }
 
-  async #start(domid: number, spec: DomainSpec): Promise<DomainRecord> {
+  async #start(domid: number, { spec, slots }: DomainLikeness, standby: StandbyWish | null): Promise<DomainRecord> {
     const accelerator = await findAccelerator(spec.kernel, this.#qemu)
     await mkdir(this.#monitors.directory, { recursive: true })
     const files = this.#monitors.files(domid)
     // QEMU would let everybody read it.
     await writeFile(files.memory, '', { mode: 0o600 })
     for (const nic of spec.nics) await addTap(tapName(domid, nic.device), nic.bridge)
-    const process = await spawnMachine(this.#qemu, machineArguments(domid, spec, accelerator, files), {
+    const process = await spawnMachine(this.#qemu, machineArguments(domid, { spec, slots, accelerator, files, standby }), {
       request: this.#store.path(domid, 'request'),
       events: this.#store.path(domid, 'events.log'),
       log: this.#store.path(domid, 'qemu.log'),
     })
-    const record = { domid, spec, process, slots: slotsOf(spec), destroyed: false, ended: false }
+    const waiting = standby === null ? {} : { standby: { ...standby, state: 'waiting' as const } }
+    const record: DomainRecord = { domid, spec, process, slots, ...waiting, destroyed: false, ended: false }
     await this.#store.save(record)
     return record
   }

@@ -93,6 +93,12 @@ function inventory(host: HostDescription): string {
     .join('')
 }
 
+/** Of the host, by the names under which the product calls them. */
+const PROGRAMS = [
+  ['xl', 'xl.js'],
+  ['holdfast-standby', 'standby.js'],
+] as const
+
 /** Made anew at each boot, as a real machine does: empty /run and /tmp, and the lab's own programs. */
 export function refreshRoot(paths: HostPaths, labBin: string): void {
   for (const folder of ['run', 'tmp']) {
@@ -106,8 +112,10 @@ export function refreshRoot(paths: HostPaths, labBin: string): void {
     if (!statSync(source).isFile()) continue
     copyFileSync(source, target)
   }
-  if (!existsSync(join(labBin, 'xl.js'))) return
-  const shim = join(paths.root, 'usr/local/sbin/xl')
-  mkdirSync(dirname(shim), { recursive: true })
-  writeFileSync(shim, '#!/bin/sh\nexec /opt/lab/bin/node /opt/lab/xl.js "$@"\n', { mode: 0o755 })
+  for (const [name, script] of PROGRAMS) {
+    if (!existsSync(join(labBin, script))) continue
+    const shim = join(paths.root, 'usr/local/sbin', name)
+    mkdirSync(dirname(shim), { recursive: true })
+    writeFileSync(shim, `#!/bin/sh\nexec /opt/lab/bin/node /opt/lab/${script} "$@"\n`, { mode: 0o755 })
+  }
 }

@@ -23,11 +23,21 @@ export interface GuestVm {
 
 const NO_QOS = { qos_algorithm_type: '', qos_algorithm_params: {} }
 
-/** Makes a halted VM that boots the lab's guest: one disk, one NIC on production. */
-export async function createGuestVm(api: LocalApi, options: GuestVmOptions): Promise<GuestVm> {
-  const { name, sr, diskBytes, address, bridge = 'xenbr3' } = options
+/** Makes a halted VM that boots the lab's guest and keeps its data in memory: one NIC on production. */
+export async function createDisklessVm(
+  api: LocalApi,
+  { name, address, bridge = 'xenbr3' }: Pick<GuestVmOptions, 'name' | 'address' | 'bridge'>,
+): Promise<Ref> {
   const network = await networkOn(api, bridge)
   const vm = await api.ref('VM.create', vmFields(name, address))
+  await api.ref('VIF.create', { device: '0', network, VM: vm, MAC: macFor(name), MTU: 1500, other_config: {}, ...NO_QOS })
+  return vm
+}
+
+/** One with a disk. */
+export async function createGuestVm(api: LocalApi, options: GuestVmOptions): Promise<GuestVm> {
+  const { name, sr, diskBytes } = options
+  const vm = await createDisklessVm(api, options)
   const vdi = await api.ref('VDI.create', {
     ...{ name_label: `${name} disk 0`, name_description: '', SR: sr, virtual_size: diskBytes, type: 'user' },
     ...{ sharable: false, read_only: false, other_config: {}, xenstore_data: {}, sm_config: {}, tags: [] },
@@ -36,7 +46,6 @@ export async function createGuestVm(api: LocalApi, options: GuestVmOptions): Pro
     ...{ VM: vm, VDI: vdi, userdevice: '0', bootable: true, mode: 'RW', type: 'Disk', unpluggable: true, empty: false },
     ...{ other_config: {}, ...NO_QOS },
   })
-  await api.ref('VIF.create', { device: '0', network, VM: vm, MAC: macFor(name), MTU: 1500, other_config: {}, ...NO_QOS })
   return { vm, vdi, vmUuid: await api.ref('VM.get_uuid', vm), vdiUuid: await api.ref('VDI.get_uuid', vdi) }
 }
 

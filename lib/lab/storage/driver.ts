@@ -24,7 +24,7 @@ export interface SrUsage {
   readonly freeBytes: number
 }
 
-export type DiskSource = DomainDisk['source']
+export type DiskSource = Exclude<DomainDisk['source'], { kind: 'awaited' }>
 export type Config = Readonly<Record<string, string>>
 
 export interface StorageDriver {

@@ -1,4 +1,4 @@
-import type { DomainDisk, DomainNic, DomainSpec } from '../../contract'
+import type { DomainDisk, DomainLikeness, DomainNic, DomainSpec, StandbyWish } from '../../contract'
 
 /** Empty slots for disks and NICs plugged into a running machine. */
 const SPARE_PORTS = 4
@@ -21,6 +21,8 @@ export interface MachineFiles {
 }
 
 export const diskId = (userdevice: string): string => `disk-${userdevice}`
+/** Whoever runs a standby gives this name to what serves the disk. */
+export const servedNode = (id: string): string => `${id}-served`
 export const nicId = (device: string): string => `nic-${device}`
 /** The NIC's device number from its id; `null` for the id of anything else. */
 export const nicDeviceOf = (id: string): string | null => /^nic-(.+)$/.exec(id)?.[1] ?? null
@@ -40,6 +42,9 @@ export const slotName = (slot: number): string => `slot-${slot}`
 export function blockNode(disk: DomainDisk): Record<string, unknown> {
   const common = { 'node-name': diskId(disk.userdevice), 'read-only': disk.readOnly, discard: 'unmap' }
   if (disk.source.kind === 'file') return { ...common, driver: 'raw', file: { driver: 'file', filename: disk.source.path } }
+  // What serves it takes the stand-in's place, and is a node of its own.
+  if (disk.source.kind === 'awaited')
+    return { ...common, driver: 'raw', file: { driver: 'null-co', size: disk.source.bytes, 'read-zeroes': true } }
   return {
     ...common,
     driver: 'nbd',
@@ -78,9 +83,20 @@ export function nicDevice(nic: DomainNic, slot: number): Record<string, unknown>
   }
 }
 
+/** What makes a machine one that waits for its state. The name of its kind does not come with `devices`, and QEMU asks for it by default. */
+const waitingArguments = (wish: StandbyWish | null): readonly string[] => {
+  if (wish === null) return []
+  return ['-incoming', 'defer', ...(wish.way === 'devices' ? ['-global', 'migration.send-configuration=off'] : [])]
+}
+
+export interface MachineParts extends DomainLikeness {
+  readonly accelerator: 'kvm' | 'tcg'
+  readonly files: MachineFiles
+  readonly standby: StandbyWish | null
+}
+
 /** The command line of one domain; its vCPUs wait for `cont`. */
-export function machineArguments(domid: number, spec: DomainSpec, accelerator: 'kvm' | 'tcg', files: MachineFiles): string[] {
-  const slots = slotsOf(spec)
+export function machineArguments(domid: number, { spec, slots, accelerator, files, standby }: MachineParts): string[] {
   const memory = `${Math.ceil(spec.memoryBytes / (1 << 20))}M`
   const socket = (id: string, path: string, more = ''): string[] => [
     '-chardev',
@@ -115,6 +131,7 @@ export function machineArguments(domid: number, spec: DomainSpec, accelerator: '
     ...spec.disks.flatMap((disk) => ['-blockdev', JSON.stringify(blockNode(disk))]),
     ...spec.nics.flatMap((nic) => ['-netdev', JSON.stringify(nicBackend(domid, nic))]),
     ...devices.flatMap((device) => ['-device', JSON.stringify(device)]),
+    ...waitingArguments(standby),
   ]
 }
 

@@ -1,16 +1,15 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DomainSpec } from '../../contract'
+import type { DomainLikeness, StandbyState, StandbyWish } from '../../contract'
 import { hasCode } from './has-code'
 import { isAlive, type ProcessIdentity } from './process-identity'
 
 /** What is known of a domain, on disk: it outlives the process that made it. */
-export interface DomainRecord {
+export interface DomainRecord extends DomainLikeness {
   readonly domid: number
-  readonly spec: DomainSpec
   readonly process: ProcessIdentity
-  /** Ids of the devices by slot. */
-  readonly slots: readonly (string | null)[]
+  /** Of one that stands by, or did so until the coordinator knew of it. */
+  readonly standby?: StandbyWish & Pick<StandbyState, 'state'>
   /** Set by whoever kills it on purpose, before the kill. */
   readonly destroyed: boolean
   /** Its end was seen to and told. */
@@ -68,6 +67,11 @@ export class DomainStore {
     return records.filter((record) => record !== null).filter((record) => !record.ended)
   }
 
+  /** Those of them that are the toolstack's. */
+  async domains(): Promise<DomainRecord[]> {
+    return (await this.current()).filter((record) => !isWaiting(record))
+  }
+
   /** Domids that a process which is no more reserved or began to build, and left without a record. */
   async abandoned(): Promise<number[]> {
     const domids = (await this.#domids()).filter((domid) => !this.#allocatedHere.has(domid))
@@ -105,6 +109,8 @@ export class DomainStore {
     }
   }
 }
+
+export const isWaiting = ({ standby }: DomainRecord): boolean => standby?.state === 'waiting'
 
 /** '' for a file that is not there. */
 export async function textOf(path: string): Promise<string> {

@@ -1,7 +1,7 @@
 import type { DomainEnd } from '../../contract'
 import { nicDeviceOf, tapName } from './arguments'
 import { clearAbandoned } from './abandoned'
-import type { DomainRecord, DomainStore } from './domain-store'
+import { isWaiting, type DomainRecord, type DomainStore } from './domain-store'
 import { endFrom } from './end'
 import { eventsIn } from './event-record'
 import type { Monitors } from './monitors'
@@ -85,6 +85,8 @@ export class Ends {
     // Destroyed by another program of the host: for the toolstack that is a machine that is simply gone.
     const end = record.destroyed ? 'shutdown' : endFrom(await eventsIn(this.store.path(domid, 'events.log')))
     await this.bury(record)
+    // One that stood by was nobody's guest.
+    if (isWaiting(record)) return
     for (const listener of this.#listeners) listener(domid, spec.vmUuid, end)
   }
 }

@@ -1,8 +1,8 @@
 import type { DomainDisk, DomainNic } from '../../contract'
-import { blockNode, diskDevice, diskId, nicBackend, nicDevice, nicId, tapName } from './arguments'
+import { blockNode, diskDevice, diskId, nicBackend, nicDevice, nicId, servedNode, tapName } from './arguments'
 import type { DomainStore } from './domain-store'
 import type { Monitors } from './monitors'
-import type { Qmp } from './qmp'
+import { isRecord, type Qmp } from './qmp'
 import { addTap, removeTap } from './tap'
 
 /** How long a guest may take to let go of a device; one that has not booted its drivers never does. */
@@ -35,6 +35,7 @@ export class Plugs {
     await this.monitors.command(domid, async (qmp) => {
       await remove(qmp, id)
       await qmp.execute('blockdev-del', { 'node-name': id })
+      await removeServed(qmp, id)
     })
     await this.#fill(domid, slot, null)
   }
@@ -88,6 +89,14 @@ export class Plugs {
     const record = await this.store.live(domid)
     await this.store.save({ ...record, slots: record.slots.with(slot, id) })
   }
+}
+
+/** The disk of a machine that stood by is a node over another one. */
+async function removeServed(qmp: Qmp, id: string): Promise<void> {
+  const served = servedNode(id)
+  const nodes = await qmp.execute('query-named-block-nodes', { flat: true })
+  if (!Array.isArray(nodes) || !nodes.some((node) => isRecord(node) && node['node-name'] === served)) return
+  await qmp.execute('blockdev-del', { 'node-name': served })
 }
 
 async function remove(qmp: Qmp, id: string): Promise<void> {

@@ -3,18 +3,31 @@
  * by itself: a guest that ended, a toolstack that started.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { ApiError, type DomainDisk, type DomainManager, type DomainNic, type HostOperations, type Value } from '../../contract'
+import {
+  ApiError,
+  type DomainDisk,
+  type DomainManager,
+  type DomainNic,
+  type DomainState,
+  type HostOperations,
+  type StandbyManager,
+  type Value,
+} from '../../contract'
 import { HostStorage } from '../../storage/host-storage'
 import { storageOperations } from '../../storage/operations'
 import { type Members, flag, int, list, record, text } from '../../values'
+import { createStandbyHost } from './standby-host'
 
 export interface HostParts {
   readonly domains: DomainManager
+  /** None: no machine of this host stands by for another one. */
+  readonly standbys?: StandbyManager
   /** The host's root directory; `/` inside a host. */
   readonly root: string
   readonly hostUuid: string
   /** Performs an operation on the coordinator; fails while it cannot be reached. */
   tellCoordinator(operation: string, args: Members): Promise<Value>
+  log?(message: string): void
   /** Whether reports that failed should be tried again: false once the server stops. */
   stillRunning(): boolean
 }
@@ -48,7 +61,9 @@ export async function createHostOperations(parts: HostParts): Promise<HostPart> 
   const { domains } = parts
   const storage = await HostStorage.start(parts.root)
 
-  const exists = async (domid: number): Promise<boolean> => (await domains.list()).some((domain) => domain.domid === domid)
+  const domain = async (domid: number): Promise<DomainState | undefined> =>
+    (await domains.list()).find((each) => each.domid === domid)
+  const exists = async (domid: number): Promise<boolean> => (await domain(domid)) !== undefined
 
   async function create(args: Members): Promise<Value> {
     const domid = await domains.reserve()
@@ -129,6 +144,15 @@ export async function createHostOperations(parts: HostParts): Promise<HostPart> 
     }
   }
 
+  const standbyHost =
+    parts.standbys === undefined
+      ? null
+      : createStandbyHost({
+          ...{ standbys: parts.standbys, storage, report, domain, hostUuid: parts.hostUuid },
+          tellCoordinator: (operation, args) => parts.tellCoordinator(operation, args),
+          log: (message) => parts.log?.(message),
+        })
+
   domains.onEnd((domid, vmUuid, end) => {
     report('guest.ended', { domid, vmUuid, end }).catch((error: unknown) => {
       // Only a server that stops gives up; its successor finds the domain missing and says so in host.started.
@@ -137,12 +161,18 @@ export async function createHostOperations(parts: HostParts): Promise<HostPart> 
   })
 
   return {
-    operations,
+    operations: { ...operations, ...standbyHost?.operations },
     announceStart: async () => {
       const found = await domains.list()
       await storage.closeLeftovers(new Set(found.map(({ domid }) => String(domid))))
-      const running = found.map(({ domid, vmUuid, paused }) => ({ domid, vmUuid, paused }))
-      const answer = record(await report('host.started', { domains: running, repositories: [...storage.repositories()] }))
+      const beside = (await parts.standbys?.list()) ?? []
+      const arrived = new Set(beside.filter(({ state }) => state === 'arrived').map(({ domid }) => domid))
+      const running = found.map(({ domid, vmUuid, paused }) => ({ domid, vmUuid, paused, arrived: arrived.has(domid) }))
+      const standbys = beside.filter(({ state }) => state === 'waiting').map(({ vmUuid }) => vmUuid)
+      const answer = record(
+        await report('host.started', { domains: running, standbys, repositories: [...storage.repositories()] }),
+      )
+      await standbyHost?.tellOfArrivals()
       // The database says these run elsewhere: two of one machine would destroy its disks.
       for (const domid of list(answer['destroy']).map(int)) await destroy(domid)
       // What serves a repository may be starting beside us.

@@ -6,6 +6,7 @@ import { updateAll } from './allowed'
 import { ranForMs, resetPowerState, setHalted, setLive, setResident } from './machine'
 import { powerState } from './power-state'
 import { runAgain } from './run'
+import { forgetReservation, showArrived, standbyReports } from './standby-pool'
 import { quiet, whileUnderWay } from './under-way'
 
 /** A guest that crashes this soon after its start would crash for ever: it is not started again. */
@@ -48,8 +49,9 @@ async function guestEnded(call: CallContext, host: Ref, { vmUuid, domid, end }: 
 }
 
 /** Answers the domids that must be destroyed because the database has their machines elsewhere, or does not know them. */
-function hostStarted(call: CallContext, host: Ref, domains: readonly Members[]): number[] {
+function hostStarted(call: CallContext, host: Ref, domains: readonly Members[], standbys: readonly string[]): number[] {
   const { db } = call
+  for (const vm of db.refs('VM')) if (!standbys.includes(text(db.get('VM', vm, 'uuid')))) forgetReservation(call, host, vm)
   const found = new Map(domains.map((domain) => [text(domain['vmUuid']), domain]))
   for (const vm of texts(db.get('host', host, 'resident_VMs'))) {
     if (flag(db.get('VM', vm, 'is_control_domain')) || found.has(text(db.get('VM', vm, 'uuid')))) continue
@@ -61,7 +63,9 @@ function hostStarted(call: CallContext, host: Ref, domains: readonly Members[]):
     const vm = db.byUuid('VM', uuid)
     const resident = vm === undefined ? undefined : text(db.get('VM', vm, 'resident_on'))
     const nowhere = vm !== undefined && resident === NULL_REF && powerState(db, vm) === 'Halted'
-    if (vm !== undefined && (resident === host || nowhere)) {
+    if (vm !== undefined && flag(domain['arrived'] ?? false)) {
+      showArrived(call, host, vm, { domid: int(domain['domid']), paused: flag(domain['paused']) })
+    } else if (vm !== undefined && (resident === host || nowhere)) {
       setResident(db, vm, host)
       setLive(db, vm, int(domain['domid']), flag(domain['paused']) ? 'Paused' : 'Running')
       updateAll(db, vm)
@@ -87,6 +91,10 @@ export function createCoordinatorOperations(call: () => CallContext): HostOperat
     return host
   }
   return {
+    ...standbyReports((args) => {
+      const context = call()
+      return { call: context, host: hostOf(context, args) }
+    }),
     'guest.ended': async (args) => {
       const context = call()
       await guestEnded(context, hostOf(context, args), args)
@@ -96,7 +104,9 @@ export function createCoordinatorOperations(call: () => CallContext): HostOperat
       const context = call()
       const host = hostOf(context, args)
       notePlugged(context, host, texts(args['repositories']))
-      return Promise.resolve({ destroy: hostStarted(context, host, list(args['domains']).map(record)) })
+      return Promise.resolve({
+        destroy: hostStarted(context, host, list(args['domains']).map(record), texts(args['standbys'] ?? [])),
+      })
     },
     /** Plugs what the host has not plugged yet; answers whether everything is. */
     'host.plug-storage': async (args) => {

@@ -17,7 +17,7 @@ const files = {
   ...{ memory: '/m/a,b', checkpoint: '/s/k', command: '/s/c', event: '/s/e', console: '/s/x,y' },
   ...{ consoleLog: '/s/log', pidFile: '/s/pid' },
 }
-const args = machineArguments(7, spec, 'tcg', files)
+const args = machineArguments(7, { spec, slots: slotsOf(spec), accelerator: 'tcg', files, standby: null })
 const after = (option: string): string[] => args.filter((_, at) => args[at - 1] === option)
 
 test('devices sit in slots by number, not by text, and there is room for more', () => {

@@ -1,10 +1,20 @@
-import type { DomainEnd, DomainManager, DomainSpec, DomainState } from '../../../../lib/lab/contract'
+import type {
+  DomainEnd,
+  DomainLikeness,
+  DomainManager,
+  DomainSpec,
+  DomainState,
+  Standby,
+  StandbyManager,
+  StandbyWish,
+} from '../../../../lib/lab/contract'
 
 /** A machine room that only keeps states, for the parts above it. */
 export class StateDomains implements DomainManager {
   private last = 0
   private listener: (domid: number, vmUuid: string, end: DomainEnd) => void = () => undefined
   readonly running = new Map<number, { spec: DomainSpec; paused: boolean }>()
+  readonly standbys = new StateStandbys(this)
   /** What was asked of it, in order. */
   readonly log: string[] = []
   /** Set to keep guests from obeying a shutdown: it is waited for until the domain is gone. */
@@ -74,5 +84,45 @@ export class StateDomains implements DomainManager {
     this.log.push(what)
     domain.paused = paused
     return Promise.resolve()
+  }
+}
+
+/** Machines that stand by, as no more than what they were asked to be. */
+class StateStandbys implements StandbyManager {
+  readonly all = new Map<number, { likeness: DomainLikeness; standby: Standby }>()
+  constructor(private readonly domains: StateDomains) {}
+
+  likenessOf(domid: number): Promise<DomainLikeness> {
+    const domain = this.domains.running.get(domid)
+    if (domain === undefined) throw new Error(`no domain ${domid}`)
+    const { disks, nics } = domain.spec
+    const ids = [...disks.map((disk) => `disk-${disk.userdevice}`), ...nics.map((nic) => `nic-${nic.device}`)]
+    return Promise.resolve({ spec: domain.spec, slots: [...ids, null] })
+  }
+  async prepare(likeness: DomainLikeness, wish: StandbyWish): Promise<Standby> {
+    const domid = await this.domains.reserve()
+    const { vmUuid } = likeness.spec
+    const standby = { domid, vmUuid, ...wish, state: 'waiting', monitor: `/q${domid}`, memoryFile: `/m${domid}` } as const
+    this.all.set(domid, { likeness, standby })
+    return standby
+  }
+  arrive(domid: number): Promise<void> {
+    const found = this.all.get(domid)
+    if (found === undefined) throw new Error(`no standby ${domid}`)
+    this.all.set(domid, { ...found, standby: { ...found.standby, state: 'arrived' } })
+    this.domains.running.set(domid, { spec: found.likeness.spec, paused: false })
+    return Promise.resolve()
+  }
+  settle(domid: number): Promise<void> {
+    this.all.delete(domid)
+    return Promise.resolve()
+  }
+  end(domid: number): Promise<string | null> {
+    const vm = this.all.get(domid)?.standby.vmUuid ?? null
+    this.all.delete(domid)
+    return Promise.resolve(vm)
+  }
+  list(): Promise<readonly Standby[]> {
+    return Promise.resolve([...this.all.values()].map(({ standby }) => standby))
   }
 }

@@ -177,6 +177,7 @@ export class TestPool {
   private partOf(host: Pick<TestHost, 'domains' | 'root' | 'uuid'>): Promise<HostPart> {
     return createHostOperations({
       domains: host.domains,
+      standbys: host.domains.standbys,
       root: host.root,
       hostUuid: host.uuid,
       tellCoordinator: (operation, args) => this.perform(this.coordinator, operation, args),
