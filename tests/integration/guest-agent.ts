@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline'
 import { createDomainManager } from '../../lib/lab/guest/domain-manager'
 import { runXl } from '../../lib/lab/guest/xl'
-import type { DomainDisk, DomainSpec } from '../../lib/lab/contract'
+import type { DomainDisk, DomainSpec, StandbyWish } from '../../lib/lab/contract'
 
 const [stateDir, socketDir, memoryDir] = process.argv.slice(2)
 if (stateDir === undefined || socketDir === undefined || memoryDir === undefined)
@@ -30,6 +30,15 @@ export const agentMethods = {
   plugDisk: (domid: number, disk: DomainDisk) => domains.plugDisk(domid, disk),
   unplugDisk: (domid: number, userdevice: string) => domains.unplugDisk(domid, userdevice),
   list: () => domains.list(),
+  /** Of one that runs here; its disks are to be as long as `diskBytes` says. */
+  prepare: async (domid: number, diskBytes: number, wish: StandbyWish) => {
+    const { spec, slots } = await domains.standbys.likenessOf(domid)
+    const disks = spec.disks.map((disk) => ({ ...disk, source: { kind: 'awaited' as const, bytes: diskBytes } }))
+    return domains.standbys.prepare({ spec: { ...spec, disks }, slots }, wish)
+  },
+  arrive: (domid: number) => domains.standbys.arrive(domid),
+  endStandby: (domid: number) => domains.standbys.end(domid),
+  standbys: () => domains.standbys.list(),
   consoleText: (domid: number) => domains.consoleText(domid),
   xl: (...argv: string[]) => runXl(argv, createDomainManager({ stateDir, socketDir, memoryDir })),
 }
