@@ -1,14 +1,19 @@
-/** A process that holds the output of a machine until it is killed: its monitor, and a folder for sockets. */
+/** A process that holds the output of a machine until it is killed, and tells the first frame: its monitor, and a folder for sockets. */
 import { qemuOutput } from '../../lib/dom0/qemu/qemu-output'
 import { Qmp } from '../../lib/dom0/qemu/qmp'
+import type { OutputFrame } from '../../lib/ports/guest-output'
 
 const [monitor = '', folder = ''] = process.argv.slice(2)
 
 async function hold(): Promise<void> {
   const qmp = await Qmp.open(monitor, 10_000)
   const failed = (error: string): void => void process.stderr.write(`${error}\n`)
-  await qemuOutput({ qmp, folder })({ sent: () => undefined, failed })
-  process.stdout.write('holds\n')
+  let isTold = false
+  const sent = ({ bytes }: OutputFrame): void => {
+    if (!isTold) process.stdout.write(`${bytes.toString('hex')}\n`)
+    isTold = true
+  }
+  await qemuOutput({ qmp, folder })({ sent, failed })
 }
 
 void hold()

@@ -1,9 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { filterNames } from '../../lib/dom0/qemu/output-filters'
+import { QemuCapture } from '../../lib/dom0/qemu/qemu-capture'
 import { qemuOutput } from '../../lib/dom0/qemu/qemu-output'
+import { probeQemu } from '../../lib/dom0/qemu/qemu-probe'
+import { loadState, standbyArguments } from '../../lib/dom0/qemu/qemu-standby'
 import { Qmp } from '../../lib/dom0/qemu/qmp'
 import type { GuestOutput, OutputFrame } from '../../lib/ports/guest-output'
 import { exited, until } from './guest-rig'
@@ -47,17 +50,22 @@ async function opened(): Promise<Qmp> {
   return monitor
 }
 
-async function holdingProcess(): Promise<ChildProcess> {
+/** And the number of the first frame that it holds. */
+async function holdingProcess(): Promise<[ChildProcess, number]> {
   const script = join(folder, 'holder.js')
   const entry = join(__dirname, 'output-holder.ts')
   await build({ bundle: true, platform: 'node', target: 'node20', logLevel: 'silent', entryPoints: [entry], outfile: script })
   const holder = spawn(process.execPath, [script, machine.monitor, folder])
   holders.push(holder)
-  await new Promise<void>((resolve, reject) => {
-    holder.stdout.once('data', () => resolve())
-    holder.stderr.once('data', (text: Buffer) => reject(new Error(text.toString())))
+  let told = ''
+  let failed = ''
+  holder.stdout.on('data', (text: Buffer) => (told += text.toString()))
+  holder.stderr.on('data', (text: Buffer) => (failed += text.toString()))
+  await until('a held frame', () => {
+    if (failed !== '') throw new Error(failed)
+    return told.endsWith('\n')
   })
-  return holder
+  return [holder, numberOf(Buffer.from(told.trim(), 'hex').subarray(HEAD_BYTES))]
 }
 
 interface Holder {
@@ -74,6 +82,7 @@ async function holding(): Promise<Holder> {
 }
 
 const frame = (sent: OutputFrame | undefined): Buffer => sent?.bytes.subarray(HEAD_BYTES) ?? Buffer.alloc(0)
+const isRarp = (bytes: Buffer): boolean => bytes.readUInt16BE(12) === RARP
 const last = <T>(all: readonly T[]): T => {
   const found = all.at(-1)
   if (found === undefined) throw new Error('nothing came')
@@ -85,12 +94,12 @@ async function guestSends(frames: number): Promise<void> {
   await until(`${frames} more frames of the guest`, () => machine.numbers.sent - from > frames)
 }
 
-/** While the guest goes on sending. */
-async function wireIsStill(): Promise<void> {
-  for (let before = -1; before !== machine.wire.length;) {
-    before = machine.wire.length
-    await guestSends(1000)
-  }
+/** Numbers of the frames that came out from this one on. What the guest has sent before may still wait in QEMU for its network. */
+const passed = (first: number): readonly number[] => machine.wire.map(numberOf).filter((number) => number >= first)
+const numbersOf = (frames: readonly OutputFrame[]): readonly number[] => frames.map((each) => numberOf(frame(each)))
+async function firstOf({ sent }: Holder): Promise<number> {
+  await until('a held frame', () => sent.length > 0)
+  return numberOf(frame(sent[0]))
 }
 
 /** Nothing of ours is left in QEMU. */
@@ -108,22 +117,20 @@ function busyFor(ms: number): void {
 }
 
 test('nothing leaves before it is released, and what is leaves as it was sent', async () => {
-  const { output, sent, failed } = await holding()
-  await until('held frames', () => sent.length > 0)
-  const first = numberOf(frame(sent[0]))
-  await wireIsStill()
-  expect(numberOf(last(machine.wire))).toBeLessThan(first)
-  machine.wire.length = 0
+  const holder = await holding()
+  const first = await firstOf(holder)
+  await guestSends(5000)
+  expect(passed(first)).toEqual([])
 
-  const some = sent.slice(0, 500)
-  output.release(some)
-  await until('the released ones', () => machine.wire.length >= some.length)
-  await guestSends(1000)
-  const numbers = some.map((_, at) => first + at)
-  expect(machine.wire.map(numberOf)).toEqual(numbers)
-  expect(machine.wire.every((bytes, at) => bytes.equals(frameOf(first + at, 0)))).toBe(true)
-  expect(sent.every(({ nic }) => nic === 0)).toBe(true)
-  expect(failed).toEqual([])
+  const some = holder.sent.slice(0, 500)
+  holder.output.release(some)
+  await until('the released ones', () => passed(first).length >= some.length)
+  await guestSends(5000)
+  expect(passed(first)).toEqual(some.map((_, at) => first + at))
+  const out = machine.wire.filter((bytes) => numberOf(bytes) >= first)
+  expect(out.every((bytes) => bytes.equals(frameOf(numberOf(bytes), 0)))).toBe(true)
+  expect(holder.sent.every(({ nic }) => nic === 0)).toBe(true)
+  expect(holder.failed).toEqual([])
 })
 
 test('what comes for the guest is not held', async () => {
@@ -140,8 +147,8 @@ describe.each([
 ])('a holder that %s has all that was sent when the guest stands, and no more comes until it goes on', (_what, busyMs) => {
   async function stopping(check: (number: number) => void): Promise<void> {
     const { output, sent, failed } = await holding()
-    for (let stop = 0; stop < 40; stop++) {
-      await guestSends(1 + stop * 7)
+    for (let stop = 0; stop < 15; stop++) {
+      await guestSends(1 + stop * 19)
       const stopped = qmp.execute('stop', {}, LIMIT_MS)
       await new Promise((resolve) => setImmediate(resolve))
       busyFor(busyMs)
@@ -174,16 +181,17 @@ test('of a guest that runs nothing is settled', async () => {
 })
 
 test('a guest that is let go sends by itself, and nothing is left in QEMU', async () => {
-  const { output, sent, failed } = await holding()
-  await wireIsStill()
+  const holder = await holding()
+  const { output, sent, failed } = holder
+  const first = await firstOf(holder)
+  await guestSends(1000)
   const released = sent.slice(0, 300)
-  machine.wire.length = 0
   output.release(released)
   await output.end()
-  await until('the frames of the guest', () => machine.wire.length > 2000)
-  const numbers = new Set(machine.wire.map(numberOf))
-  expect(released.filter((each) => !numbers.has(numberOf(frame(each))))).toEqual([])
-  expect(numberOf(last(machine.wire))).toBeGreaterThan(numberOf(frame(last(sent))))
+  const told = numberOf(frame(last(sent)))
+  await until('the frames of the guest', () => passed(told + 1).length > 2000)
+  const numbers = new Set(passed(first))
+  expect(numbersOf(released).filter((number) => !numbers.has(number))).toEqual([])
   expect(await isGone()).toBe(true)
   expect(failed).toEqual([])
   await expect(output.settled()).rejects.toMatchObject({ code: 'ECONNABORTED' })
@@ -191,29 +199,29 @@ test('a guest that is let go sends by itself, and nothing is left in QEMU', asyn
 
 test('the death of a holder lets nothing out, and a new one goes on without a moment in which anything does', async () => {
   qmp.close()
-  const holder = await holdingProcess()
-  await wireIsStill()
-  const count = machine.wire.length
-  holder.kill('SIGKILL')
-  await exited(holder)
-  await guestSends(2000)
-  expect(machine.wire.length).toBe(count)
+  const [process, first] = await holdingProcess()
+  await guestSends(5000)
+  expect(passed(first)).toEqual([])
+  process.kill('SIGKILL')
+  await exited(process)
+  await guestSends(5000)
+  expect(passed(first)).toEqual([])
+  expect(machine.said()).toContain('filter redirector send failed')
   const { sending } = machine.numbers
 
   qmp = await opened()
-  const { output, sent, failed } = await holding()
-  await until('held frames', () => sent.length > 1000)
-  await wireIsStill()
-  expect(machine.wire.length).toBe(count)
-  expect(numberOf(frame(sent[0]))).toBeGreaterThanOrEqual(sending)
-  const released = sent.slice(0, 100)
-  output.release(released)
-  await until('what was released', () => machine.wire.length === count + 100)
-  expect(machine.wire.slice(count).map(numberOf)).toEqual(released.map((each) => numberOf(frame(each))))
-  await output.end()
+  const holder = await holding()
+  expect(await firstOf(holder)).toBeGreaterThanOrEqual(sending)
+  await guestSends(5000)
+  expect(passed(first)).toEqual([])
+  const released = holder.sent.slice(0, 100)
+  holder.output.release(released)
+  await until('what was released', () => passed(first).length >= released.length)
+  expect(passed(first)).toEqual(numbersOf(released))
+  await holder.output.end()
   expect(await isGone()).toBe(true)
-  await until('the frames of the guest', () => machine.wire.length > count + 1000)
-  expect(failed).toEqual([])
+  await until('the frames of the guest', () => passed(first).length > 1000)
+  expect(holder.failed).toEqual([])
 })
 
 test('a holder whose machine is gone hears of it', async () => {
@@ -233,36 +241,72 @@ test('where one interface cannot be held none is, and it is told why', async () 
   const nothing = { sent: () => undefined, failed: () => undefined }
   await expect(qemuOutput({ qmp, folder })(nothing)).rejects.toMatchObject({ code: 'EEXIST' })
   expect(await isGone()).toBe(true)
-  const count = machine.wire.length
-  await until('the frames of the guest', () => machine.wire.length > count + 1000)
+  const { sending } = machine.numbers
+  await until('the frames of the guest', () => passed(sending + 1).length > 1000)
 })
 
 test("what QEMU says in the guest's name is held as well", async () => {
   const { sent } = await holding()
-  await wireIsStill()
-  const count = machine.wire.length
   await qmp.execute('announce-self', { initial: 50, max: 550, rounds: 1, step: 100 }, LIMIT_MS)
-  await until('an announcement', () => sent.some((each) => frame(each).readUInt16BE(12) === RARP))
-  expect(machine.wire.length).toBe(count)
+  await until('an announcement', () => sent.some((each) => isRarp(frame(each))))
+  expect(machine.wire.some(isRarp)).toBe(false)
+})
+
+test('a standby that goes on tells its networks where it is, without being asked, and not before', async () => {
+  const found = await probeQemu(qmp)
+  if (!found.can) throw new Error(found.why.join())
+  const capture = await QemuCapture.begin({ qmp, found, folder, native: null })
+  await capture.pause()
+  const { state } = await capture.capture(Buffer.alloc(found.memoryBytes))
+  const second = join(folder, 'standby')
+  mkdirSync(second)
+  const standby = new SendingMachine(second, NE2000, standbyArguments('devices'))
+  try {
+    await standby.load()
+    const other = await Qmp.open(standby.monitor, LIMIT_MS)
+    monitors.push(other)
+    copyFileSync(machine.memory, standby.memory)
+    await loadState(other, state, second)
+    for (let question = 0; question < 10; question++) await other.execute('query-status', {}, LIMIT_MS)
+    expect(standby.wire).toEqual([])
+    await other.execute('cont', {}, LIMIT_MS)
+    await until('an announcement', () => standby.wire.some(isRarp))
+    await until('frames of the guest', () => standby.wire.some((bytes) => !isRarp(bytes)))
+  } finally {
+    await standby.kill()
+    await capture.end()
+  }
+})
+
+test('what is released while the guest stands leaves in its order when it goes on', async () => {
+  const holder = await holding()
+  const first = await firstOf(holder)
+  await guestSends(1000)
+  await qmp.execute('stop', {}, LIMIT_MS)
+  await holder.output.settled()
+  const released = holder.sent.slice(0, 200)
+  holder.output.release(released)
+  await qmp.execute('cont', {}, LIMIT_MS)
+  await until('what was released', () => passed(first).length >= released.length)
+  expect(passed(first)).toEqual(numbersOf(released))
 })
 
 test('a successor takes over from a holder that lives: that one fails, and nothing passes', async () => {
   const former = await holding()
-  await wireIsStill()
-  const count = machine.wire.length
+  const first = await firstOf(former)
   const next = await holding()
   await until('the former one fails', () => former.failed.length === 1)
   await until('frames for the next one', () => next.sent.length > 1000)
-  expect(machine.wire.length).toBe(count)
+  expect(passed(first)).toEqual([])
   // Each frame came to one of them.
-  const numbers = [...former.sent, ...next.sent].map((each) => numberOf(frame(each)))
-  expect(numbers).toEqual(numbers.map((_, at) => (numbers[0] ?? 0) + at))
+  const numbers = numbersOf([...former.sent, ...next.sent])
+  expect(numbers).toEqual(numbers.map((_, at) => first + at))
   await expect(former.output.settled()).rejects.toMatchObject({ code: 'ECONNRESET' })
   await former.output.end()
-  await wireIsStill()
-  expect(machine.wire.length).toBe(count)
+  await guestSends(5000)
+  expect(passed(first)).toEqual([])
   next.output.release(next.sent.slice(0, 100))
-  await until('what was released', () => machine.wire.length === count + 100)
+  await until('what was released', () => passed(first).length === 100)
   await next.output.end()
   expect(await isGone()).toBe(true)
 })

@@ -21,9 +21,9 @@ export const receivedOf = (frame: Buffer): number => frame.readUInt8(HEADER.leng
 /** A machine of QEMU with one network interface, and the network that it is on. */
 export class SendingMachine {
   readonly monitor: string
+  readonly memory: string
   /** All frames that came out of the machine. */
   readonly wire: Buffer[] = []
-  private readonly memory: string
   private readonly log: string
   private child: ChildProcess | null = null
   private connection: Socket | null = null
@@ -32,6 +32,7 @@ export class SendingMachine {
   constructor(
     private readonly folder: string,
     private readonly program: { readonly sector: Buffer; readonly device: readonly string[] } = NE2000,
+    private readonly more: readonly string[] = [],
   ) {
     this.monitor = join(folder, 'qmp')
     this.memory = join(folder, 'ram')
@@ -52,6 +53,12 @@ export class SendingMachine {
 
   /** Resolves when frames have come. */
   async start(): Promise<void> {
+    await this.load()
+    await until('frames of the guest', () => this.wire.length > 10 && this.isUp())
+  }
+
+  /** Resolves when its monitor can be reached. */
+  async load(): Promise<void> {
     const wire = join(this.folder, 'wire')
     await new Promise<void>((resolve) => this.network.listen(wire, resolve))
     const disk = join(this.folder, 'disk')
@@ -62,13 +69,10 @@ export class SendingMachine {
       ...['-object', `memory-backend-file,id=ram,size=${MEMORY_BYTES},mem-path=${this.memory},share=on`],
       ...['-drive', `file=${disk},format=raw,if=none,id=disk,readonly=on`, '-device', 'virtio-blk-pci,drive=disk'],
       ...['-netdev', `stream,id=net,server=off,addr.type=unix,addr.path=${wire}`, ...this.program.device],
-      ...['-qmp', `unix:${this.monitor},server=on,wait=off`],
+      ...['-qmp', `unix:${this.monitor},server=on,wait=off`, ...this.more],
     ])
     this.child.stderr?.on('data', (text: Buffer) => writeFileSync(this.log, text, { flag: 'a' }))
-    await until('frames of the guest', () => {
-      if (this.child?.exitCode !== null) throw new Error(`QEMU ended: ${this.said()}`)
-      return this.wire.length > 10
-    })
+    await until('a monitor', () => this.isUp())
   }
 
   /**
@@ -90,6 +94,11 @@ export class SendingMachine {
     const length = Buffer.alloc(4)
     length.writeUInt32BE(frame.length)
     this.connection?.write(Buffer.concat([length, frame]))
+  }
+
+  private isUp(): boolean {
+    if (this.child?.exitCode !== null) throw new Error(`QEMU ended: ${this.said()}`)
+    return existsSync(this.monitor)
   }
 
   async kill(): Promise<void> {
