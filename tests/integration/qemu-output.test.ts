@@ -1,7 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { filterNames } from '../../lib/dom0/qemu/output-filters'
 import { QemuCapture } from '../../lib/dom0/qemu/qemu-capture'
 import { qemuOutput } from '../../lib/dom0/qemu/qemu-output'
@@ -10,6 +9,7 @@ import { loadState, standbyArguments } from '../../lib/dom0/qemu/qemu-standby'
 import { Qmp } from '../../lib/dom0/qemu/qmp'
 import type { GuestOutput, OutputFrame } from '../../lib/ports/guest-output'
 import { exited, until } from './guest-rig'
+import { holdingProcess } from './holding-process'
 import { frameOf, numberOf, receivedOf, SendingMachine } from './sending-machine'
 import { NE2000, VIRTIO } from './sending-programs'
 
@@ -48,24 +48,6 @@ async function opened(): Promise<Qmp> {
   const monitor = await Qmp.open(machine.monitor, LIMIT_MS)
   monitors.push(monitor)
   return monitor
-}
-
-/** And the number of the first frame that it holds. */
-async function holdingProcess(): Promise<[ChildProcess, number]> {
-  const script = join(folder, 'holder.js')
-  const entry = join(__dirname, 'output-holder.ts')
-  await build({ bundle: true, platform: 'node', target: 'node20', logLevel: 'silent', entryPoints: [entry], outfile: script })
-  const holder = spawn(process.execPath, [script, machine.monitor, folder])
-  holders.push(holder)
-  let told = ''
-  let failed = ''
-  holder.stdout.on('data', (text: Buffer) => (told += text.toString()))
-  holder.stderr.on('data', (text: Buffer) => (failed += text.toString()))
-  await until('a held frame', () => {
-    if (failed !== '') throw new Error(failed)
-    return told.endsWith('\n')
-  })
-  return [holder, numberOf(Buffer.from(told.trim(), 'hex').subarray(HEAD_BYTES))]
 }
 
 interface Holder {
@@ -199,7 +181,8 @@ test('a guest that is let go sends by itself, and nothing is left in QEMU', asyn
 
 test('the death of a holder lets nothing out, and a new one goes on without a moment in which anything does', async () => {
   qmp.close()
-  const [process, first] = await holdingProcess()
+  const { holder: process, first } = await holdingProcess(machine.monitor, folder)
+  holders.push(process)
   await guestSends(5000)
   expect(passed(first)).toEqual([])
   process.kill('SIGKILL')
