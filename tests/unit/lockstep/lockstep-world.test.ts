@@ -1,10 +1,10 @@
 import { run, runWith } from './world/run'
 import type { Strike } from './world/strikes'
 
-const SEEDS = Number(process.env['HOLDFAST_TEST_SEEDS'] ?? 30)
+const SEEDS = Number(process.env['HOLDFAST_TEST_SEEDS'] ?? 20)
 const FIRST = Number(process.env['HOLDFAST_TEST_SEED'] ?? 1)
 /** The beginning of a run, its first epochs and some more. */
-const MOMENTS = 300
+const MOMENTS = Number(process.env['HOLDFAST_TEST_MOMENTS'] ?? 160)
 const PLANNED_SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 7)
 
 /** Without these a run proves nothing. */

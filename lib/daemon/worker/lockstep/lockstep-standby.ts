@@ -5,7 +5,7 @@ import type { StandbyEffect, StandbyEvent } from '../../../core/checkpoint/stand
 import type { PrepareStandby } from '../../../ports/standby-machine'
 import type { EpochOrder, EpochPart, EpochReport } from '../../../wire/peer-epochs'
 import { errorText } from './error-text'
-import { PreparedStandby } from './prepared-standby'
+import { RunStandby } from './run-standby'
 import { StandbyParts } from './standby-parts'
 
 export interface LockstepStandbyNeeds<Change> {
@@ -35,7 +35,7 @@ const PART_BYTES = 256
 /** Carries out what the secondary's side of lockstep asks for, and answers it. */
 export class LockstepStandby<Change> {
   readonly #standby: Standby<Change>
-  #machine: PreparedStandby | null = null
+  #machine: RunStandby | null = null
   #gone: Promise<void> = Promise.resolve()
   #parts = new StandbyParts()
   /** Of the devices, with the newest epoch that is in the standby's memory. */
@@ -139,7 +139,7 @@ export class LockstepStandby<Change> {
     if (this.#isSealed) return
     const { run, memoryBytes, way } = frame
     this.#tell({ on: 'begin', run }, () => {
-      this.#machine = new PreparedStandby({ vm: this.needs.vm, run, memoryBytes, way }, this.needs.prepare, this.#gone)
+      this.#machine = new RunStandby({ vm: this.needs.vm, run, memoryBytes, way }, this.needs.prepare, this.#gone)
     })
   }
 

@@ -32,11 +32,30 @@ export class Machine {
   /** Whoever takes its output off its way; one that is dead throws it away. */
   #filter: Filter | null = null
   gone = false
+  /** An operator has, and whoever takes its states must not let it go on. */
+  #pausedByOther = false
 
   constructor(
     private readonly world: World,
     readonly guest: Guest,
   ) {}
+
+  get isPausedByOther(): boolean {
+    return this.#pausedByOther
+  }
+
+  /** While nobody else has. */
+  pausedByOther(): void {
+    if (!this.guest.running) return
+    this.#pausedByOther = true
+    this.guest.running = false
+  }
+
+  resumedByOther(): void {
+    if (!this.#pausedByOther) return
+    this.#pausedByOther = false
+    this.guest.running = true
+  }
 
   /** Something that it was asked is done. */
   work(): void {
@@ -63,11 +82,11 @@ export class Machine {
     })
   }
 
-  capture(client: Client): Promise<Capture> {
+  capture(client: Client, isNew: boolean): Promise<Capture> {
     return this.#ask(client, () => {
       if (this.#monitor?.alive === true) throw new Broken('a monitor has two clients')
       this.#monitor = client
-      return this.#capture(client)
+      return this.#capture(client, isNew)
     })
   }
 
@@ -111,7 +130,8 @@ export class Machine {
     }
   }
 
-  #capture(client: Client): Capture {
+  /** `isNew`: of a client that may have come after another one. */
+  #capture(client: Client, isNew: boolean): Capture {
     const baseline = Buffer.alloc(MEMORY_BYTES)
     let isOpen = true
     const ask = <T>(act: () => T, isReady?: () => boolean, atFault?: () => void): Promise<T> => {
@@ -131,12 +151,12 @@ export class Machine {
       pause: () => {
         isAsked = false
         return ask(
-          () => 'paused',
+          () => (this.#pausedByOther ? 'not-running' : 'paused'),
           // It waits for the guest's writes.
           () => {
             isAsked = true
             this.guest.running = false
-            return this.guest.writing === null
+            return this.#pausedByOther || this.guest.writing === null
           },
           () => (this.guest.running &&= !isAsked),
         )
@@ -144,6 +164,7 @@ export class Machine {
       capture: (into) => {
         const act = (): Captured => {
           if (this.guest.running) throw new Broken('a guest that runs was captured')
+          this.world.captured.set(this.guest.step, memoryBytes(this.guest.memory))
           return { pages: look(into, all), state: stateBytes(this.guest.step) }
         }
         // What it had found is found no more.
@@ -151,9 +172,15 @@ export class Machine {
       },
       resume: () =>
         ask(
-          () => void (this.guest.running = true),
+          () => {
+            // A new worker cannot know who has.
+            if (this.#pausedByOther && !isNew) throw new Broken('a guest was resumed that somebody else had paused')
+            this.#pausedByOther = false
+            this.guest.running = true
+          },
           undefined,
           () => {
+            if (this.#pausedByOther) return
             if (this.world.dice.chance(0.5)) this.guest.running = true
           },
         ),
@@ -166,7 +193,7 @@ export class Machine {
       this.#push(client, isReady, () => {
         const fails = this.world.moment(client, 'answer of the machine')
         if (!client.alive) return
-        if (fails || this.gone || this.world.fault(0.01)) {
+        if (fails || this.gone || (!this.#pausedByOther && this.world.fault(0.01))) {
           if (!this.gone) atFault()
           reject(failed())
         } else resolve(act())

@@ -14,6 +14,8 @@ export function memoryBytes({ step, disk }: Memory): Buffer {
   return bytes
 }
 
+export const stepOf = (memory: Buffer): number => memory.readDoubleLE(0)
+
 /** What a standby was filled with. */
 export function memoryIn(bytes: Buffer): Memory {
   const at = (page: number): number => bytes.readDoubleLE(page * PAGE_BYTES + 8 * page)

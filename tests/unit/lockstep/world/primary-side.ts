@@ -59,7 +59,7 @@ export class PrimarySide {
         timers: world.timers(this),
         openCapture: async () => {
           if (machine.gone) return null
-          return { capture: await machine.capture(this), memoryBytes: MEMORY_BYTES, way: 'devices' }
+          return { capture: await machine.capture(this, !fresh), memoryBytes: MEMORY_BYTES, way: 'devices' }
         },
         holdOutput: async (events) => (machine.gone ? null : machine.hold(this, events)),
         link: () => (this.#isConnected ? this.#link : null),

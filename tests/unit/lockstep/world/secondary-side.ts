@@ -108,8 +108,15 @@ export class SecondarySide {
     const memory = Buffer.alloc(MEMORY_BYTES)
     let step = 0
     let runs = false
+    let isWhole = false
     return {
-      fill: (parts) => this.#do(() => fill(memory, parts), 0.005),
+      fill: (parts) =>
+        this.#do(() => {
+          fill(memory, parts)
+          // The first copy is filled as it comes, and nothing is left for its end.
+          isWhole ||= parts.length === 0
+          if (isWhole) this.world.filled(memory)
+        }, 0.005),
       load: (state) => this.#do(() => void (step = stepIn(state)), 0),
       run: () =>
         this.#do(() => {

@@ -15,10 +15,11 @@ export class Strikes {
     this.#sorrows--
     if (!isTroubled || !dice.chance(this.#sorrows > 0 ? 0.2 : 0.02)) return
     if (dice.chance(0.3)) this.#sorrows = 10
-    const what = dice.of(['host', 'worker', 'secondary', 'lose', 'lose', 'leave', 'take', 'unlist'] as const)
+    const what = dice.of(['host', 'worker', 'secondary', 'lose', 'lose', 'leave', 'take', 'unlist', 'pause'] as const)
     this.world.met(`strike ${what}`)
     if (what === 'leave') primary?.lockstep.leave('the operator')
     else if (what === 'take') this.world.takeOver()
+    else if (what === 'pause') primary?.machine.pausedByOther()
     else if (what !== 'unlist') this.befall(what)
     else if (primary?.isListed === true) primary.claim('unlisted', primary.run)
   }

@@ -5,6 +5,7 @@ import { Broken, Judge } from '../../checkpoint/world/judge'
 import { Witness } from '../../checkpoint/world/witness'
 import { Link, type Up } from './link'
 import { Machine, type Client } from './machine'
+import { stepOf } from './memory'
 import { PrimarySide } from './primary-side'
 import { SecondarySide } from './secondary-side'
 import { Strikes, type Strike } from './strikes'
@@ -35,6 +36,9 @@ export class World {
   readonly seen = new Map<string, number>()
   nowMs = 0
   moments = 0
+  /** A guest's memory as it was last captured at a step. */
+  readonly captured = new Map<number, Buffer>()
+  #broken = ''
   /** While it is false nothing goes wrong any more. */
   isTroubled: boolean
   /** Those that believe to hold the claim; the latest counts. */
@@ -110,6 +114,13 @@ export class World {
     for (const step of steps) this.judge.leaves(step)
   }
 
+  /** A standby has the memory of an epoch. */
+  filled(memory: Buffer): void {
+    const step = stepOf(memory)
+    if (this.captured.get(step)?.equals(memory) !== true)
+      this.#broken ||= `a standby was filled with what the guest never was (${step})`
+  }
+
   sendUp(said: Up): void {
     if (this.link.isUp) this.link.up.push(said)
   }
@@ -134,6 +145,7 @@ export class World {
       ...[(): void => this.#decide(), (): void => this.#repair(), (): void => this.#strikes.strike()],
     ]
     dice.of(acts)()
+    if (this.#broken !== '') throw new Broken(this.#broken)
     await new Promise((resolve) => setImmediate(resolve))
   }
 
@@ -151,7 +163,9 @@ export class World {
 
   #watchGuest(): void {
     const { primary } = this
-    if (primary === undefined || primary.guest.running) this.#standsSinceMs = null
+    if (primary?.machine.isPausedByOther === true && (!this.isTroubled || this.dice.chance(0.02)))
+      primary.machine.resumedByOther()
+    if (primary === undefined || primary.guest.running || primary.machine.isPausedByOther) this.#standsSinceMs = null
     else this.#standsSinceMs ??= this.nowMs
     if (this.#standsSinceMs !== null && this.nowMs - this.#standsSinceMs > STANDS_MAX_MS)
       throw new Broken('the guest was left standing')

@@ -3,7 +3,7 @@ import type { PrepareStandby, StandbyMachine, StandbySpec } from '../../../ports
 import { codedError, errorText } from './error-text'
 
 /** The standby of one run, asked for one thing after the other. Each resolves with '' or why not. */
-export class PreparedStandby {
+export class RunStandby {
   #lane: Promise<unknown>
   #machine: StandbyMachine | null = null
   #isForgotten = false
