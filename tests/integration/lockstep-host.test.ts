@@ -172,16 +172,16 @@ test('a waiting copy is no domain, its memory is reserved, and there is one at a
 test('the guest goes on when its QEMU is killed', async () => {
   const waiting = await checkpointed('h1', 'h2')
   await goesOn(waiting, () => lab.fault({ kind: 'process', host: 'h1', process: 'qemu-system-x86_64', how: 'kill' }))
-  await until('XAPI shows it', async () => (await shown('h1')).host === 'h2')
+  await until('XAPI shows it', async () => (await shown('h1')).host === 'h2', POOL_MS)
   expect(await shown('h1')).toEqual({ state: 'Running', host: 'h2', domid: waiting.domid, reserved: '' })
-  await until('that is noted', async () => (await standbysOn('h2')).length === 0)
+  await until('that is noted', async () => (await standbysOn('h2')).length === 0, POOL_MS)
   expect((await lab.exec('h2', ['xl', 'list'])).stdout).toMatch(new RegExp(`^orders +${waiting.domid} `, 'm'))
 })
 
 test('the guest goes on when its host loses power while XAPI shows it there', async () => {
   const waiting = await checkpointed('h2', 'h1')
   await goesOn(waiting, () => lab.powerOff('h2'))
-  await until('XAPI shows it', async () => (await shown('h1')).host === 'h1')
+  await until('XAPI shows it', async () => (await shown('h1')).host === 'h1', POOL_MS)
   await lab.boot('h2')
   await until(
     'h2 is back',
@@ -206,7 +206,7 @@ test('the guest goes on when the coordinator dies with its host, and the next on
   expect(await lab.xe(['pool-emergency-transition-to-master'], 'h2')).toMatchObject({ exit: 0 })
   await until('XAPI shows it', async () => (await answers('h2')) && (await shown('h2')).host === 'h2', POOL_MS)
   expect(await shown('h2')).toEqual({ state: 'Running', host: 'h2', domid: waiting.domid, reserved: '' })
-  await until('that is noted', async () => (await standbysOn('h2')).length === 0)
+  await until('that is noted', async () => (await standbysOn('h2')).length === 0, POOL_MS)
   await count()
 })
 
