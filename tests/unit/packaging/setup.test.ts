@@ -32,7 +32,7 @@ test('without root it names each missing package and the one line to run, and st
       'set-up: as root, run: apt-get install --no-install-recommends iproute2 mount qemu-system-x86 qemu-utils util-linux\n',
   )
   expect(setUp('test').stderr).toMatch(
-    / e2fsprogs etcd-server fio gcc .* libc6-dev libnbd-bin mount nbdkit openipmi openssl qemu-system-common .* spin strace /,
+    / e2fsprogs etcd-server fio gcc .* libc6-dev libnbd-bin mount nbdkit openipmi openssl python3-libnbd qemu-system-common .* spin strace /,
   )
   expect(setUp('bench').stderr).toContain(' fio gcc libc6-dev openssl qemu-system-common util-linux\n')
 })
