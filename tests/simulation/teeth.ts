@@ -40,7 +40,7 @@ const ANSWERS: readonly Tooth[] = [
   off(
     'overlapping changes keep one order',
     `${MIRROR}/range-queue.ts`,
-    'const free = !meets(item, this.#running) && !meets(item, this.#waiting)',
+    'const free = !this.#isHeldUp(item) && !meets(item, this.#waiting)',
     'const free = true',
   ),
   off(
@@ -159,8 +159,8 @@ const RESYNCS: readonly Tooth[] = [
   off(
     'a copy has its range to itself',
     `${MIRROR}/range-queue.ts`,
-    'if (overlap(item, other)) return true',
-    "if (overlap(item, other) && item.job?.kind !== 'copy' && other.job?.kind !== 'copy') return true",
+    'if (overlap(next, running) && !this.lets(running, next)) return true',
+    "if (overlap(next, running) && next.job?.kind !== 'copy' && running.job?.kind !== 'copy') return true",
   ),
   off(
     'what the other replica noted is compared, too',
