@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
+import { assert } from '../../lib/core/domain/assert'
 import { gone } from './mirror-side'
 import { eventually } from './worker-host'
 
@@ -16,7 +17,12 @@ export class WorkerExecutables {
     mkdirSync(folder, { recursive: true })
     this.brake = join(folder, 'brake')
     this.broken = join(folder, 'broken')
-    const meddling = [`[ -e ${this.broken} ] && exit 1`, `while [ -e ${this.brake} ]; do sleep 0.02; done`, `echo $$ >"$1/pid"`]
+    const meddling = [
+      `[ -e ${this.broken} ] && exit 1`,
+      `while [ -e ${this.brake} ]; do sleep 0.02; done`,
+      `echo $$ >"$1/pid.new"`,
+      `mv "$1/pid.new" "$1/pid"`,
+    ]
     this.worker = this.make('holdfast-worker', 'vm-worker.ts', meddling)
     this.front = this.make('holdfast-front', 'nbd-front.ts', [])
   }
@@ -31,8 +37,12 @@ export class WorkerExecutables {
   }
 }
 
-/** The process of the worker in `home`. */
-export const workerPid = (home: string): number => Number(readFileSync(join(home, 'pid'), 'utf8'))
+/** The process of the worker in `home`. A file without a number would name our own process group, with all that runs the tests. */
+export function workerPid(home: string): number {
+  const pid = Number(readFileSync(join(home, 'pid'), 'utf8'))
+  assert(Number.isSafeInteger(pid) && pid > 1, 'a worker tells its process')
+  return pid
+}
 
 /** Resolves with its pid when it is gone. */
 export async function killWorker(home: string): Promise<number> {
