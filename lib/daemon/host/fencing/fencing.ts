@@ -106,9 +106,13 @@ export class Fencing {
     }
   }
 
-  /** Neither a VM's claim nor the pool; false where the witness does not say so. */
+  /**
+   * Neither a VM's claim nor the pool; false where the witness does not say so. The coordinator waits for a proof even where the pool's
+   * claim is not its own: one that came back while its successor was being elected has yet to take it again.
+   */
   async #holdsNothing(host: HostUuid): Promise<boolean> {
     const { parts, catalogue } = this.needs
+    if (parts.writtenCoordinator() === host) return false
     try {
       const pool = await parts.witness.read(parts.config.pool)
       if (pool?.claim.holder === host) return false
