@@ -83,6 +83,8 @@ export const WORKER_ASKS: AskShapes<WorkerApi> = {
   'take-over': { reason: 'text', fenced: 'object?', acceptLoss: 'truth?' },
   'hand-over': { to: 'text' },
   verify: { repair: 'truth' },
+  lockstep: { wanted: 'object-or-null' },
+  'lockstep-forecast': {},
   'new-settings': { settings: 'object' },
   split: { compare: 'truth' },
   'split-export': { volume: 'text', serve: 'truth' },

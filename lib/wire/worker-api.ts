@@ -2,6 +2,7 @@ import type { StoredClaim } from '../core/domain/claim'
 import type { HostUuid, VmUuid, VolumeKey } from '../core/domain/ids'
 import type { WithoutQuorum } from '../core/domain/without-quorum'
 import type { ResyncProgress, VerifyReport } from './daemon-api'
+import type { LockstepForecast, LockstepReport, LockstepSettings } from './lockstep'
 import type { ReplicaSource } from './replica-source'
 import type { ResyncSettings } from './resync-settings'
 import type { SplitApi } from './split'
@@ -44,6 +45,8 @@ export interface WorkerSpec {
   readonly link?: { readonly security: 'tls' | 'plain-loopback' }
   /** How much a resync yields to the guest. */
   readonly resync?: ResyncSettings
+  /** The guest is to be in lockstep with the peer. Null or absent: it is not. */
+  readonly lockstep?: LockstepSettings | null
   /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */
   readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
 }
@@ -110,6 +113,10 @@ export interface WorkerApi extends SplitApi {
   'hand-over': { ask: { to: HostUuid }; answer: { handedOver: true; term: number } | ClaimKept }
   /** Begins to compare the replicas of all disks; status tells how far it is and what it found. */
   verify: { ask: { repair: boolean }; answer: null }
+  /** The guest is to be in lockstep from now on; null: no longer. Takes effect while it runs; status tells how far it is. */
+  lockstep: { ask: { wanted: LockstepSettings | null }; answer: null }
+  /** Looks at the running guest for about a second, which goes on meanwhile. Primaries and mirrors of one. */
+  'lockstep-forecast': { ask: Record<string, never>; answer: LockstepForecast }
   /** The configuration was changed: the worker notes it, and is started again with it. */
   'new-settings': { ask: { settings: WorkerSettings }; answer: null }
   stop: { ask: Record<string, never>; answer: null }
@@ -124,6 +131,8 @@ export interface HolderFenced {
 export interface ClaimTaken {
   readonly taken: true
   readonly term: number
+  /** The guest goes on here from its memory: there is nothing to start, whatever XAPI shows yet. */
+  readonly goesOn?: true
   /** Absent where this worker had it already. */
   readonly rule?: string
 }
@@ -174,6 +183,8 @@ export interface WorkerStatus {
   readonly unwritten?: string
   /** Why nobody would stop the guest if this worker could not; empty or absent when a watchdog would, or there is no guest. */
   readonly unguarded?: string
+  /** Absent: this worker is no primary, or the VM is not to be in lockstep. */
+  readonly lockstep?: LockstepReport
   readonly volumes: readonly WorkerVolumeStatus[]
 }
 

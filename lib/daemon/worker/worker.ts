@@ -164,6 +164,11 @@ export class Worker {
       this.#served().verify(repair)
       return Promise.resolve(null)
     },
+    lockstep: ({ wanted }) => {
+      this.#remember({ ...this.spec, lockstep: wanted })
+      return Promise.resolve(null)
+    },
+    'lockstep-forecast': () => Promise.resolve({ can: false, why: ['lockstep is not wired into workers'] }),
     'new-settings': ({ settings }) => {
       this.#remember({ ...this.spec, ...settings })
       this.parts.restart('its settings were changed')
