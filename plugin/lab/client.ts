@@ -1,5 +1,6 @@
 /** The demonstration's client: writes numbered records to a guest's redis and reads them back. */
 import { Command, InvalidArgumentError } from 'commander'
+import { countUntilTold } from '../../lib/lab/client/counting'
 import { verifyRecords } from '../../lib/lab/client/verify'
 import { servedTwice, watchServers } from '../../lib/lab/client/watcher'
 import { writeRecords } from '../../lib/lab/client/writer'
@@ -46,6 +47,17 @@ verb('watch', 'keep every connection and note who answers, until SIGTERM; exit 1
     const twice = servedTwice(journal)
     process.stdout.write(`${JSON.stringify({ servedTwice: twice })}\n`)
     process.exitCode = twice.length > 0 ? 1 : 0
+  })
+
+verb(
+  'count',
+  'count over one connection until told `end` on standard input; `verify` reads back; JSON lines; exit 1 if a promise broke',
+)
+  .option('--pace <ms>', 'pause between questions', whole, 20)
+  .action(async ({ host, journal, pace }: Options) => {
+    const kept = await countUntilTold({ host, journal, paceMs: pace }, process.stdin, process.stdout)
+    process.exitCode = kept ? 0 : 1
+    process.stdin.destroy()
   })
 
 verb('verify', 'compare what redis holds with the journal; exit 1 if anything acknowledged is not there')

@@ -54,7 +54,9 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
 }
 
 export const APPLETS: readonly string[] =
-  'acpid arping cat cmp dd dmesg echo grep head init insmod ip kill ls mkdir mount ps sh sleep sync tail umount'.split(' ')
+  'acpid arping cat cmp dd dmesg echo grep head init insmod ip kill ls mkdir mount nc ps sh sha256sum sleep sync tail umount yes'.split(
+    ' ',
+  )
 
 export const LOADER = 'lib64/ld-linux-x86-64.so.2'
 export const LIBRARY_DIRECTORIES: readonly string[] = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu']

@@ -1,11 +1,13 @@
 /**
- * What runs inside the guest: busybox init, a redis that answers only after its write is on the disk, and nothing else.
+ * What runs inside the guest: busybox init, a redis that answers only after its write is on the disk, a program that keeps records there,
+ * and nothing else.
  * A blank disk is formatted, but only one that could be read and holds zeroes: an unreadable disk is never taken for a blank one.
  */
 import { MODULES } from './recipe'
 
 const inittab = `::sysinit:/etc/start
 ::respawn:/etc/serve
+::respawn:/etc/serve-records
 ::respawn:/bin/acpid -f -c /etc/acpi -l /run/acpid.log
 ttyS0::respawn:-/bin/sh
 `
@@ -54,6 +56,27 @@ exec redis-server --bind 0.0.0.0 --protected-mode no --dir /data --save '' --app
   --auto-aof-rewrite-percentage 0 --loglevel warning
 `
 
+const serveRecords = `#!/bin/sh
+if [ -d /run/halting ] || [ ! -b /dev/vda ]; then exec sleep 86400; fi
+if ! grep -q ' /data ext4 ' /proc/mounts; then sleep 1; exit 1; fi
+mkdir -p /data/records
+exec nc -ll -p 7000 -e /etc/records
+`
+
+const records = `#!/bin/sh
+while read verb slot text; do
+  case $verb in
+    write)
+      if yes "$text" | dd of=/data/records/$slot bs=65536 count=1 iflag=fullblock conv=notrunc,fsync status=none
+      then echo "written $slot"
+      else echo "failed $slot"
+      fi
+      ;;
+    read) dd if=/data/records/$slot bs=65536 iflag=direct status=none | sha256sum | head -c 64; echo ;;
+  esac
+done
+`
+
 const halt = `#!/bin/sh
 mkdir /run/halting 2>/dev/null || exit 0
 echo "holdfast-guest: going down for $1"
@@ -72,6 +95,8 @@ export const SCRIPTS: Readonly<Record<string, { readonly text: string; readonly 
   'etc/inittab': { text: inittab, mode: 0o644 },
   'etc/start': { text: start, mode: 0o755 },
   'etc/serve': { text: serve, mode: 0o755 },
+  'etc/serve-records': { text: serveRecords, mode: 0o755 },
+  'etc/records': { text: records, mode: 0o755 },
   'etc/halt': { text: halt, mode: 0o755 },
   'bin/poweroff': { text: stop('poweroff'), mode: 0o755 },
   'bin/reboot': { text: stop('reboot'), mode: 0o755 },
