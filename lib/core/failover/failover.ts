@@ -1,7 +1,8 @@
 import type { HostUuid, VmUuid } from '../domain/ids'
 import type { Evidence, FailoverEffect } from './effects'
 import { Promotion, type PromotionEvent } from './promotion'
-import { Restart, type WhyEnded, type RestartEvent, type RestartPhase } from './restart'
+import { Restart, type WhyEnded, type RestartPhase } from './restart'
+import type { RestartEvent } from './restart-events'
 
 /** A VM of the lost host whose claim this host may take, as policy ordered them. */
 export interface LostVm {
@@ -145,8 +146,8 @@ export class Failover {
 
   private settle(atMs: number): void {
     for (const underway of this.underway.values()) {
-      const { phase, failures } = underway.restart
-      if (phase === 'ended' || phase === 'homing' || failures > 0) underway.settledAtMs ??= atMs
+      const { phase, failures, goesOn } = underway.restart
+      if (phase === 'ended' || phase === 'homing' || failures > 0 || goesOn) underway.settledAtMs ??= atMs
     }
   }
 

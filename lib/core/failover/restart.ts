@@ -1,42 +1,7 @@
 import { unreachable } from '../domain/assert'
-import type { HostUuid, VmUuid } from '../domain/ids'
 import type { Evidence, RestartEffect, Seen, XapiStep } from './effects'
-
-/**
- * The restart of one VM after its host is suspected.
- *
- *     taking ──claim-taken──▶ queued ──turn──▶ looking ─┬─ Halted ─────────▶ starting ──▶ homing ──▶ ended
- *       │ ▲                                      ▲      ├─ on the lost host ▶ resetting ──▶ starting
- *       └─┘ claim-refused: again when the        │      └─ runs, suspended, gone ────────▶ ended
- *           lease is over                     resting ◀── a step failed or was not answered
- *
- * Never starts before the claim was taken (N4). Never repeats a step blindly: after a failure or silence it looks first. A VM
- * that was not running moves its claim and its affinity, and stays down.
- */
-export interface RestartFacts {
-  readonly vm: VmUuid
-  readonly name: string
-  readonly lost: HostUuid
-  readonly here: HostUuid
-  readonly wasRunning: boolean
-}
-
-export type RestartEvent =
-  /** `rule`: why it could be. */
-  | { readonly type: 'claim-taken'; readonly term: number; readonly rule?: string }
-  /** `mayHold`: nobody knows whether it was taken all the same; it is asked for again until somebody does. */
-  | { readonly type: 'claim-refused'; readonly why: string; readonly leaseLeftMs: number; readonly mayHold?: boolean }
-  /** The claim has another holder now. */
-  | { readonly type: 'claim-lost'; readonly holder: HostUuid }
-  | { readonly type: 'host-back' }
-  /** The coordinator can be asked, and VMs of a lower order are up. */
-  | { readonly type: 'turn' }
-  /** `servedHere`: a guest on this host uses its disks; null: not known. */
-  | { readonly type: 'looked'; readonly seen: Seen; readonly servedHere: boolean | null }
-  | { readonly type: 'xapi-answered'; readonly step: XapiStep }
-  | { readonly type: 'xapi-failed'; readonly step: XapiStep; readonly code: string }
-  | { readonly type: 'xapi-silent'; readonly step: XapiStep }
-  | { readonly type: 'tick' }
+import { GoingOn } from './going-on'
+import type { RestartEvent, RestartFacts } from './restart-events'
 
 /** Why it does not run although its claim never left this host. */
 export type WhyEnded = 'host-went-down' | 'self-fenced'
@@ -59,10 +24,23 @@ const ALERT_AFTER_FAILURES = 3
 /** All hosts are disabled for a moment after a promotion, and a xapi that starts says so: worth asking often. */
 const PASSING = new Set(['HOST_DISABLED', 'HOST_STILL_BOOTING'])
 
+/**
+ * The restart of one VM after its host is suspected.
+ *
+ *     taking ──claim-taken──▶ queued ──turn──▶ looking ─┬─ Halted ─────────▶ starting ──▶ homing ──▶ ended
+ *       │ ▲                                      ▲      ├─ on the lost host ▶ resetting ──▶ starting
+ *       └─┘ claim-refused: again when the        │      └─ runs, suspended, gone ────────▶ ended
+ *           lease is over                     resting ◀── a step failed or was not answered, or a guest uses the disks here
+ *
+ * Never starts before the claim was taken (N4), nor beside a guest of this host that uses the disks, whatever XAPI shows: one that went on
+ * from its memory is here before XAPI knows. Never repeats a step blindly: after a failure or silence it looks first. A VM that was not
+ * running moves its claim and its affinity, and stays down.
+ */
 export class Restart {
   phase: RestartPhase = 'taking'
   failures = 0
   term: number | null = null
+  private readonly goingOn = new GoingOn()
   private asking = true
   private mayHold = false
   private hostIsBack = false
@@ -75,6 +53,11 @@ export class Restart {
     readonly facts: RestartFacts,
     private readonly suspectedAtMs: number,
   ) {}
+
+  /** Its guest went on from its memory, as far as is known. */
+  get goesOn(): boolean {
+    return this.goingOn.isUnderWay
+  }
 
   /** Of a VM whose claim never left this host. */
   beginHeld(term: number, why: WhyEnded): RestartEffect[] {
@@ -120,12 +103,17 @@ export class Restart {
     }
   }
 
-  private taken({ term, rule }: Extract<RestartEvent, { type: 'claim-taken' }>, atMs: number): RestartEffect[] {
+  private taken({ term, rule, goesOn }: Extract<RestartEvent, { type: 'claim-taken' }>, atMs: number): RestartEffect[] {
     this.term = term
     this.phase = 'queued'
+    if (goesOn === true) this.goingOn.begin()
+    const evidence = { term, sinceSuspectedMs: atMs - this.suspectedAtMs }
     const text = `the claim of ${this.facts.name} is here with term ${term}; no other host can act for it any more`
     const why = rule === 'holder-fenced' || rule === 'lockstep-secondary' ? rule : 'lease-over'
-    return [this.record('claim-taken', why, text, { term, sinceSuspectedMs: atMs - this.suspectedAtMs })]
+    const taken = this.record('claim-taken', why, text, evidence)
+    if (goesOn !== true) return [taken]
+    const on = `${this.facts.name} goes on from its memory on this host; nothing is started`
+    return [taken, this.record('vm-goes-on', 'from-its-memory', on, evidence), this.alert('HOLDFAST_VM_GOES_ON', 4, on)]
   }
 
   /** Only once it is known that the claim is not here: a VM whose claim was taken and that nobody starts would stay down. */
@@ -156,7 +144,7 @@ export class Restart {
   }
 
   private firstStep(): RestartEffect[] {
-    if (this.facts.wasRunning) return this.ask('look', 'looking')
+    if (this.facts.wasRunning || this.goesOn) return this.ask('look', 'looking')
     const text = `${this.facts.name} was not running: it belongs to this host now and is not started`
     return [this.record('vm-rehomed', 'was-not-running', text, { term: this.term }), ...this.ask('set-affinity', 'homing')]
   }
@@ -166,6 +154,10 @@ export class Restart {
     const { name, lost, here } = this.facts
     if (seen === null) return this.end('takeover-ended', 'vm-gone', `XAPI no longer knows ${name}`, {})
     const { powerState, residentOn, operations } = seen
+    if (residentOn !== here && (residentOn === lost || residentOn === null)) {
+      const wait = this.withheld(powerState, servedHere, atMs)
+      if (wait !== null) return wait
+    }
     if (residentOn === lost && lost !== here) return this.ask('reset-power-state', 'resetting')
     const starting = operations.some((operation) => operation.startsWith('start') || operation.startsWith('resume'))
     if (starting || (powerState === 'Running' && residentOn === null)) return this.rest(BUSY_MS, atMs)
@@ -180,6 +172,21 @@ export class Restart {
     return [...this.end('takeover-ended', 'runs-elsewhere', text, { residentOn }), this.alert('HOLDFAST_VM_ELSEWHERE', 2, text)]
   }
 
+  /** XAPI does not show the VM here. Null: no guest of this host uses its disks, and it may be started. */
+  private withheld(powerState: string, servedHere: boolean | null, atMs: number): RestartEffect[] | null {
+    const { name } = this.facts
+    const verdict = this.goingOn.looked(powerState, servedHere, atMs)
+    if (verdict === 'start') return null
+    if (verdict === 'ended') return this.end('takeover-ended', 'ended-since', `${name} went on here, and has ended since`, {})
+    if (verdict === 'wait') return this.rest(BUSY_MS, atMs)
+    if (verdict === 'served') {
+      const text = `a guest on this host uses the disks of ${name}: until XAPI shows it here, it is neither reset nor started`
+      return [this.record('start-withheld', 'served-here', text, { powerState }), ...this.rest(BUSY_MS, atMs)]
+    }
+    const text = `the guest of ${name} that went on from its memory ended before XAPI saw it: it is started from its disks`
+    return [this.record('memory-lost', 'not-served-here', text, { powerState }), ...this.rest(0, atMs)]
+  }
+
   private answered(step: XapiStep, atMs: number): RestartEffect[] {
     if (!this.awaits(step)) return []
     if (step === 'reset-power-state') return this.ask('start-on', 'starting')
@@ -191,6 +198,13 @@ export class Restart {
   private up(rule: string, atMs: number): RestartEffect[] {
     const { name, lost, here } = this.facts
     const sinceSuspectedMs = atMs - this.suspectedAtMs
+    if (this.goesOn) {
+      const text = `XAPI shows ${name} on this host, where it went on from its memory`
+      return [
+        this.record('vm-shown-here', rule, text, { term: this.term, sinceSuspectedMs }),
+        ...this.ask('set-affinity', 'homing'),
+      ]
+    }
     const since = lost === here ? 'its restart was begun' : 'its host was suspected'
     const text = `${name} runs on this host, ${(sinceSuspectedMs / 1000).toFixed(1)} s after ${since}`
     const evidence = { term: this.term, sinceSuspectedMs, failures: this.failures, steps: this.steps.join(' ') }
@@ -239,7 +253,8 @@ export class Restart {
 
   private ask(step: XapiStep, phase: RestartPhase): RestartEffect[] {
     this.phase = phase
-    this.steps.push(step)
+    // A guest that went on is looked at until XAPI shows it here.
+    if (step !== 'look' || this.steps.at(-1) !== 'look') this.steps.push(step)
     const { vm, here: host } = this.facts
     return [step === 'look' || step === 'reset-power-state' ? { effect: step, vm } : { effect: step, vm, host }]
   }

@@ -36,6 +36,8 @@ class World {
   private readonly claimed = new Set<string>()
   private readonly outstanding = new Set<string>()
   private readonly power = new Map<string, Seen>()
+  /** Went on from their memory; XAPI shows them here from then on. */
+  private readonly shownAtMs = new Map<string, number>()
   private silences = 0
   private won = false
   private proof = false
@@ -102,9 +104,11 @@ class World {
     switch (effect.effect) {
       case 'take-over': {
         const taken = luck < 0.6
+        const goesOn = taken && effect.vm !== vm('cold') && this.draw() < 0.3
+        if (goesOn) this.shownAtMs.set(effect.vm, this.nowMs + Math.floor(this.draw() * 30_000))
         this.later(
           taken
-            ? { type: 'claim-taken', vm: effect.vm, term: 2 }
+            ? { type: 'claim-taken', vm: effect.vm, term: 2, goesOn }
             : { type: 'claim-refused', vm: effect.vm, why: 'lease-current', leaseLeftMs: 700 },
         )
         return
@@ -152,12 +156,22 @@ class World {
     }
   }
 
+  /** Its worker may be starting again. */
+  private servedHere(of: string, seen: Seen): boolean | null {
+    if (!this.kind && this.draw() < 0.2) return null
+    return this.shownAtMs.has(of) || seen?.residentOn === HERE
+  }
+
   private step(
     effect: Extract<FailoverEffect, { effect: 'look' | 'reset-power-state' | 'start-on' | 'set-affinity' }>,
     luck: number,
   ): void {
     const { effect: step, vm: of } = effect
+    const shownAtMs = this.shownAtMs.get(of) ?? Infinity
+    if (this.nowMs >= shownAtMs) this.power.set(of, { powerState: 'Running', residentOn: HERE, operations: [] })
     const seen = this.power.get(of) ?? null
+    const goesOn = this.shownAtMs.has(of)
+    if (goesOn && (step === 'start-on' || step === 'reset-power-state')) this.broken.push(`${step} beside a guest that went on`)
     if (!this.claimed.has(of)) this.broken.push(`${step} before the claim was taken`)
     if ([...this.outstanding].some((key) => key.startsWith(of))) this.broken.push(`${step} while another step was not answered`)
     this.outstanding.add(`${of} ${step}`)
@@ -171,7 +185,7 @@ class World {
     }
     if (this.coordinator === null || (luck > 0.5 && luck < 0.85)) this.later({ type: 'xapi-silent', vm: of, step })
     else if (luck >= 0.85) this.later({ type: 'xapi-failed', vm: of, step, code: 'HOST_DISABLED' })
-    else if (step === 'look') this.later({ type: 'looked', vm: of, seen, servedHere: seen?.residentOn === HERE })
+    else if (step === 'look') this.later({ type: 'looked', vm: of, seen, servedHere: this.servedHere(of, seen) })
     else this.later({ type: 'xapi-answered', vm: of, step })
   }
 }

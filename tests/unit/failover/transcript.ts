@@ -7,18 +7,23 @@ const named = (name: string): string => `${Buffer.from(name.padEnd(4)).toString(
 export const host = (name: string): HostUuid => hostUuid(named(name))
 export const vm = (name: string): VmUuid => vmUuid(named(name))
 
+/** Whether a guest here uses its disks; without such a word one does where XAPI shows the VM here. */
+const SERVED: Readonly<Record<string, boolean | null>> = { served: true, unserved: false, unknown: null }
+
 /**
  * One incident told line by line: `<ms> <command> <words>`. VMs are `name`, `name:rank`, `name:rank+delay`, each with `!` behind
  * it when the VM was not running. Names must differ in their first four letters.
  */
 export class Incident {
   private machine: Failover | null = null
+  private here = ''
   private readonly names = new Map<string, string>()
 
   run(line: string): string[] {
     const [at = '', command = '', ...words] = line.split(/\s+/)
     if (command === 'begin') {
       const [here = '', coordinator = ''] = words
+      this.here = here
       this.machine = new Failover(this.host(here), this.host(coordinator))
       return ['ok']
     }
@@ -48,7 +53,7 @@ export class Incident {
       case 'election-lost':
         return { type: command, winner: this.host(first) }
       case 'claim-taken':
-        return { type: command, vm: this.vm(first), term: Number(second) }
+        return { type: command, vm: this.vm(first), term: Number(second), goesOn: rest.includes('goes-on') }
       case 'claim-refused':
         return { type: command, vm: this.vm(first), why: second, leaseLeftMs: Number(rest[0]), mayHold: rest[1] === 'may-hold' }
       case 'claim-lost':
@@ -59,9 +64,9 @@ export class Incident {
           vm: this.vm(first),
           seen: this.seen(
             second,
-            rest.filter((word) => word !== 'unserved'),
+            rest.filter((word) => !(word in SERVED)),
           ),
-          servedHere: !rest.includes('unserved'),
+          servedHere: this.served(rest),
         }
       case 'xapi-answered':
       case 'xapi-silent':
@@ -92,6 +97,11 @@ export class Incident {
   private seen(state: string, [on = '-', ...operations]: readonly string[]): Seen {
     if (state === 'gone') return null
     return { powerState: state as PowerState, residentOn: on === '-' ? null : this.host(on), operations }
+  }
+
+  private served(words: readonly string[]): boolean | null {
+    const said = words.find((word) => word in SERVED)
+    return said === undefined ? words[0] === this.here : (SERVED[said] ?? null)
   }
 
   private host(name: string): HostUuid {

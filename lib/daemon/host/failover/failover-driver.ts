@@ -177,8 +177,10 @@ export class FailoverDriver {
     this.#taking.add(vm)
     try {
       const answer = await this.needs.fleet.ask(vm, 'take-over', this.#wish(reason, this.#lostFrom.get(vm)), TAKE_OVER_MS)
-      if (answer.taken) this.#apply({ type: 'claim-taken', vm, term: answer.term, rule: answer.rule ?? '' })
-      else this.#apply({ type: 'claim-refused', vm, why: answer.why, leaseLeftMs: 0, mayHold: answer.mayHold === true })
+      if (answer.taken) {
+        const { term, rule = '', goesOn = false } = answer
+        this.#apply({ type: 'claim-taken', vm, term, rule, goesOn })
+      } else this.#apply({ type: 'claim-refused', vm, why: answer.why, leaseLeftMs: 0, mayHold: answer.mayHold === true })
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       this.#apply({ type: 'claim-refused', vm, why: 'worker-silent', leaseLeftMs: 0, mayHold: true })
