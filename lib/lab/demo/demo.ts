@@ -45,15 +45,22 @@ const MEMBER_START_MS = 5_000
 const COORDINATOR_START_MS = 25_000
 const VM = 'orders'
 
-/** The whole demonstration. The lab is gone when this settles, unless it is kept; on failure its logs are kept and named. */
-export async function demonstrate(options: DemoOptions): Promise<DemoReport> {
+/** The whole demonstration of disks and restarts. */
+export const demonstrate = (options: DemoOptions): Promise<DemoReport> =>
+  inLabOfItsOwn(options, (papers) => play(options, join(papers, 'journal.jsonl')))
+
+/**
+ * The lab is gone when this settles, unless it is kept; on failure its logs are kept and named.
+ * @param work gets a folder for what the client writes
+ */
+export async function inLabOfItsOwn<Report>(options: DemoOptions, work: (papers: string) => Promise<Report>): Promise<Report> {
   const paths = labPaths(options.dir)
   if (existsSync(paths.marker)) {
     throw new BadRequest(`there is a lab at ${paths.dir} already; end it: holdfast lab down, or choose another --dir`)
   }
   const papers = mkdtempSync(join(tmpdir(), 'holdfast-demo-'))
   try {
-    const report = await Promise.race([play(options, join(papers, 'journal.jsonl')), options.interrupted])
+    const report = await Promise.race([work(papers), options.interrupted])
     rmSync(papers, { recursive: true })
     return report
   } catch (error) {
