@@ -1,7 +1,11 @@
 /*
- * Which pages of a guest's memory changed since the last look. The memory is a file that the guest's machine maps, mapped here as well; what
- * it was at the last look is a copy in memory of this process, where no other can cut it short. Both are compared in chunks, and what
- * differs is copied twice: into the copy, and into a buffer that goes to the peer. Node's pool does it.
+ * Which pages of a guest's memory changed since the last look. The memory is a file that the guest's machine maps, mapped here as well; of
+ * what it was at the last look a digest of each page is kept in memory of this process, where no other can cut it short. A page with another
+ * digest is copied into a buffer that goes to the peer. Node's pool does it. Each look reads all of the memory, so its bus is what
+ * bounds it: a second copy of the memory to compare with would be read as well.
+ *
+ * The digest is the NH of UMAC over words of 64 bits, under a random key that nobody is told: of two different pages, whatever they are, the
+ * digests are the same with a probability of 2^-64 at most (docs/decisions/native-addons.md).
  *
  * The guest's file belongs to others. Where it was cut off, or its file system cannot give a page, reading raises SIGBUS; then pages of zeros
  * take the place of the lost ones, the memory counts as broken for good, and the process lives.
@@ -14,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,17 +28,27 @@
 #endif
 
 #define PAGE 4096u
-/* Most are the same: then one comparison does for sixteen pages. */
 #define CHUNK 65536u
+/* At once, on a thread's stack. */
+#define ASKED_PAGES 4096
+#define WORDS (PAGE / 8)
+/* The processor reads ahead by itself only to the end of a page. */
+#define AHEAD PAGE
 #define MEMORIES_MAX 64
 /* Doubles hold whole numbers up to here. */
 #define BYTES_MAX (1ll << 53)
 
+typedef unsigned __int128 Digest;
+
 typedef struct {
   const char *guest;
-  char *copy;
-  /* A byte for each chunk: whether the copy may hold anything but zeros there. */
+  /* Of each page; that of a page of zeros is 0. */
+  Digest *digests;
+  /* A byte for each chunk: whether anything but zeros may have been there. */
   char *known;
+  uint64_t key[WORDS];
+  /* What has to be taken off for a page of zeros to be 0. */
+  Digest of_zeros;
   int64_t bytes;
   int fd, slot, looks;
 } Memory;
@@ -71,6 +86,8 @@ static bool watch(void) {
   return watching;
 }
 
+static size_t digests_bytes(const Memory *memory) { return (size_t)memory->bytes / PAGE * sizeof(Digest); }
+
 static void unmap(Memory *memory) {
   if (memory->slot >= 0) {
     __atomic_store_n(&mapped[memory->slot].past, 0, __ATOMIC_RELEASE);
@@ -78,9 +95,10 @@ static void unmap(Memory *memory) {
     __atomic_store_n(&mapped[memory->slot].used, 0, __ATOMIC_RELEASE);
   }
   if (memory->guest != NULL) munmap((void *)memory->guest, (size_t)memory->bytes);
-  if (memory->copy != NULL) munmap(memory->copy, (size_t)memory->bytes);
+  if (memory->digests != NULL) munmap(memory->digests, digests_bytes(memory));
   free(memory->known);
-  memory->guest = memory->copy = memory->known = NULL;
+  memory->guest = memory->known = NULL;
+  memory->digests = NULL;
   memory->slot = -1;
 }
 
@@ -89,19 +107,49 @@ static bool has_all(const Memory *memory) {
   return fstat(memory->fd, &now) == 0 && now.st_size == memory->bytes;
 }
 
+static Digest product(const char *page, const uint64_t *key, size_t at) {
+  uint64_t words[2];
+  memcpy(words, page + at * sizeof *words, sizeof words);
+  return (Digest)(words[0] + key[at]) * (words[1] + key[at + 1]);
+}
+
+/* The guest may write while it is read; then this is the digest of no page, or of one that was. */
+static Digest digest_of(const Memory *memory, const char *page) {
+  /* Two sums, for neither to wait for the other. */
+  Digest one = -memory->of_zeros, other = 0;
+  for (size_t at = 0; at < WORDS; at += 8) {
+    __builtin_prefetch(page + at * 8 + AHEAD);
+    one += product(page, memory->key, at) + product(page, memory->key, at + 4);
+    other += product(page, memory->key, at + 2) + product(page, memory->key, at + 6);
+  }
+  return one + other;
+}
+
+static bool draw_key(Memory *memory) {
+  char *into = (char *)memory->key;
+  for (size_t drawn = 0; drawn < sizeof memory->key;) {
+    ssize_t more = getrandom(into + drawn, sizeof memory->key - drawn, 0);
+    if (more < 0 && errno != EINTR) return false;
+    if (more > 0) drawn += (size_t)more;
+  }
+  memory->of_zeros = digest_of(memory, zeros);
+  return true;
+}
+
 static const char *map(Memory *memory) {
   size_t bytes = (size_t)memory->bytes;
   if (!has_all(memory)) return "the file has another size";
+  if (!draw_key(memory)) return "the system has no random key";
   if (!watch()) return "the system lets nobody watch for lost pages";
   for (int slot = 0; slot < MEMORIES_MAX && memory->slot < 0; slot++)
     if (!__atomic_exchange_n(&mapped[slot].used, 1, __ATOMIC_ACQ_REL)) memory->slot = slot;
   if (memory->slot < 0) return "too many memories at once";
   void *guest = mmap(NULL, bytes, PROT_READ, MAP_SHARED, memory->fd, 0);
   if (guest != MAP_FAILED) memory->guest = guest;
-  void *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (copy != MAP_FAILED) memory->copy = copy;
+  void *digests = mmap(NULL, digests_bytes(memory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (digests != MAP_FAILED) memory->digests = digests;
   memory->known = calloc(bytes / CHUNK + 1, 1);
-  if (memory->guest == NULL || memory->copy == NULL || memory->known == NULL) return "no room to map a memory";
+  if (memory->guest == NULL || memory->digests == NULL || memory->known == NULL) return "no room to map a memory";
   __atomic_store_n(&mapped[memory->slot].broken, 0, __ATOMIC_RELEASE);
   __atomic_store_n(&mapped[memory->slot].first, (uintptr_t)guest, __ATOMIC_RELEASE);
   __atomic_store_n(&mapped[memory->slot].past, (uintptr_t)guest + bytes, __ATOMIC_RELEASE);
@@ -127,9 +175,9 @@ static bool take_page(Look *it, const char *page, int64_t offset) {
   double *last = it->count == 0 ? NULL : it->runs + it->count - 2;
   bool longer = last != NULL && last[0] + last[1] == (double)offset;
   if (it->out_length - it->filled < PAGE || (!longer && it->runs_length - it->count < 2)) return false;
-  /* The guest may run: both copies must be of the same moment. */
+  /* The guest may run: what is told and its digest must be of the same moment. */
   memcpy(it->out + it->filled, page, PAGE);
-  memcpy(memory->copy + offset, it->out + it->filled, PAGE);
+  memory->digests[offset / PAGE] = digest_of(memory, it->out + it->filled);
   memory->known[offset / CHUNK] = 1;
   it->filled += PAGE;
   if (longer) last[1] += PAGE;
@@ -142,12 +190,12 @@ static bool take_page(Look *it, const char *page, int64_t offset) {
 
 /* Up to the end of a chunk. `guest` is what is there now. False when there is no room; `next` tells where. */
 static bool compare(Look *it, const char *guest, int64_t from, int64_t past) {
-  const char *copy = it->memory->copy;
-  if (memcmp(guest, copy + from, (size_t)(past - from)) == 0) return true;
+  const Memory *memory = it->memory;
   for (int64_t at = from; at < past; at += PAGE) {
     const char *page = guest + (at - from);
+    if (digest_of(memory, page) == memory->digests[at / PAGE]) continue;
     it->next = at;
-    if (memcmp(page, copy + at, PAGE) != 0 && !take_page(it, page, at)) return false;
+    if (!take_page(it, page, at)) return false;
   }
   return true;
 }
@@ -164,7 +212,8 @@ static bool look_at_run(Look *it, int64_t from, int64_t past, bool is_hole) {
   return true;
 }
 
-static bool look_at_range(Look *it, int64_t from, int64_t past) {
+/* As the file system tells it: exact, and slow, because it counts the pages of a run one by one, beyond `past` as well. */
+static bool look_by_file(Look *it, int64_t from, int64_t past) {
   int fd = it->memory->fd;
   for (int64_t at = from; at < past;) {
     int64_t data = lseek(fd, at, SEEK_DATA);
@@ -177,6 +226,23 @@ static bool look_at_range(Look *it, int64_t from, int64_t past) {
     hole = hole <= data ? past : lower(hole, past);
     if (!look_at_run(it, data, hole, false)) return false;
     at = hole;
+  }
+  return true;
+}
+
+/* What the kernel says is in memory is no hole, which is most of it. Of the rest, holes and what was swapped out, the file system is asked. */
+static bool look_at_range(Look *it, int64_t from, int64_t past) {
+  unsigned char present[ASKED_PAGES];
+  for (int64_t at = from; at < past;) {
+    int64_t end = lower(past, at + (int64_t)ASKED_PAGES * PAGE);
+    if (mincore((void *)(it->memory->guest + at), (size_t)(end - at), present) != 0) return look_by_file(it, at, past);
+    for (int64_t page = 0, run; at < end; page = run) {
+      bool is_present = present[page] & 1;
+      for (run = page + 1; at + (run - page) * PAGE < end && (present[run] & 1) == is_present;) run++;
+      int64_t run_end = at + (run - page) * PAGE;
+      if (!(is_present ? look_at_run(it, at, run_end, false) : look_by_file(it, at, run_end))) return false;
+      at = run_end;
+    }
   }
   return true;
 }
@@ -217,7 +283,7 @@ static void forget(napi_env env, void *data, void *hint) {
   free(data);
 }
 
-/* openMemory(fd, bytes): the file, which must have that size and stay open as long as the memory is. Its copy is all zeros. */
+/* openMemory(fd, bytes): the file, which must have that size and stay open as long as the memory is. It counts as having been all zeros. */
 static napi_value open_memory(napi_env env, napi_callback_info info) {
   napi_value values[2], external;
   Memory ask = {.slot = -1};

@@ -127,6 +127,41 @@ describe.each(kinds)(`changed memory: %s ${NO_NATIVE} (HOLDFAST_TEST_SEED=${SEED
     ])
   })
 
+  test('each single bit of a page counts, and so does the order of its words', async () => {
+    const ram = await guest(PAGE)
+    const into = Buffer.alloc(PAGE * PAGE)
+    const page = Buffer.from(Array.from({ length: PAGE }, (_, at) => (at * 167 + (at >> 8) * 13) & 0xff))
+    for (let n = 0; n < PAGE; n++) writeSync(fd, page, 0, PAGE, n * PAGE)
+    expect(pagesOf(await ram.scan(whole(PAGE), into))).toHaveLength(PAGE)
+    for (let bit = 0; bit < 8; bit++) {
+      // Of page number n the byte number n.
+      for (let at = 0; at < PAGE; at++) writeSync(fd, Buffer.from([(page[at] ?? 0) ^ (1 << bit)]), 0, 1, at * PAGE + at)
+      expect(pagesOf(await ram.scan(whole(PAGE), into))).toHaveLength(PAGE)
+    }
+    for (let n = 0; n < PAGE; n++) writeSync(fd, page, 0, PAGE, n * PAGE)
+    await ram.scan(whole(PAGE), into)
+    const words = PAGE / 8
+    for (let n = 0; n < words; n++) {
+      const [one, other] = [n * 8, ((n + 1) % words) * 8]
+      writeSync(fd, page.subarray(one, one + 8), 0, 8, n * PAGE + other)
+      writeSync(fd, page.subarray(other, other + 8), 0, 8, n * PAGE + one)
+    }
+    expect(pagesOf(await ram.scan(whole(PAGE), into))).toEqual(Array.from({ length: words }, (_, n) => n))
+  })
+
+  test('a hole where there was something counts as zeros, and looking takes no room for it', async () => {
+    const ram = await guest(1024)
+    writeSync(fd, Buffer.alloc(1024 * PAGE, 7))
+    await ram.scan(whole(1024), Buffer.alloc(1024 * PAGE))
+    await allocateZeroes(fd, 100 * PAGE, 300 * PAGE, true)
+    const before = fstatSync(fd).blocks
+    const found = await ram.scan(whole(1024), Buffer.alloc(1024 * PAGE))
+    expect(pagesOf(found)).toEqual(Array.from({ length: 300 }, (_, n) => 100 + n))
+    expect(found.parts.every(({ bytes: all }) => all.every((each) => each === 0))).toBe(true)
+    expect(await ram.scan(whole(1024), Buffer.alloc(PAGE))).toEqual({ parts: [], rest: [] })
+    expect(fstatSync(fd).blocks).toBe(before)
+  })
+
   test('where the guest never wrote, looking takes no room', async () => {
     const ram = await guest(4096)
     writeSync(fd, 'x', 5 * 1024 * PAGE - 4096 * PAGE)

@@ -26,7 +26,7 @@ export async function openChangedMemory(path: string, native = loadNativeMemory(
   }
 }
 
-/** With the addon: mapped, compared in threads, and holes of the file skipped. */
+/** With the addon: mapped, digests of pages compared in threads, and holes of the file skipped. */
 class NativeChangedMemory implements ChangedMemory {
   private readonly mapping: NativeMapping
   private readonly runs: Float64Array[] = []

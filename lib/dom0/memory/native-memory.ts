@@ -1,6 +1,6 @@
 import { loadAddon } from '../system/native-addon'
 
-/** A guest's memory and its copy; what it is inside is the addon's. */
+/** A guest's memory and what is remembered of it; what that is, is the addon's. */
 export type NativeMapping = object
 
 /** What lib/native/holdfast-memory.c offers. Offsets and lengths in bytes, in whole pages. */
