@@ -4,9 +4,9 @@ import { build } from 'esbuild'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** Bundles a program of the tree into dist/ and runs it in this process, with this process's arguments. `options`: esbuild's. */
-export async function runBundled(program, bundle, options = {}) {
-  const outfile = join(ROOT, 'dist', bundle)
+/** Bundles a program of the tree into dist/; answers its path. `options`: esbuild's. */
+export async function bundle(program, into, options = {}) {
+  const outfile = join(ROOT, 'dist', into)
   await build({
     entryPoints: [join(ROOT, program)],
     outfile,
@@ -17,5 +17,10 @@ export async function runBundled(program, bundle, options = {}) {
     logLevel: 'warning',
     ...options,
   })
-  await import(pathToFileURL(outfile).href)
+  return outfile
+}
+
+/** The same, and runs it in this process, with this process's arguments. */
+export async function runBundled(program, into, options = {}) {
+  await import(pathToFileURL(await bundle(program, into, options)).href)
 }

@@ -1,6 +1,7 @@
 /** `npm run bench -- VERB`: measures the built product beside what else there is. One file per verb. */
 import { Command } from 'commander'
 import { CannotMeasure } from './cannot-measure'
+import { registerLockstep } from './lockstep/command'
 import { registerMemory } from './memory/command'
 import { registerMirror } from './mirror/command'
 import { registerShow } from './mirror/show'
@@ -13,6 +14,7 @@ registerMirror(program)
 registerShow(program)
 registerWitness(program)
 registerMemory(program)
+registerLockstep(program)
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof CannotMeasure)) throw error
   process.stderr.write(`bench: ${error.message}\n`)
