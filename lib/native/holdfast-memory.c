@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,21 +124,9 @@ static Digest digest_of(const Memory *memory, const char *page) {
   return one + other;
 }
 
-static bool draw_key(Memory *memory) {
-  char *into = (char *)memory->key;
-  for (size_t drawn = 0; drawn < sizeof memory->key;) {
-    ssize_t more = getrandom(into + drawn, sizeof memory->key - drawn, 0);
-    if (more < 0 && errno != EINTR) return false;
-    if (more > 0) drawn += (size_t)more;
-  }
-  memory->of_zeros = digest_of(memory, zeros);
-  return true;
-}
-
 static const char *map(Memory *memory) {
   size_t bytes = (size_t)memory->bytes;
   if (!has_all(memory)) return "the file has another size";
-  if (!draw_key(memory)) return "the system has no random key";
   if (!watch()) return "the system lets nobody watch for lost pages";
   for (int slot = 0; slot < MEMORIES_MAX && memory->slot < 0; slot++)
     if (!__atomic_exchange_n(&mapped[slot].used, 1, __ATOMIC_ACQ_REL)) memory->slot = slot;
@@ -283,16 +270,21 @@ static void forget(napi_env env, void *data, void *hint) {
   free(data);
 }
 
-/* openMemory(fd, bytes): the file, which must have that size and stay open as long as the memory is. It counts as having been all zeros. */
+/* openMemory(fd, bytes, key): the file, which must have that size and stay open as long as the memory is. It counts as having been all zeros. */
 static napi_value open_memory(napi_env env, napi_callback_info info) {
-  napi_value values[2], external;
+  napi_value values[3], external;
+  void *key;
+  size_t key_length;
   Memory ask = {.slot = -1};
-  if (!take(env, info, 2, values) || napi_get_value_int32(env, values[0], &ask.fd) != napi_ok ||
-      napi_get_value_int64(env, values[1], &ask.bytes) != napi_ok || ask.bytes <= 0 || ask.bytes >= BYTES_MAX || ask.bytes % PAGE != 0)
-    return refuse(env, "openMemory(fd, bytes)");
+  if (!take(env, info, 3, values) || napi_get_value_int32(env, values[0], &ask.fd) != napi_ok ||
+      napi_get_value_int64(env, values[1], &ask.bytes) != napi_ok || ask.bytes <= 0 || ask.bytes >= BYTES_MAX || ask.bytes % PAGE != 0 ||
+      napi_get_buffer_info(env, values[2], &key, &key_length) != napi_ok || key_length != PAGE)
+    return refuse(env, "openMemory(fd, bytes, key)");
   Memory *memory = malloc(sizeof *memory);
   if (memory == NULL) return refuse(env, "no memory for a memory");
   *memory = ask;
+  memcpy(memory->key, key, PAGE);
+  memory->of_zeros = digest_of(memory, zeros);
   const char *why = map(memory);
   if (why == NULL && napi_create_external(env, memory, forget, NULL, &external) == napi_ok) return external;
   forget(env, memory, NULL);

@@ -217,7 +217,8 @@ withAddon('the addon and lost pages', () => {
   const run = (script: string): ReturnType<typeof spawnSync> => {
     const load = `const fs = require('node:fs'); const holder = { exports: {} }
       process.dlopen(holder, ${JSON.stringify(join(ADDONS, 'holdfast-memory.node'))})
-      const { openMemory, scan, closeMemory } = holder.exports
+      const { scan, closeMemory } = holder.exports
+      const openMemory = (fd, size) => holder.exports.openMemory(fd, size, Buffer.alloc(4096, 3))
       const path = '/dev/shm/holdfast-lost-' + process.pid, fd = fs.openSync(path, 'w+')
       fs.unlinkSync(path)
       const size = 32 << 20
@@ -270,6 +271,12 @@ withAddon('the addon and lost pages', () => {
       held.push(openMemory(fd, 4096))
       console.log(held.length)`)
     expect(stdout).toBe('64 too many memories at once\n1\n')
+  })
+
+  test.each([0, 4095, 4097])('a key of %i bytes is refused', (bytes) => {
+    const { stdout } = run(`fs.ftruncateSync(fd, 4096)
+      try { holder.exports.openMemory(fd, 4096, Buffer.alloc(${bytes})) } catch (error) { console.log(error.message) }`)
+    expect(stdout).toBe('openMemory(fd, bytes, key)\n')
   })
 
   test.each([

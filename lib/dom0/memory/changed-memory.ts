@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { getSystemErrorName } from 'node:util'
 import { assert } from '../../core/domain/assert'
 import { PAGE_BYTES, type ChangedMemory, type ChangedPages, type MemoryRange } from '../../ports/changed-memory'
 import { PlainChangedMemory } from './changed-memory-plain'
 import { checkScan, divide, divideRoom, pairs, runsOf } from './memory-ranges'
-import { loadNativeMemory, type NativeMapping, type NativeMemory } from './native-memory'
+import { KEY_BYTES, loadNativeMemory, type NativeMapping, type NativeMemory } from './native-memory'
 import { failure, textOf } from '../system/system-error'
 
 /** One thread alone does not use all that the memory's bus can carry; the guest stands meanwhile, and leaves its processor. */
@@ -38,7 +39,7 @@ class NativeChangedMemory implements ChangedMemory {
     private readonly native: NativeMemory,
   ) {
     try {
-      this.mapping = native.openMemory(file.fd, sizeBytes)
+      this.mapping = native.openMemory(file.fd, sizeBytes, randomBytes(KEY_BYTES))
     } catch (error) {
       throw failure('ENOMEM', textOf(error))
     }

@@ -5,8 +5,11 @@ export type NativeMapping = object
 
 /** What lib/native/holdfast-memory.c offers. Offsets and lengths in bytes, in whole pages. */
 export interface NativeMemory {
-  /** Throws when the file has another size, or cannot be mapped. It must stay open as long as the mapping. */
-  openMemory(fd: number, sizeBytes: number): NativeMapping
+  /**
+   * Throws when the file has another size, or cannot be mapped. It must stay open as long as the mapping. `key`: random bytes of
+   * KEY_BYTES, of this mapping alone; digests are made with it.
+   */
+  openMemory(fd: number, sizeBytes: number, key: Buffer): NativeMapping
   /**
    * Looks at `ranges` and puts what changed into `runs`, both pairs of offset and length, and its bytes into `out`. `done` is told the
    * errno (0: none), how many numbers of `runs` are used, and for want of room in which number of `ranges`, at which offset, it ended.
@@ -21,6 +24,9 @@ export interface NativeMemory {
   /** Throws while it is looked at. */
   closeMemory(memory: NativeMapping): void
 }
+
+/** As long as a page. */
+export const KEY_BYTES = 4096
 
 const CALLS = ['openMemory', 'scan', 'closeMemory']
 
