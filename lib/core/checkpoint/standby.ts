@@ -88,6 +88,7 @@ export class Standby<Change> {
         break
       case 'seal':
         this.#sealed = true
+        this.#lane.insist()
         break
       case 'unseal':
         this.#unseal()
@@ -198,6 +199,8 @@ export class Standby<Change> {
     const dropped = this.#aside.takeAll().length
     if (dropped > 0) this.#out.push({ do: 'dropped', changes: dropped })
     this.#forget()
+    // A replica that failed is listed again only when a resync has made it good.
+    this.#lane.forgive()
     this.#state = 'none'
     this.#run = 0
     this.#leaving = false

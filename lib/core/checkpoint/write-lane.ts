@@ -3,6 +3,7 @@ export class WriteLane<Change> {
   #waiting: Change[] = []
   #busy = false
   #error = ''
+  #forgives = false
 
   get isIdle(): boolean {
     return !this.#busy && this.#waiting.length === 0
@@ -29,5 +30,17 @@ export class WriteLane<Change> {
   written(error: string): void {
     this.#busy = false
     if (this.#error === '') this.#error = error
+    if (this.#forgives) this.forgive()
+  }
+
+  /** What failed, also of what is on its way, does not count once that is through: the replica is made good otherwise. */
+  forgive(): void {
+    this.#forgives = !this.isIdle
+    if (this.isIdle) this.#error = ''
+  }
+
+  /** Whatever is on its way counts again: what the replica is good for is asked now. */
+  insist(): void {
+    this.#forgives = false
   }
 }

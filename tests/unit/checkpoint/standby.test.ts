@@ -125,3 +125,27 @@ test('what comes of another run, or after a new conversation began, is not of th
   expect(player.tell({ on: 'end', run: RUN + 1, epoch: 1, parts: 0 }, { on: 'leave', run: RUN - 1 })).toEqual([])
   expect(player.tell(change('a'), { on: 'session' }, ...epoch(1), change('b'))).toEqual(['dropped', 'forget', 'write b'])
 })
+
+test('a replica that failed, and was made good since, does not keep the guest from going on', () => {
+  const player = new Player()
+  player.receive()
+  player.tell(change('a'), ...epoch(1))
+  player.tell({ on: 'written', error: 'EIO' })
+  expect(player.standby.state).toBe('failed')
+  expect(player.tell({ on: 'session' })).toEqual([])
+  player.receive()
+  expect(player.tell({ on: 'seal' }, { on: 'take-over', claimed: RUN }).at(-1)).toBe('load 0')
+})
+
+test.each([
+  ['before it is asked for', false, 'restart'],
+  ['while it is waited for', true, 'cannot'],
+])('a replica that fails %s, by a change that was kept', (_name, isAsked, outcome) => {
+  const player = new Player()
+  player.receive()
+  player.tell(change('a'), ...epoch(1))
+  expect(player.tell({ on: 'session' })).toEqual(['forget'])
+  const takeOver = [{ on: 'seal' }, { on: 'take-over', claimed: null }] as const
+  const failed = { on: 'written', error: 'EIO' } as const
+  expect(player.tell(...(isAsked ? [...takeOver, failed] : [failed, ...takeOver]))).toEqual([outcome])
+})
