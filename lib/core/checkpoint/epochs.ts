@@ -147,7 +147,7 @@ export class Epochs {
   }
 
   #begin(run: number): void {
-    assert(this.#life === 'alone' && run !== this.#run, 'a run begins alone, and is a new one')
+    assert(this.#life === 'alone' && run > 0 && run !== this.#run, 'a run begins alone, and is a new one')
     this.#life = 'beginning'
     this.#run = run
     this.#rhythm.begin(run)

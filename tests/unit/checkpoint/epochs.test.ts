@@ -192,3 +192,13 @@ describe('every order of what may happen', () => {
     expect([...lives]).toEqual(expect.arrayContaining(['alone', 'leaving', 'parting', 'spent']))
   })
 })
+
+test.each([0, RUN])('a run begins with a number that is none of an earlier one, nor that of no run: %d', (run) => {
+  const player = new Player()
+  player.lockstep()
+  player.tell({ on: 'leave', why: 'the operator' })
+  player.tell({ on: 'left', run: RUN })
+  player.tell({ on: 'claimed', claim: 'none', run: RUN })
+  expect(player.epochs.life).toBe('alone')
+  expect(() => player.tell({ on: 'begin', run })).toThrow('a run begins alone, and is a new one')
+})

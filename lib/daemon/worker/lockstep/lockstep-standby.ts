@@ -247,13 +247,17 @@ export class LockstepStandby<Change> {
     this.#machine = null
     this.#parts = new StandbyParts()
     this.#state = null
-    this.#gone = this.#gone.then(async () => {
-      try {
-        await machine?.forget()
-      } catch (error) {
-        this.needs.note('a standby was not ended', errorText(error))
-      }
-    })
+    // At once, so that one that was not begun is not begun for nothing.
+    const ended = this.#ended(machine)
+    this.#gone = this.#gone.then(() => ended)
+  }
+
+  async #ended(machine: RunStandby | null): Promise<void> {
+    try {
+      await machine?.forget()
+    } catch (error) {
+      this.needs.note('a standby was not ended', errorText(error))
+    }
   }
 
   async #load(run: number, epoch: number): Promise<void> {
