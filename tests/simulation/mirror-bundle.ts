@@ -20,8 +20,8 @@ export interface Bundle {
   readonly remove: () => void
 }
 
-/** `pool`: whole hosts. `mirror`: a pair of hosts and one disk. */
-export type WorldName = 'mirror' | 'pool'
+/** `pool`: whole hosts. `mirror`: a pair of hosts and one disk. `lockstep`: a pair of hosts and one guest. */
+export type WorldName = 'mirror' | 'pool' | 'lockstep'
 
 export const bundleMirror = (mutations: readonly Mutation[] = [], root = ROOT): Promise<Bundle> =>
   bundleWorld('mirror', mutations, root)

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { run as runLockstep } from './lockstep/run'
 import { type Outcome, run as runMirror } from './mirror/run'
-import { bundleWorld } from './mirror-bundle'
+import { bundleWorld, type WorldName } from './mirror-bundle'
 import { run as runPool } from './pool/run'
 import { Progress } from './progress'
 import { ordersFrom, swarm } from './swarm'
@@ -22,8 +23,10 @@ interface Options {
   readonly explain?: 'acts' | 'all'
 }
 
-const worldOf = ({ mirror }: Options): { name: 'mirror' | 'pool'; option: string } =>
-  mirror === true ? { name: 'mirror', option: '--mirror ' } : { name: 'pool', option: '' }
+const worldOf = ({ mirror }: Options): { name: WorldName; option: string } => {
+  if (named === 'lockstep') return { name: 'lockstep', option: 'lockstep ' }
+  return mirror === true ? { name: 'mirror', option: '--mirror ' } : { name: 'pool', option: '' }
+}
 
 async function many(options: Options): Promise<boolean> {
   const { seeds, from, jobs } = options
@@ -60,7 +63,9 @@ async function outcomeOf(options: Options, seed: number): Promise<Outcome> {
     if (!line.includes(' gets #')) say(line)
   }
   const told = explain === undefined ? null : explain === 'all' ? say : sayAct
-  return worldOf(options).name === 'mirror' ? runMirror(seed, told) : runPool(seed, told)
+  const { name } = worldOf(options)
+  if (name === 'lockstep') return runLockstep(seed, { say: told })
+  return name === 'mirror' ? runMirror(seed, told) : runPool(seed, told)
 }
 
 async function one(options: Options, seed: number): Promise<boolean> {
@@ -70,8 +75,11 @@ async function one(options: Options, seed: number): Promise<boolean> {
   return broken === ''
 }
 
-const options = new Command('sim')
+const command = new Command('sim')
   .description('Hunts in a simulated world for a broken rule of docs/failure-model.md. The same seed tells the same story.')
+  .addArgument(
+    new Argument('[world]', 'lockstep: a pair of hosts and one guest, whose memory goes by epochs').choices(['lockstep']),
+  )
   .option('--mirror', 'a pair of hosts and one disk, with faults that come sooner, instead of a whole pool')
   .option('--seeds <count>', 'how many seeds', whole, 2000)
   .option('--from <seed>', 'the first one', whole, 1)
@@ -83,7 +91,8 @@ const options = new Command('sim')
       .preset('acts'),
   )
   .parse()
-  .opts<Options>()
+const options = command.opts<Options>()
+const named = command.args[0]
 
 async function main(): Promise<void> {
   const kept = options.seed === undefined ? await many(options) : await one(options, options.seed)

@@ -1,9 +1,8 @@
-import type { ClaimedMemory } from '../../../../lib/core/checkpoint/events'
-import { LockstepPrimary } from '../../../../lib/daemon/worker/lockstep/lockstep-primary'
-import type { EpochLink } from '../../../../lib/daemon/worker/lockstep/outbox'
-import { PAGE_BYTES } from '../../../../lib/ports/changed-memory'
-import { CELLS, type Guest } from '../../checkpoint/world/guest'
-import type { Claim } from '../../checkpoint/world/witness'
+import { LockstepPrimary } from '../../../lib/daemon/worker/lockstep/lockstep-primary'
+import type { EpochLink } from '../../../lib/daemon/worker/lockstep/outbox'
+import { PAGE_BYTES } from '../../../lib/ports/changed-memory'
+import { ClaimKeeper, type Keeping, type Wish } from './claim-keeper'
+import { CELLS, type Guest } from './guest'
 import type { Down, Up } from './link'
 import type { Machine } from './machine'
 import { MEMORY_BYTES } from './memory'
@@ -18,21 +17,18 @@ const LIMITS = {
   parts: { lookBytes: 2 * PAGE_BYTES, partBytes: PAGE_BYTES, queuedBytesMax: 3 * PAGE_BYTES },
 }
 
-/** What the machines ask the witness for, and what the mirror does. */
-type Wish = ClaimedMemory | 'listed' | 'unlisted'
-
 /** The worker of the host that holds the claim, with a mirror that is as simple as may be: the guest outlives it. */
-export class PrimarySide {
+export class PrimarySide implements Keeping {
   readonly lockstep: LockstepPrimary
+  readonly #keeper: ClaimKeeper
   alive = true
   /** The claim lists the peer, or may. */
   mayBeListed: boolean
   isListed = false
   session = 0
-  run = 0
   resyncSeq = 0
-  isBeginning = false
-  #claimsUnderWay = 0
+  #run = 0
+  #isBeginning = false
   #answer: 'local' | 'both' = 'both'
   #seq = 0
   #writingSeq = 0
@@ -46,6 +42,7 @@ export class PrimarySide {
     fresh: boolean,
   ) {
     this.mayBeListed = !fresh
+    this.#keeper = new ClaimKeeper(world.witness, this)
     const { link } = world
     this.#link = {
       send: (frame) => this.#send(frame),
@@ -64,8 +61,8 @@ export class PrimarySide {
         holdOutput: async (events) => (machine.gone ? null : machine.hold(this, events)),
         link: () => (this.#isConnected ? this.#link : null),
         term: () => term,
-        newRun: () => (this.run = world.newRun()),
-        claim: (wish, run) => this.claim(wish, run),
+        newRun: () => (this.#run = world.newRun()),
+        claim: (wish, run) => this.#claim(wish, run),
         answer: (when) => {
           if (!this.alive) return
           this.#answer = when
@@ -74,7 +71,9 @@ export class PrimarySide {
         destroy: () => {
           if (this.alive) world.destroyed(this)
         },
-        tell: (news) => world.met(`told ${news.what}`),
+        tell: (news) => {
+          if (this.alive) world.met(`told ${news.what}`)
+        },
         note: (text) => world.met(`note ${text}`),
       },
       fresh,
@@ -86,8 +85,13 @@ export class PrimarySide {
     return this.machine.guest
   }
 
-  get isSettled(): boolean {
-    return this.#claimsUnderWay === 0 && !this.isBeginning
+  get isQuiet(): boolean {
+    return this.#keeper.isQuiet && !this.#isBeginning
+  }
+
+  /** Its guest's write waits for what the claim is to say. */
+  get waitsForWitness(): boolean {
+    return this.guest.writing !== null && !this.#keeper.isQuiet
   }
 
   get #isConnected(): boolean {
@@ -130,18 +134,14 @@ export class PrimarySide {
   #send(frame: Down): void {
     if (!this.#isConnected) return
     this.world.moment(this, `sends ${frame.type}`)
-    if (this.#mayStillSend()) this.world.link.down.push(frame)
-  }
-
-  #mayStillSend(): boolean {
-    return this.#isConnected
+    this.world.sendDown(this, frame)
   }
 
   async begin(): Promise<void> {
-    this.isBeginning = true
+    this.#isBeginning = true
     const why = await this.lockstep.begin()
-    this.world.met(why === '' ? 'begun' : 'not begun')
-    this.isBeginning = false
+    if (this.alive) this.world.met(why === '' ? 'begun' : 'not begun')
+    this.#isBeginning = false
   }
 
   resync(): void {
@@ -149,33 +149,21 @@ export class PrimarySide {
     this.#send({ type: 'change', change: { seq: this.#seq, all: [...this.#disk] } })
   }
 
-  claim(what: Wish, run: number): void {
+  /** The mirror does not want the peer to be listed any more. */
+  unlist(): void {
+    this.#claim('unlisted', this.#run)
+  }
+
+  #claim(what: Wish, run: number): void {
     if (!this.alive) return
-    this.#claimsUnderWay++
-    const wanted: Record<typeof what, Partial<Claim>> = {
-      lockstep: { run },
-      none: { run: null },
-      alone: { run: null, peerListed: false },
-      listed: { peerListed: true },
-      unlisted: { run: null, peerListed: false },
-    }
     if (what === 'listed') this.mayBeListed = true
-    this.world.witness.ask(
-      this.host,
-      ({ term }) => (term === this.term ? wanted[what] : null),
-      (stored) => this.#stored(what, run, stored),
-    )
+    this.#keeper.ask(what, run)
     this.world.moment(this, `claims ${what}`)
   }
 
-  #stored(what: Wish, run: number, stored: Claim | null): void {
+  stored(what: Wish, run: number): void {
     this.world.moment(this, `stored ${what}`)
     if (!this.alive) return
-    this.#claimsUnderWay--
-    if (stored === null) {
-      this.lockstep.spent()
-      return
-    }
     if (what === 'listed') {
       this.isListed = true
       return
@@ -189,15 +177,18 @@ export class PrimarySide {
     else this.lockstep.claimed(what, run)
   }
 
+  spent(): void {
+    this.lockstep.spent()
+  }
+
   peerLost(): void {
     if (!this.alive) return
     this.resyncSeq = 0
     this.#answerIfDone()
-    const underWay = this.#claimsUnderWay
+    const { isQuiet } = this.#keeper
     this.lockstep.peerLost('ECONNRESET')
     // The mirror asks for it where lockstep did not.
-    if (this.mayBeListed && this.lockstep.life !== 'parting' && underWay === this.#claimsUnderWay)
-      this.claim('unlisted', this.run)
+    if (this.mayBeListed && this.lockstep.life !== 'parting' && isQuiet === this.#keeper.isQuiet) this.unlist()
   }
 
   hears(said: Up): void {
@@ -206,7 +197,7 @@ export class PrimarySide {
     if (said.type !== 'done') this.lockstep.frame(said)
     else if (said.seq === this.resyncSeq) {
       this.resyncSeq = 0
-      this.claim('listed', 0)
+      this.#claim('listed', 0)
     } else if (said.seq === this.#writingSeq && this.guest.writing !== null) this.guest.answered()
   }
 }

@@ -1,4 +1,4 @@
-import type { EpochOrder, EpochReport } from '../../../../lib/wire/peer-epochs'
+import type { EpochOrder, EpochReport } from '../../../lib/wire/peer-epochs'
 
 /** `all`: the whole disk, from a resync. */
 export type DiskChange =
@@ -17,7 +17,11 @@ export class Link {
   isUp = false
   down: Down[] = []
   up: Up[] = []
-  /** What was on its way up when a conversation was lost: some network delivers it yet, or twice. */
+  /** Of the latest end of one. */
+  epoch = 0
+  /** Acknowledgements of this conversation that have come. */
+  heard: Ack[] = []
+  /** What came, or was on its way up when a conversation was lost: some network delivers it yet, or twice. */
   stale: Ack[] = []
 
   get queuedBytes(): number {
@@ -29,9 +33,17 @@ export class Link {
     this.isUp = true
   }
 
+  /** What has come, in its order. */
+  takeUp(): Up | undefined {
+    const said = this.up.shift()
+    if (said?.type === 'epoch-ack') this.heard = [...this.heard, said].slice(-STALE_MAX)
+    return said
+  }
+
   lose(): void {
     this.isUp = false
-    this.stale = [...this.stale, ...this.up.filter((said) => said.type === 'epoch-ack')].slice(-STALE_MAX)
+    this.stale = [...this.stale, ...this.heard, ...this.up.filter((said) => said.type === 'epoch-ack')].slice(-STALE_MAX)
+    this.heard = []
     this.down = []
     this.up = []
   }

@@ -1,8 +1,7 @@
-import type { Capture, Captured } from '../../../../lib/ports/capture'
-import { PAGE_BYTES, type ChangedPages, type MemoryRange } from '../../../../lib/ports/changed-memory'
-import type { GuestOutput, GuestOutputEvents, OutputFrame } from '../../../../lib/ports/guest-output'
-import type { Guest } from '../../checkpoint/world/guest'
-import { Broken } from '../../checkpoint/world/judge'
+import type { Capture, Captured } from '../../../lib/ports/capture'
+import { PAGE_BYTES, type ChangedPages, type MemoryRange } from '../../../lib/ports/changed-memory'
+import type { GuestOutput, GuestOutputEvents, OutputFrame } from '../../../lib/ports/guest-output'
+import type { Guest } from './guest'
 import { MEMORY_BYTES, memoryBytes, stateBytes } from './memory'
 import type { World } from './world'
 
@@ -34,6 +33,8 @@ export class Machine {
   gone = false
   /** An operator has, and whoever takes its states must not let it go on. */
   #pausedByOther = false
+  /** A resume failed, and nobody knows whether it was done. */
+  #isUnsure = false
 
   constructor(
     private readonly world: World,
@@ -84,7 +85,7 @@ export class Machine {
 
   capture(client: Client, isNew: boolean): Promise<Capture> {
     return this.#ask(client, () => {
-      if (this.#monitor?.alive === true) throw new Broken('a monitor has two clients')
+      if (this.#monitor?.alive === true) this.world.breaks('one monitor', 'it has two clients')
       this.#monitor = client
       return this.#capture(client, isNew)
     })
@@ -96,7 +97,7 @@ export class Machine {
     this.world.moment(filter.client, 'frame of the guest')
     if (filter.broken || !this.#isHeldBy(filter)) return
     filter.events.sent(frameOf(step))
-    if (this.world.fault(0.002)) this.#break(filter)
+    if (this.world.fault('output', 0.004)) this.#break(filter)
   }
 
   #break(filter: Filter): void {
@@ -116,7 +117,7 @@ export class Machine {
       },
       settled: () =>
         new Promise((resolve, reject) => {
-          if (this.guest.running) throw new Broken('a guest that runs has settled')
+          if (this.guest.running) this.world.breaks('guest stands', 'one that runs has settled')
           const isReady = (): boolean => filter.broken || filter.underWay.length === 0
           this.#push(filter.client, isReady, () => {
             if (filter.broken || this.world.moment(filter.client, 'settled')) reject(failed())
@@ -134,9 +135,15 @@ export class Machine {
   #capture(client: Client, isNew: boolean): Capture {
     const baseline = Buffer.alloc(MEMORY_BYTES)
     let isOpen = true
+    let isBroken = false
     const ask = <T>(act: () => T, isReady?: () => boolean, atFault?: () => void): Promise<T> => {
-      if (!isOpen) throw new Broken('a monitor that is closed was asked')
-      return this.#ask(client, act, isReady, atFault)
+      if (isBroken) return Promise.reject(failed())
+      if (!isOpen) this.world.breaks('one monitor', 'one that is closed was asked')
+      return this.#ask(client, act, isReady, () => {
+        // Some are good for nothing afterwards.
+        isBroken = this.world.dice.chance(0.3)
+        atFault?.()
+      })
     }
     const look = (into: Buffer, ranges: readonly MemoryRange[]): ChangedPages =>
       changed(memoryBytes(this.guest.memory), baseline, into, ranges)
@@ -144,7 +151,7 @@ export class Machine {
     let isAsked = false
     const close = (): void => {
       isOpen = false
-      this.#monitor = null
+      if (this.#monitor === client) this.#monitor = null
     }
     return {
       look: (into, ranges = all) => ask(() => look(into, ranges)),
@@ -163,8 +170,8 @@ export class Machine {
       },
       capture: (into) => {
         const act = (): Captured => {
-          if (this.guest.running) throw new Broken('a guest that runs was captured')
-          this.world.captured.set(this.guest.step, memoryBytes(this.guest.memory))
+          if (this.guest.running) this.world.breaks('guest stands', 'one that runs was captured')
+          this.world.captures(this.guest.step, memoryBytes(this.guest.memory))
           return { pages: look(into, all), state: stateBytes(this.guest.step) }
         }
         // What it had found is found no more.
@@ -173,18 +180,23 @@ export class Machine {
       resume: () =>
         ask(
           () => {
-            // A new worker cannot know who has.
-            if (this.#pausedByOther && !isNew) throw new Broken('a guest was resumed that somebody else had paused')
+            // A new worker cannot know who has, nor one whose former attempt failed.
+            if (this.#pausedByOther && !isNew && !this.#isUnsure)
+              this.world.breaks('left paused', 'a guest was resumed that somebody else had paused')
+            this.#isUnsure = false
             this.#pausedByOther = false
             this.guest.running = true
           },
           undefined,
           () => {
-            if (this.#pausedByOther) return
-            if (this.world.dice.chance(0.5)) this.guest.running = true
+            this.#isUnsure = true
+            if (!this.#pausedByOther && this.world.dice.chance(0.5)) this.guest.running = true
           },
         ),
-      end: () => ask(close, undefined, close),
+      end: () => {
+        if (isBroken) close()
+        return ask(close, undefined, close)
+      },
     }
   }
 
@@ -193,7 +205,7 @@ export class Machine {
       this.#push(client, isReady, () => {
         const fails = this.world.moment(client, 'answer of the machine')
         if (!client.alive) return
-        if (fails || this.gone || (!this.#pausedByOther && this.world.fault(0.01))) {
+        if (fails || this.gone || (!this.#pausedByOther && this.world.fault('monitor', 0.01))) {
           if (!this.gone) atFault()
           reject(failed())
         } else resolve(act())

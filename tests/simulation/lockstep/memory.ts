@@ -1,6 +1,6 @@
-import { PAGE_BYTES } from '../../../../lib/ports/changed-memory'
-import { CELLS, type Memory } from '../../checkpoint/world/guest'
-import { Broken } from '../../checkpoint/world/judge'
+import { PAGE_BYTES } from '../../../lib/ports/changed-memory'
+import { Broken } from '../mirror/broken'
+import { CELLS, type Memory } from './guest'
 
 export const MEMORY_BYTES = 8 * PAGE_BYTES
 /** In two parts. */
@@ -20,7 +20,7 @@ export const stepOf = (memory: Buffer): number => memory.readDoubleLE(0)
 export function memoryIn(bytes: Buffer): Memory {
   const at = (page: number): number => bytes.readDoubleLE(page * PAGE_BYTES + 8 * page)
   const memory = { step: at(0), disk: Array.from({ length: CELLS }, (_, cell) => at(1 + cell)) }
-  if (!bytes.equals(memoryBytes(memory))) throw new Broken('the memory is of no one moment')
+  if (!bytes.equals(memoryBytes(memory))) throw new Broken('one epoch', 'the memory is of no one moment')
   return memory
 }
 
@@ -33,6 +33,6 @@ export function stateBytes(step: number): Buffer {
 
 export function stepIn(state: Buffer): number {
   const step = state.readDoubleLE(0)
-  if (!state.equals(stateBytes(step))) throw new Broken('the state of the devices is of no one moment')
+  if (!state.equals(stateBytes(step))) throw new Broken('one epoch', 'the state of the devices is of no one moment')
   return step
 }
