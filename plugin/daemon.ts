@@ -24,6 +24,7 @@ import { systemClock } from '../lib/dom0/system/system-clock'
 import { systemTimers } from '../lib/dom0/system/system-timers'
 import { readTimeline, TimelineFile } from '../lib/dom0/log/timeline-file'
 import { takeSelfFenced } from '../lib/dom0/fence/self-fenced'
+import { standbyHost } from '../lib/dom0/qemu/standby-host'
 import { srRegistry } from '../lib/dom0/replica/sr-registry'
 import { workerProcesses } from '../lib/dom0/process/worker-processes'
 import { xenFence } from '../lib/dom0/fence/xen-fence'
@@ -88,6 +89,7 @@ function build(): {
     ...witnessesOf(config, host, secret),
     forgetNote: (vm) => claimNotesIn(PATHS.claims).forget(vm),
     workers: workerProcesses({ folder: PATHS.workers, executable: join(PATHS.bin, 'holdfast-worker'), log }),
+    standbys: standbyHost(),
     fronts: frontProcesses({ folder: PATHS.fronts, executable: join(PATHS.bin, 'holdfast-front'), log }),
     srs: srRegistry({ attached: PATHS.attachedSrs, remembered: PATHS.rememberedSrs }, log),
     power: new IpmiPower(new Map(Object.entries(config.power) as [HostUuid, PowerSwitch][]), log),

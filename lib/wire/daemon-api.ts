@@ -5,6 +5,7 @@ import type { Level } from '../core/domain/level'
 import type { HostFinding, HostVerdict } from '../core/domain/host-finding'
 import type { TimelineEntry } from '../core/domain/timeline'
 import type { VolumeRecord } from '../core/domain/volume'
+import type { LockstepForecast, LockstepMeasure, LockstepReport } from './lockstep'
 import type { SplitDaemonApi } from './split-report'
 
 /**
@@ -66,6 +67,10 @@ export interface DaemonApi extends SplitDaemonApi {
   'peer-secondary': { ask: { vm: string; primary: string; records: RecordList }; answer: { port: number } }
   /** Peer: whether it hears that host on any link. */
   hears: { ask: { host: string }; answer: { heard: boolean } }
+  /** Peer: why this host cannot keep the waiting copy of a VM, a sentence's end; null: it can. */
+  'lockstep-lacks': { ask: Record<string, never>; answer: { lacks: string | null } }
+  /** Peer: looks at the VM's running guest for about a second; null: none runs here. */
+  'lockstep-forecast': { ask: { vm: string }; answer: LockstepForecast | null }
   /** Peer: the VM is no longer protected; its worker here ends, and its replicas go. */
   'peer-release': { ask: { vm: string }; answer: null }
   /** Peer: the asker has handed the claim of this VM over to this host. */
@@ -82,6 +87,7 @@ export type DaemonFunction = keyof DaemonApi
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
   ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'move', 'timeline'] as const),
   ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'handed-over', 'hears'] as const),
+  ...(['lockstep-lacks', 'lockstep-forecast'] as const),
   ...(['split-here', 'split-aside', 'split-put-away', 'split-export', 'split-keep'] as const),
 ]
 
@@ -152,6 +158,8 @@ export interface VmStatus {
   readonly term: number | null
   /** Which of two witnesses decides, as the asked host knows; null: it is being changed, or not known here. Absent: there is one. */
   readonly decidedBy?: 'preferred' | 'alternate' | null
+  /** Absent unless its level is lockstep; null: it does not run, or the asked host does not know. */
+  readonly lockstep?: LockstepReport | null
   readonly disks: readonly DiskStatus[]
 }
 
@@ -210,6 +218,8 @@ export interface PlanReport {
   /** True when the VM must be halted first because disks have to move. */
   readonly needsHalt: boolean
   readonly steps: readonly PlanStep[]
+  /** Of a plan to lockstep: as it would be, measured just now; null: the VM does not run, and is measured when it does. */
+  readonly forecast?: LockstepMeasure | null
 }
 
 export interface PromoteReport {

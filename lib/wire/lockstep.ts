@@ -22,6 +22,8 @@ export type LockstepForecast =
       readonly outputDelayMs: number
     }
 
+export type LockstepMeasure = Extract<LockstepForecast, { can: true }>
+
 /** Of a primary whose VM is to be in lockstep. Figures are null while nothing is known; see EpochFigures. */
 export interface LockstepReport {
   /** The guest would go on from its memory if this host were lost now. */

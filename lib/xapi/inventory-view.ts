@@ -120,7 +120,18 @@ function vmView(vm: XapiRecord, links: Links): InventoryVm {
     nics: (links.vifsOfVm.get(vm.ref) ?? [])
       .map((vif) => nicView(vif, links))
       .sort((a, b) => Number(a.device) - Number(b.device)),
+    passthrough: passthrough(vm),
   }
+}
+
+/** `other_config:pci` is XAPI's older way to say it; it takes effect at the next start. */
+function passthrough(vm: XapiRecord): string[] {
+  const isNamed = (vm.map('other_config')['pci'] ?? '') !== ''
+  return [
+    ...(isNamed || vm.setOrNone('attached_PCIs').length > 0 ? ['a PCI device'] : []),
+    ...(vm.setOrNone('VGPUs').length > 0 ? ['a virtual GPU'] : []),
+    ...(vm.setOrNone('VUSBs').length > 0 ? ['a USB device'] : []),
+  ]
 }
 
 function powerState(vm: XapiRecord): PowerState {

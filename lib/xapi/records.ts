@@ -39,6 +39,11 @@ export class XapiRecord {
     return value
   }
 
+  /** Of a field that came with a later release: empty where there is none. */
+  setOrNone(field: string): readonly string[] {
+    return this.fields[field] === undefined ? [] : this.texts(field)
+  }
+
   map(field: string): Readonly<Record<string, string>> {
     const value = this.fields[field]
     if (!isObject(value)) throw this.odd(field, 'a map')

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { PlanReport } from '../../lib/wire/daemon-api'
+import { forecastText } from './lockstep-text'
 import { filled } from './table'
 import { json, type CommandWorld } from './terminal'
 import { vmByName } from './vm-by-name'
@@ -17,9 +18,10 @@ export function registerPlan(program: Command, { ask, terminal }: CommandWorld):
     })
 }
 
-function planText({ name, from, to, secondary, needsHalt, steps }: PlanReport): string {
+function planText({ name, from, to, secondary, needsHalt, steps, forecast }: PlanReport): string {
   const head = `${name}: ${from} -> ${to}${secondary === null ? '' : `, secondary ${secondary}`}\n`
   if (steps.length === 0) return `${head}Nothing has to be done.\n`
   const halt = needsHalt ? 'The VM must be halted first, because its disks have to move.\n' : ''
-  return `${head}${halt}\n${steps.map(({ step, reason }, index) => `${String(index + 1).padStart(2)}. ${step}\n${filled(reason, '    ')}`).join('')}`
+  const cost = forecast === undefined ? '' : `\n${filled(forecastText(forecast, secondary ?? 'its secondary'), '')}`
+  return `${head}${halt}${cost}\n${steps.map(({ step, reason }, index) => `${String(index + 1).padStart(2)}. ${step}\n${filled(reason, '    ')}`).join('')}`
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Refusal } from '../../lib/core/domain/errors'
 import type { DiskStatus, HostStatus, StatusReport, VmHealth, VmStatus, WitnessStatus } from '../../lib/wire/daemon-api'
+import { lockstepLines } from './lockstep-text'
 import { bytes, duration, percent } from './quantities'
 import { cut, filled, table } from './table'
 import { json, paint, type CommandWorld, type Terminal } from './terminal'
@@ -93,6 +94,9 @@ function vmText(vm: VmStatus, terminal: Terminal): string {
     ['power', `${vm.powerState}${vm.residentOn === null ? '' : ` on ${vm.residentOn}`}`],
     ['claim', vm.holder === null ? 'none' : `${vm.holder}, term ${vm.term ?? '?'}`],
     ['secondary', vm.secondary ?? 'none'],
+    ...(vm.lockstep === undefined
+      ? []
+      : lockstepLines(vm.lockstep, vm.powerState).map((line, n) => [n === 0 ? 'lockstep' : '', line])),
   ]
   const facts = lines.map(([name = '', value = '']) => `${name.padEnd(10)} ${value}\n`).join('')
   const disks = vm.disks.map((disk) => [

@@ -68,6 +68,7 @@ async function daemon(diskClients: DiskClients): Promise<typeof datapath> {
       onExit: () => undefined,
       start: (spec) => workers.start({ ...spec, witness: null, poolKeyFile: null, timelineFile: timeline }),
     },
+    standbys: { lacks: () => Promise.resolve(null) },
     fronts: frontProcesses({ folder: join(folder, 'f'), executable: executables.front, log }),
     srs: srRegistry({ attached: join(folder, 'srs'), remembered: join(folder, 'remembered') }, log),
     power: new IpmiPower(new Map(), log),

@@ -20,6 +20,11 @@ export const REFUSALS = {
     why: '{reason}',
     todo: 'Choose level redirect; it can be raised later while the VM runs.',
   },
+  HOLDFAST_LOCKSTEP_SETTING: {
+    what: 'VM {vm} cannot be in lockstep as it is set.',
+    why: 'Its other_config:{key} is "{value}": {reason}.',
+    todo: 'Set it anew, or take it away: xe vm-param-remove uuid=UUID param-name=other-config param-key={key}',
+  },
   HOLDFAST_UNKNOWN_VM: {
     what: 'No VM has the uuid "{vm}".',
     why: 'XAPI knows no such VM, or it is a template, a snapshot or a control domain.',

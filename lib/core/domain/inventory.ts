@@ -48,6 +48,8 @@ export interface InventoryVm {
   /** Disks in the order of their device numbers; CD drives are left out. */
   readonly disks: readonly InventoryDisk[]
   readonly nics: readonly InventoryNic[]
+  /** What of its host's devices it uses directly, for a sentence: "a PCI device". Empty: nothing. */
+  readonly passthrough: readonly string[]
 }
 
 export interface InventoryDisk {

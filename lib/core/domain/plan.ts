@@ -21,6 +21,8 @@ export type PlannedStep = { readonly reason: string } & (
   | { readonly step: 'prepare-secondary'; readonly host: HostUuid }
   /** Disks that a `move-disk` of the same plan brings in have no key yet and are not among `volumes`. */
   | { readonly step: 'mirror-volumes'; readonly to: HostUuid; readonly volumes: readonly VolumeKey[] }
+  | { readonly step: 'prepare-standby'; readonly host: HostUuid; readonly memoryBytes: number }
+  | { readonly step: 'end-standby'; readonly host: HostUuid }
   | { readonly step: 'set-affinity'; readonly host: HostUuid | null }
   | { readonly step: 'record-level'; readonly level: Level; readonly secondary: HostUuid | null }
   | { readonly step: 'drop-replicas'; readonly host: HostUuid; readonly volumes: readonly VolumeKey[] }

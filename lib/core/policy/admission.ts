@@ -3,6 +3,7 @@ import type { HostUuid, SrUuid, VolumeKey } from '../domain/ids'
 import { HOLDFAST_SR_TYPE, hostName, type InventoryDisk, type InventoryVm } from '../domain/inventory'
 import { isLevel, type Level } from '../domain/level'
 import type { RefusalValue } from '../domain/plan'
+import { lockstepObstacle } from './lockstep-admission'
 import { primaryOf, protectionOf, type Protection, type Situation } from './protection'
 
 export interface Wish {
@@ -29,9 +30,6 @@ export function admit(situation: Situation, wish: Wish): Admitted | RefusalValue
   const vm = inventory.vms.find(({ uuid }) => uuid === wish.vm)
   if (vm === undefined) return refuse('HOLDFAST_UNKNOWN_VM', { vm: wish.vm.slice(0, 80) })
   if (inventory.haEnabled) return refuse('HOLDFAST_XAPI_HA_ENABLED', {})
-  if (wish.level === 'lockstep' && situation.lockstepLacks !== null) {
-    return refuse('HOLDFAST_LEVEL_UNSUPPORTED', { level: wish.level, vm: vm.name, reason: situation.lockstepLacks })
-  }
   if (vm.disks.length === 0) return refuse('HOLDFAST_VM_HAS_NO_DISK', { vm: vm.name })
   const inUse = vm.disks.find(({ attachedElsewhere }) => attachedElsewhere.length > 0)
   if (inUse !== undefined) {
@@ -42,6 +40,8 @@ export function admit(situation: Situation, wish: Wish): Admitted | RefusalValue
   if (situation.suspected.has(primary)) {
     return refuse('HOLDFAST_HOST_UNREACHABLE', { host: hostName(inventory, primary), reason: `${vm.name} has its disks there` })
   }
+  const obstacle = wish.level === 'lockstep' ? lockstepObstacle(situation, vm, primary) : null
+  if (obstacle !== null) return obstacle
   const targetSr = holdfastSr(vm, situation, primary)
   if (targetSr === null) return refuse('HOLDFAST_NO_HOLDFAST_SR', { vm: vm.name })
   return strayCopy(protection, situation, primary) ?? { protection, level: wish.level, primary, targetSr }

@@ -1,6 +1,6 @@
 import type { HostUuid, SrUuid } from '../domain/ids'
 import { hostName, type InventoryHost, type InventoryVm } from '../domain/inventory'
-import { primaryOf, protections, type Situation } from './protection'
+import { primaryOf, protectionOf, protections, type Protection, type Situation } from './protection'
 
 export interface Placement {
   readonly secondary: HostUuid | null
@@ -15,6 +15,8 @@ export interface PlacementWish {
   readonly primary: HostUuid
   /** Holdfast SRs that hold the VM's disks, or will. */
   readonly srs: readonly SrUuid[]
+  /** A copy of the VM is to wait there in memory, which nothing else can have then. */
+  readonly standby?: boolean
 }
 
 interface Candidate {
@@ -72,7 +74,11 @@ function judge(situation: Situation, wish: PlacementWish, host: InventoryHost): 
   const { inventory } = situation
   const promised = protections(situation).filter(({ vm, secondary }) => secondary === host.uuid && vm.uuid !== wish.vm.uuid)
   const roomBytes =
-    host.memoryTotalBytes - host.memoryControlBytes - usedBytes(situation, host.uuid) - worstLoss(situation, wish, host)
+    host.memoryTotalBytes -
+    host.memoryControlBytes -
+    usedBytes(situation, host.uuid) -
+    standbyBytes(situation, wish, host) -
+    worstLoss(situation, wish, host)
   const srName = (sr: SrUuid): string => inventory.srs.find(({ uuid }) => uuid === sr)?.name ?? sr
   const sr = wish.srs.find((used) => !inventory.srs.some(({ uuid, pluggedOn }) => uuid === used && pluggedOn.includes(host.uuid)))
   const network = wish.vm.nics.find(({ networkOn }) => networkOn.length > 0 && !networkOn.includes(host.uuid))
@@ -88,21 +94,41 @@ function judge(situation: Situation, wish: PlacementWish, host: InventoryHost): 
             ? `network ${network.networkName} does not reach it`
             : roomBytes < 0
               ? `it lacks ${memory(-roomBytes)} of memory to run it beside what it has promised`
-              : null
+              : wish.standby === true
+                ? standbyUnfitness(situation, wish.vm, host)
+                : null
   return { host, isGrey: situation.grey.has(host.uuid), promises: promised.length, roomBytes, unfit }
 }
 
 export const usedBytes = ({ inventory }: Situation, host: HostUuid): number =>
   inventory.vms.filter(({ residentOn }) => residentOn === host).reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
 
+/** Memory of copies that wait there, with the wish's: unlike a promise, it is used whichever host is lost. */
+const standbyBytes = (situation: Situation, { vm, standby }: PlacementWish, host: InventoryHost): number =>
+  protections(situation)
+    .filter((other) => other.vm.uuid !== vm.uuid && hasStandby(other) && other.secondary === host.uuid)
+    .reduce((sum, other) => sum + other.vm.memoryBytes, standby === true ? vm.memoryBytes : 0)
+
+const hasStandby = ({ level }: Protection): boolean => level === 'lockstep'
+
+/** What speaks against a host that could take the VM over, as the place of its waiting copy. */
+function standbyUnfitness(situation: Situation, vm: InventoryVm, host: InventoryHost): string | null {
+  const { lacks, freeBytes } = situation.standbys.get(host.uuid) ?? { lacks: null, freeBytes: null }
+  if (lacks !== null) return lacks
+  const { level, secondary } = protectionOf(vm, situation.claims.get(vm.uuid) ?? null)
+  const waitsThere = level === 'lockstep' && secondary === host.uuid
+  if (waitsThere || freeBytes === null || freeBytes >= vm.memoryBytes) return null
+  return `it has ${memory(freeBytes)} of memory free, and a waiting copy takes ${memory(vm.memoryBytes)}`
+}
+
 /**
  * Memory that the loss of one host could call upon here, in the worst case, with the wish among the promises. Two hosts lost at
  * once is more than a pair promises to survive, so promises to different hosts do not add up.
  */
 function worstLoss(situation: Situation, wish: PlacementWish, host: InventoryHost): number {
-  const byPrimary = new Map<HostUuid, number>([[wish.primary, wish.vm.memoryBytes]])
+  const byPrimary = new Map<HostUuid, number>([[wish.primary, wish.standby === true ? 0 : wish.vm.memoryBytes]])
   for (const protection of protections(situation)) {
-    if (protection.secondary !== host.uuid || protection.vm.uuid === wish.vm.uuid) continue
+    if (protection.secondary !== host.uuid || protection.vm.uuid === wish.vm.uuid || hasStandby(protection)) continue
     const primary = primaryOf(protection, situation)
     byPrimary.set(primary, (byPrimary.get(primary) ?? 0) + protection.vm.memoryBytes)
   }

@@ -16,6 +16,10 @@ export function stepText(step: PlannedStep, inventory: PoolInventory): string {
       return `make ${hostName(inventory, step.host)} the secondary`
     case 'mirror-volumes':
       return `mirror every disk to ${hostName(inventory, step.to)}`
+    case 'prepare-standby':
+      return `keep a waiting copy (${memory(step.memoryBytes)}) on ${hostName(inventory, step.host)}`
+    case 'end-standby':
+      return `end the waiting copy on ${hostName(inventory, step.host)}`
     case 'set-affinity':
       return `set the VM's affinity to ${hostName(inventory, step.host)}`
     case 'record-level':

@@ -17,12 +17,20 @@ function planTo(situation: Situation, { protection, level, primary, targetSr }: 
   const { inventory } = situation
   const { vm, claim } = protection
   const moving = vm.disks.filter(isElsewhere)
-  const placing = { vm, primary, srs: [...new Set(vm.disks.map((disk) => (isElsewhere(disk) ? targetSr : disk.sr)))] }
+  const srs = [...new Set(vm.disks.map((disk) => (isElsewhere(disk) ? targetSr : disk.sr)))]
+  const placing = { vm, primary, srs, standby: level === 'lockstep' }
   const keeps = protection.secondary !== null && claim !== null && isFit(situation, placing, protection.secondary)
   const placement = chooseSecondary(situation, placing)
   const secondary = keeps ? protection.secondary : placement.secondary
   if (secondary === null) {
-    return refuse('HOLDFAST_NO_SECONDARY', { vm: vm.name, reason: rejections(placement, situation, primary) })
+    const reason = rejections(placement, situation, primary)
+    const couldRedirect = level === 'lockstep' && chooseSecondary(situation, { ...placing, standby: false }).secondary !== null
+    if (!couldRedirect) return refuse('HOLDFAST_NO_SECONDARY', { vm: vm.name, reason })
+    return refuse('HOLDFAST_LEVEL_UNSUPPORTED', {
+      level,
+      vm: vm.name,
+      reason: `No other host can keep its waiting copy: ${reason}.`,
+    })
   }
   const steps: PlannedStep[] = moving.map((disk) => ({
     step: 'move-disk',
@@ -47,6 +55,14 @@ function planTo(situation: Situation, { protection, level, primary, targetSr }: 
   }
   if (vm.affinity !== primary) {
     steps.push({ step: 'set-affinity', host: primary, reason: 'a plain start then happens where the claim is held' })
+  }
+  if (level === 'lockstep' && (!keeps || protection.level !== level)) {
+    const reason = 'the guest goes on there from its memory when its host is lost; this memory is reserved from now on'
+    steps.push({ step: 'prepare-standby', host: secondary, memoryBytes: vm.memoryBytes, reason })
+  }
+  if (protection.level === 'lockstep' && level !== 'lockstep' && protection.secondary !== null) {
+    const reason = `level ${level} restarts the guest from its disks`
+    steps.push({ step: 'end-standby', host: protection.secondary, reason })
   }
   if (!keeps || protection.level !== level || protection.note !== '') {
     steps.push({

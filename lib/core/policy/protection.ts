@@ -17,8 +17,16 @@ export interface Situation {
   readonly grey: ReadonlySet<HostUuid>
   /** Which hosts keep a replica, for volumes that no claim speaks of. */
   readonly homes: ReadonlyMap<VolumeKey, readonly HostUuid[]>
-  /** Why lockstep cannot be given in this pool; null when it can. */
-  readonly lockstepLacks: string | null
+  /** Asked for a wish of lockstep only. A host that is missing was not asked. */
+  readonly standbys: ReadonlyMap<HostUuid, StandbyRoom>
+}
+
+/** What a host is like as the place of a VM's waiting copy. */
+export interface StandbyRoom {
+  /** Why it cannot keep one, a sentence's end; null: it can. */
+  readonly lacks: string | null
+  /** Memory that it has left now, by XAPI; null: not known. */
+  readonly freeBytes: number | null
 }
 
 /** What a VM has been given. */

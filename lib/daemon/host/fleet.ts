@@ -4,6 +4,7 @@ import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { PeerAddress, WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
 import type { Catalogue } from './catalogue'
+import { wantedLockstep } from './lockstep/wish'
 import type { HostParts } from './parts'
 import { settingsFor, ToldSettings } from './worker-settings'
 
@@ -168,6 +169,7 @@ export class Fleet {
       listen: { port: known?.listen?.port ?? this.#portFor(vm), addresses: addressesOf(this.parts, this.parts.host) },
       peer: peer ?? known?.peer ?? null,
       attached: known?.attached ?? {},
+      lockstep: wantedLockstep(this.parts, vm, records, known?.lockstep),
     }
   }
 

@@ -22,10 +22,31 @@ export interface ProtectedVm {
   /** As it is now; `unread`: nobody could be asked. */
   readonly claim: StoredClaim | null | 'unread'
   readonly suspected: (host: HostUuid) => boolean
+  /** It is to be in lockstep, and its guest runs. */
+  readonly wantsLockstep: boolean
 }
+
+/** On the way into lockstep; see docs/reference/lockstep.md. */
+const ENTERING = new Set(['beginning', 'preparing', 'seeding', 'claiming'])
 
 /** What is not known is never called protected. */
 export function healthOf(vm: ProtectedVm): Health {
+  const disks = healthOfDisks(vm)
+  return vm.wantsLockstep && disks.health === 'protected' ? healthOfMemory(vm) : disks
+}
+
+function healthOfMemory({ worker, claim }: ProtectedVm): Health {
+  if (worker?.role !== 'primary')
+    return isKnown(claim) && claim.claim.lockstep !== null
+      ? { health: 'protected', reason: '' }
+      : degraded('it is not in lockstep; the host that runs it knows why')
+  const { isKept, state, why } = worker.lockstep ?? { isKept: false, state: '', why: 'its worker has not been told yet' }
+  if (isKept) return { health: 'protected', reason: '' }
+  if (ENTERING.has(state)) return { health: 'syncing', reason: why || 'its memory is being copied to its secondary' }
+  return degraded(`it is not in lockstep, and at redirect until it is: ${why || 'the reason is not known yet'}`)
+}
+
+function healthOfDisks(vm: ProtectedVm): Health {
   const { worker, claim, homes, host } = vm
   if (worker?.role === 'primary') return seenByPrimary(worker)
   if (worker === null && (homes.includes(host) || (isKnown(claim) && claim.claim.holder === host)))

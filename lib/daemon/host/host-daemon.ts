@@ -9,13 +9,16 @@ import type { DaemonApi } from '../../wire/daemon-api'
 import { Catalogue } from './catalogue'
 import { CoordinatorClaim } from './coordinator-claim'
 import { DatabaseSync } from './database-sync'
-import { datapathHandlers } from './datapath'
+import { asVm, datapathHandlers } from './datapath'
 import { FailoverDriver } from './failover/failover-driver'
 import { attachWithoutCoordinator } from './failover/without-coordinator'
 import { Fencing, hears } from './fencing/fencing'
 import { fenceHandler } from './fencing/fence-report'
 import { Fleet } from './fleet'
 import { hookVerdict } from './hooks'
+import { forecastHere } from './lockstep/forecast'
+import { LockstepLevel } from './lockstep/lockstep-level'
+import { lacksHere } from './lockstep/standby-room'
 import { Membership } from './membership'
 import { Moves } from './move/move'
 import { DiskMover } from './move/move-disks'
@@ -85,12 +88,13 @@ export class HostDaemon {
     )
     const database = this.#database
     this.#tasks = new ResyncTasks(parts, fleet)
-    const protection = new Protection({ parts, catalogue, fleet, mover, database, membership })
+    const lockstep = new LockstepLevel(parts, catalogue, fleet)
+    const protection = new Protection({ parts, catalogue, fleet, mover, database, membership, lockstep })
     const moves = new Moves({ parts, catalogue, fleet, membership })
     const ran = new RanHere(parts, catalogue, this.#failover)
     const putAway = new PutAway(parts, fleet)
     const isAlive = (host: HostUuid): boolean => membership.isAlive(host)
-    this.#upkeep = new Upkeep({ parts, catalogue, fleet, protection, moves, putAway, ran, isAlive })
+    this.#upkeep = new Upkeep({ parts, catalogue, fleet, lockstep, protection, moves, putAway, ran, isAlive })
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
       status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership, fencing }, ask),
@@ -105,6 +109,8 @@ export class HostDaemon {
       moving: (ask) => moves.moving(ask),
       'handed-over': (ask) => moves.handedOver(ask),
       timeline: (ask) => timelineReport(parts, ask, (host) => membership.isAlive(host)),
+      'lockstep-lacks': async () => ({ lacks: await lacksHere(parts) }),
+      'lockstep-forecast': ({ vm }) => forecastHere(parts, fleet, asVm(vm)),
       hook: (ask) => hookVerdict(parts, catalogue, ask),
       ...storageHandlers(parts, catalogue, fleet),
       ...datapathHandlers(parts, catalogue, fleet),

@@ -11,6 +11,7 @@ import type { AskPeer } from '../../ports/peer-daemons'
 import type { PowerFencer } from '../../ports/power-fencer'
 import type { TimelinePort } from '../../ports/timeline'
 import type { Timers } from '../../ports/timers'
+import type { StandbyHostProbe } from '../../ports/standby-host'
 import type { SrRegistry } from '../../ports/volume-store'
 import type { WitnessPort } from '../../ports/witness'
 import type { WorkerPort } from '../../ports/workers'
@@ -36,6 +37,7 @@ export interface HostParts {
   /** What `witness` asks, one by one, where that is two; absent: it is one. */
   readonly witnesses?: { readonly preferred: WitnessPort; readonly alternate: WitnessPort }
   readonly workers: WorkerPort
+  readonly standbys: StandbyHostProbe
   readonly fronts: FrontPort
   readonly srs: SrRegistry
   readonly power: PowerFencer

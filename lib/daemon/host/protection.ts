@@ -6,8 +6,8 @@ import type { Level } from '../../core/domain/level'
 import type { ProtectionPlan } from '../../core/domain/plan'
 import { stepText } from '../../core/policy/plan-text'
 import { isRefusal, planProtect, planUnprotect } from '../../core/policy/planner'
-import { LEVEL_KEY, SECONDARY_KEY, type Situation } from '../../core/policy/protection'
-import { XapiFailure } from '../../ports/xapi'
+import type { Situation } from '../../core/policy/protection'
+import type { LockstepMeasure } from '../../wire/lockstep'
 import type { PlanReport, ProtectReport, UnprotectReport } from '../../wire/daemon-api'
 import type { Catalogue } from './catalogue'
 import type { DatabaseSync } from './database-sync'
@@ -16,11 +16,14 @@ import { addressesOf, type Fleet } from './fleet'
 import type { Membership } from './membership'
 import type { DiskMover } from './move/move-disks'
 import { homesOf } from './homes'
+import { measured } from './lockstep/forecast'
+import type { LockstepLevel } from './lockstep/lockstep-level'
+import { withStandbys } from './lockstep/standby-room'
+import { recordLevel, setAffinity } from './level-record'
 import { hostNameOf, vmNameOf } from './names'
 import type { HostParts } from './parts'
 import { situationNow, witnessed } from './situation'
 
-const XAPI_WRITE_MS = 5000
 const SECONDARY_LIMIT_MS = 10_000
 /** Forwarding host waits a little longer than the forwarded request may take. */
 const FORWARD_LIMIT_MS = 25_000
@@ -32,6 +35,7 @@ export interface ProtectionNeeds {
   readonly mover: DiskMover
   readonly database: DatabaseSync
   readonly membership: Membership
+  readonly lockstep: LockstepLevel
 }
 
 /** Turns the dial of one VM: carries a plan out, on the host where the VM's bytes are. */
@@ -41,6 +45,7 @@ export class Protection {
   async plan({ vm, level }: { vm: string; level: string }): Promise<PlanReport> {
     const plan = await this.#planned(asVm(vm), level)
     const { parts } = this.needs
+    const forecast = await this.#measured(plan)
     const { from, to, name, secondary, steps, needsHalt } = plan
     const inventory = must(parts.xapi.inventory(), 'a plan was made from an inventory')
     return {
@@ -48,6 +53,7 @@ export class Protection {
       secondary: secondary === null ? null : hostNameOf(parts, secondary),
       needsHalt: needsHalt !== null,
       steps: steps.map((step) => ({ step: stepText(step, inventory), reason: step.reason })),
+      ...(forecast === undefined ? {} : { forecast }),
     }
   }
 
@@ -61,6 +67,7 @@ export class Protection {
     if (primary !== parts.host) return parts.askPeer(primary, 'protect', { vm, level }, FORWARD_LIMIT_MS)
     if ((await this.needs.fleet.status(plan.vm))?.unprotecting === true)
       throw new Refusal('HOLDFAST_UNPROTECT_UNDER_WAY', { vm: vmNameOf(parts, plan.vm) })
+    await this.#measured(plan)
     const makesClaim = plan.steps.some(({ step }) => step === 'make-claim')
     if (makesClaim && (await this.#agreeOnHomes(plan.vm)) === 'learned') return this.protect({ vm, level })
     const moves = plan.steps.filter((step) => step.step === 'move-disk')
@@ -78,9 +85,15 @@ export class Protection {
 
   async #planned(vm: VmUuid, level: string): Promise<ProtectionPlan> {
     const situation = await this.#situation()
-    const plan = planProtect(situation, { vm, level })
+    const plan = planProtect(level === 'lockstep' ? await withStandbys(this.needs.parts, situation) : situation, { vm, level })
     if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
     return plan
+  }
+
+  /** Undefined: there is nothing to measure, as the VM is not to come into lockstep. */
+  async #measured({ vm, from, to, primary }: ProtectionPlan): Promise<LockstepMeasure | null | undefined> {
+    if (to !== 'lockstep' || from === 'lockstep') return undefined
+    return measured(this.needs.parts, this.needs.fleet, vm, primary)
   }
 
   #situation(): Promise<Situation> {
@@ -94,8 +107,9 @@ export class Protection {
     if (plan.steps.some(({ step }) => step === 'make-claim')) await this.#makeClaim(plan, secondary)
     await this.#keepVolumes(plan.vm, plan.to, secondary)
     await this.pair(plan.vm, secondary)
-    await this.#recordLevel(plan.vm, plan.to, secondary)
-    if (plan.steps.some(({ step }) => step === 'set-affinity')) await this.#setAffinity(plan.vm, parts.host)
+    await this.needs.lockstep.follow(plan.vm)
+    await recordLevel(this.needs.parts, plan.vm, plan.to, secondary)
+    if (plan.steps.some(({ step }) => step === 'set-affinity')) await setAffinity(parts, plan.vm, parts.host)
     await this.needs.database.now()
     parts.timeline.record({
       vm: plan.vm,
@@ -196,35 +210,6 @@ export class Protection {
     else await fleet.ask(vm, 'set-peer', { peer })
   }
 
-  async #recordLevel(vm: VmUuid, level: Level, secondary: HostUuid | null): Promise<void> {
-    await this.#otherConfig(vm, LEVEL_KEY, level === 'unprotected' ? null : level)
-    await this.#otherConfig(vm, SECONDARY_KEY, secondary)
-  }
-
-  async #otherConfig(vm: VmUuid, key: string, value: string | null): Promise<void> {
-    const self = { xapiClass: 'VM', uuid: vm } as const
-    const { xapi } = this.needs.parts
-    await this.#unlessXapiFails(vm, async () => {
-      await xapi.call('VM.remove_from_other_config', [self, key], { deadlineMs: XAPI_WRITE_MS })
-      if (value !== null) await xapi.call('VM.add_to_other_config', [self, key, value], { deadlineMs: XAPI_WRITE_MS })
-    })
-  }
-
-  async #setAffinity(vm: VmUuid, host: HostUuid): Promise<void> {
-    const args = [{ xapiClass: 'VM', uuid: vm } as const, { xapiClass: 'host', uuid: host } as const]
-    await this.#unlessXapiFails(vm, () => this.needs.parts.xapi.call('VM.set_affinity', args, { deadlineMs: XAPI_WRITE_MS }))
-  }
-
-  /** The claim and the catalogue protect the VM already; what XAPI shows is written again by the upkeep. */
-  async #unlessXapiFails(vm: VmUuid, write: () => Promise<unknown>): Promise<void> {
-    try {
-      await write()
-    } catch (error) {
-      if (!(error instanceof XapiFailure)) throw error
-      this.needs.parts.log.warn('XAPI does not show the protection yet', { vm, error: error.message })
-    }
-  }
-
   async unprotect({ vm: text }: { vm: string }): Promise<UnprotectReport> {
     const { parts, catalogue, fleet } = this.needs
     const vm = asVm(text)
@@ -248,6 +233,7 @@ export class Protection {
         const names = { vm: plan.name, host: hostNameOf(parts, parts.host), volume: unknown }
         throw new Refusal('HOLDFAST_DISKS_NOT_KNOWN', names)
       }
+      await this.#endLockstep(vm, stored.claim.term)
       // Once the claim is gone, this alone says whose bytes count.
       const { term } = stored.claim
       for (const { key } of records) await catalogue.decide(key, { homes: [parts.host, ...others], lastTerm: term }, term)
@@ -256,7 +242,7 @@ export class Protection {
     const ended = { vm: null, level: null, homes: [parts.host], move: null, guestActive: false }
     for (const { key, lastTerm } of records) await catalogue.decide(key, ended, stored?.claim.term ?? lastTerm ?? 0)
     await fleet.endIfUnused(vm, () => fleet.status(vm))
-    await this.#recordLevel(vm, 'unprotected', null)
+    await recordLevel(this.needs.parts, vm, 'unprotected', null)
     for (const host of others) await this.#release(host, vm)
     parts.timeline.record({
       ...{ vm, act: 'vm-unprotected', rule: 'operator-asked' },
@@ -264,6 +250,15 @@ export class Protection {
       evidence: { from: plan.from },
     })
     return { vm, level: 'unprotected' }
+  }
+
+  /** Its memory counts no more before its disks do. */
+  async #endLockstep(vm: VmUuid, term: number): Promise<void> {
+    const { catalogue, lockstep } = this.needs
+    const records = catalogue.ofVm(vm).filter(({ level }) => level === 'lockstep')
+    if (records.length === 0) return
+    for (const { key } of records) await catalogue.decide(key, { level: 'redirect' }, term)
+    await lockstep.follow(vm)
   }
 
   /** A host that cannot be asked now drops its copies when it is back and finds the VM unprotected. */

@@ -8,8 +8,6 @@ import type { Catalogue } from './catalogue'
 import type { Membership } from './membership'
 import type { HostParts } from './parts'
 
-const LOCKSTEP_LACKS = 'No back end for lockstep is built into this release.'
-
 /** What policy decides by, gathered afresh for one decision. */
 export async function situationNow(
   parts: HostParts,
@@ -23,7 +21,7 @@ export async function situationNow(
     if (stored !== null) claims.set(vm, stored.claim)
   }
   const homes = new Map<VolumeKey, readonly HostUuid[]>(catalogue.list().map(({ key, homes: at }) => [key, at]))
-  return { inventory, claims, suspected, grey, homes, lockstepLacks: LOCKSTEP_LACKS }
+  return { inventory, claims, suspected, grey, homes, standbys: new Map() }
 }
 
 export function inventoryNow({ xapi }: HostParts): PoolInventory {

@@ -126,18 +126,20 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
   const name = (host: HostUuid): string => hostNameOf(parts, host)
   // XAPI shows a VM on its dead host until it is started elsewhere; a host without the claim lets it do nothing.
   const former = stored !== null && vm.residentOn !== stored.claim.holder ? vm.residentOn : null
+  const level = levelOf(
+    vm,
+    records.map((record) => record.level),
+  )
   const judged = (): Health =>
     healthOf({
+      wantsLockstep: level === 'lockstep' && (worker?.role === 'primary' ? worker.guestActive : vm.powerState === 'Running'),
       ...{ host: parts.host, nameOf: name, volumes: records.map(({ key }) => key), homes, worker, claim },
       suspected: (host) => membership.report().some((peer) => peer.host === host && peer.state === 'suspected'),
     })
   const { health, reason } = former === null ? (unkeptHealth(mover, vm, kept) ?? judged()) : movedFrom(name(former))
   return {
     ...{ vm: vm.uuid, name: vm.name, powerState: vm.powerState },
-    level: levelOf(
-      vm,
-      records.map(({ level }) => level),
-    ),
+    level,
     health,
     reason: [reason, worker?.unwritten ?? ''].filter((text) => text !== '').join('. '),
     residentOn: vm.residentOn === null || former !== null ? null : name(vm.residentOn),
@@ -145,6 +147,7 @@ async function vmStatus(needs: StatusNeeds, vm: InventoryVm): Promise<VmStatus> 
     secondary: secondary === null ? null : name(secondary),
     term: (stored ?? worker?.claim)?.claim.term ?? null,
     ...(worker?.decidedBy === undefined ? {} : { decidedBy: worker.decidedBy }),
+    ...(level === 'lockstep' ? { lockstep: (worker?.guestActive ? worker.lockstep : null) ?? null } : {}),
     disks: vm.disks.flatMap(({ location, userdevice, sizeBytes }): DiskStatus[] => {
       const record = catalogue.find(location)
       if (record === undefined) return []

@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue'
 import type { Fleet } from './fleet'
 import { homesOf } from './homes'
 import { hostNameOf } from './names'
+import type { LockstepLevel } from './lockstep/lockstep-level'
 import type { Moves } from './move/move'
 import type { HostParts } from './parts'
 import type { Protection } from './protection'
@@ -18,6 +19,7 @@ export interface UpkeepNeeds {
   readonly parts: HostParts
   readonly catalogue: Catalogue
   readonly fleet: Fleet
+  readonly lockstep: LockstepLevel
   readonly protection: Protection
   readonly moves: Moves
   readonly putAway: PutAway
@@ -70,6 +72,7 @@ export class Upkeep {
       await this.needs.moves.keep(vm, status)
       await this.needs.putAway.keep(vm, status)
       await ran.keep(vm, records, status)
+      await this.needs.lockstep.keep(vm, status)
     }
     // The claim was lost, and the guest ended. A worker that does not know its role yet may be the primary's.
     if (status?.role === 'secondary' && status.claim !== null) for (const { key } of records) parts.fronts.release(key)

@@ -86,6 +86,7 @@ export class DaemonProcess {
       xapi: new SimulatedXapi(process, machine),
       writtenCoordinator: () => machine.xapi.office.coordinator,
       workers: this.#workers(),
+      standbys: { lacks: () => Promise.resolve('a simulated host runs no machines') },
       fronts: { serve: (_client, { socket }) => Promise.resolve(socket), release: () => undefined },
       srs: machine.storage.registry(process),
       power: powerSwitches(process, world),

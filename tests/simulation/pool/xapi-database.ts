@@ -77,6 +77,7 @@ function viewOf(vm: Vm, row: VmRow): InventoryVm {
       otherConfig: Object.fromEntries(otherConfig),
       tags: [],
       nics: [],
+      passthrough: [],
     },
     disks: [
       {

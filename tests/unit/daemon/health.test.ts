@@ -32,7 +32,7 @@ const worker = (role: WorkerRole, change: Partial<WorkerStatus> = {}): WorkerSta
 
 const seenBy = (host: HostUuid, change: Partial<ProtectedVm>): ProtectedVm => ({
   ...{ host, nameOf: (each) => NAMES.get(each) ?? '?', volumes: [ROOT, DATA], homes: [A, B], worker: null },
-  ...{ claim: listing([A, B]), suspected: () => false, ...change },
+  ...{ claim: listing([A, B]), suspected: () => false, wantsLockstep: false, ...change },
 })
 
 const WORKER_AWAY = 'the worker of this host does not answer'
@@ -96,6 +96,54 @@ test.each<[what: string, vm: ProtectedVm, health: string, reason: string]>([
   ],
   ['a worker that is no side of the mirror yet', seenBy(A, { worker: worker('solo'), claim: listing([A]) }), 'degraded', ONLY_A],
 ])('%s', (_, vm, health, reason) => {
+  expect(healthOf(vm)).toEqual({ health, reason })
+})
+
+const kept = { isKept: true, state: 'lockstep', why: '', epochsConfirmed: 3, heldBytes: 0 }
+const report = {
+  ...{ ...kept, pauseMedianMs: null, pauseP99Ms: null, bytesPerEpoch: null, outputDelayMedianMs: null },
+  outputDelayP99Ms: null,
+}
+const inLockstep = (holder: HostUuid): StoredClaim => {
+  const stored = listing([A, B])
+  return { ...stored, claim: { ...stored.claim, lockstep: { secondary: holder, run: 1 } } }
+}
+const dialled = (host: HostUuid, change: Partial<ProtectedVm>): ProtectedVm => seenBy(host, { wantsLockstep: true, ...change })
+const primaryWith = (lockstep: Partial<typeof report>, change: Partial<WorkerStatus> = {}): WorkerStatus =>
+  worker('primary', { lockstep: { ...report, ...lockstep }, ...change })
+const NOT = 'it is not in lockstep, and at redirect until it is: '
+
+test.each<[what: string, vm: ProtectedVm, health: string, reason: string]>([
+  ['kept', dialled(A, { worker: primaryWith({}) }), 'protected', ''],
+  ['not wanted any more', seenBy(A, { worker: primaryWith({ isKept: false }) }), 'protected', ''],
+  ['lost', dialled(A, { worker: primaryWith({ isKept: false, state: 'alone', why: 'no peer' }) }), 'degraded', `${NOT}no peer`],
+  [
+    'lost, nobody knows why',
+    dialled(A, { worker: primaryWith({ isKept: false, state: 'leaving' }) }),
+    'degraded',
+    `${NOT}the reason is not known yet`,
+  ],
+  [
+    'on its way there',
+    dialled(A, { worker: primaryWith({ isKept: false, state: 'seeding' }) }),
+    'syncing',
+    'its memory is being copied to its secondary',
+  ],
+  ['its worker not told', dialled(A, { worker: worker('primary') }), 'degraded', `${NOT}its worker has not been told yet`],
+  [
+    'its disks are worse',
+    dialled(A, { worker: primaryWith({ isKept: false }, { degraded: 'one disk' }) }),
+    'degraded',
+    'one disk',
+  ],
+  ['seen by the secondary', dialled(B, { worker: worker('secondary'), claim: inLockstep(B) }), 'protected', ''],
+  [
+    'seen by the secondary, lost',
+    dialled(B, { worker: worker('secondary') }),
+    'degraded',
+    'it is not in lockstep; the host that runs it knows why',
+  ],
+])('lockstep %s', (_, vm, health, reason) => {
   expect(healthOf(vm)).toEqual({ health, reason })
 })
 

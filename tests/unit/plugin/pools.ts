@@ -12,6 +12,7 @@ import type {
   VmStatus,
 } from '../../../lib/wire/daemon-api'
 import { daemonHandlers } from '../dom0/small-daemon'
+import { lockstepPool } from './lockstep-pool'
 import { splitPool } from './split-pool'
 
 /** The pools that the transcripts in tests/cli name. Each answers as a daemon of host h1 would. */
@@ -262,6 +263,10 @@ export const POOLS: Readonly<Record<string, () => Handlers<DaemonApi>>> = {
   interrupted: () => comparing({ state: 'stopped', why: 'one of them was lost while they were compared', doneBytes: 5 * GIB }),
   degraded: () => ({ ...healthy, status: answer(degraded) }),
   twins: () => ({ ...healthy, status: answer(status(web, { ...db, name: 'web' })) }),
+  lockstep: () => lockstepPool(healthy, web, 'kept'),
+  'lockstep-lost': () => lockstepPool(healthy, web, 'lost'),
+  'lockstep-entering': () => lockstepPool(healthy, web, 'entering'),
+  'lockstep-halted': () => lockstepPool(healthy, web, 'halted'),
   split: () => splitPool(healthy),
   together: () => splitPool(healthy, 'none'),
   apart: () => splitPool(healthy, 'unknown'),

@@ -14,17 +14,25 @@ import { LEVEL_KEY, SECONDARY_KEY, type Situation } from '../../../lib/core/poli
 
 /** tests/plans/<case>/pool.json: a pool by names; what is left out is ordinary (2 GiB hosts, 256 MiB VMs, everything plugged). */
 export interface PoolFile {
-  readonly hosts: Readonly<Record<string, { memoryMiB?: number; enabled?: boolean; live?: boolean }>>
+  readonly hosts: Readonly<Record<string, HostInFile>>
   readonly coordinator?: string
   readonly haEnabled?: boolean
   readonly srs?: Readonly<Record<string, { type?: string; shared?: boolean; on?: string[]; freeMiB?: number }>>
   readonly vms: Readonly<Record<string, VmInFile>>
   readonly suspected?: readonly string[]
   readonly grey?: readonly string[]
-  readonly lockstepLacks?: string | null
   readonly ask: readonly (
     { protect: string; level: string } | { unprotect: string } | { lose: string } | { move: string; to: string }
   )[]
+}
+
+interface HostInFile {
+  readonly memoryMiB?: number
+  readonly enabled?: boolean
+  readonly live?: boolean
+  readonly freeMiB?: number
+  /** For waiting copies. */
+  readonly lacks?: string
 }
 
 interface VmInFile {
@@ -41,6 +49,8 @@ interface VmInFile {
   readonly disks?: readonly { sr?: string; mib?: number; home?: string; homes?: string[]; alsoOf?: string[] }[]
   /** Hosts that the VM's only network reaches. */
   readonly network?: readonly string[]
+  readonly operations?: readonly string[]
+  readonly passthrough?: readonly string[]
 }
 
 const MIB = 1024 * 1024
@@ -71,7 +81,12 @@ export function situationOf(file: PoolFile): Situation {
     suspected: new Set((file.suspected ?? []).map(hostId)),
     grey: new Set((file.grey ?? []).map(hostId)),
     homes: new Map(homes),
-    lockstepLacks: file.lockstepLacks === undefined ? 'lockstep is not built yet' : file.lockstepLacks,
+    standbys: new Map(
+      Object.entries(file.hosts).map(([name, { lacks = null, freeMiB }]) => [
+        hostId(name),
+        { lacks, freeBytes: freeMiB === undefined ? null : freeMiB * MIB },
+      ]),
+    ),
   }
 }
 
@@ -131,7 +146,8 @@ function vmOf(name: string, vm: VmInFile, srs: NonNullable<PoolFile['srs']>, hos
     memoryBytes: (vm.memoryMiB ?? 256) * MIB,
     order: vm.order ?? 0,
     startDelaySeconds: vm.startDelay ?? 0,
-    operations: [],
+    operations: vm.operations ?? [],
+    passthrough: vm.passthrough ?? [],
     otherConfig: {
       ...vm.otherConfig,
       ...(vm.level === undefined ? {} : { [LEVEL_KEY]: vm.level }),

@@ -66,6 +66,21 @@ test('a disk of another VM is shown as such, a snapshot of it is not', () => {
 test.each([
   ['affinity to nowhere', 'vm', 'vm', { affinity: 'OpaqueRef:gone' }, { affinity: null }],
   ['operations in progress', 'vm', 'vm', { current_operations: { 'OpaqueRef:task': 'start' } }, { operations: ['start'] }],
+  ['no device of its host', 'vm', 'vm', {}, { passthrough: [] }],
+  [
+    'devices of its host',
+    'vm',
+    'vm',
+    { attached_PCIs: ['OpaqueRef:1'], VGPUs: ['OpaqueRef:2'], VUSBs: ['OpaqueRef:3'] },
+    { passthrough: ['a PCI device', 'a virtual GPU', 'a USB device'] },
+  ],
+  [
+    'a device that it gets when it starts',
+    'vm',
+    'vm',
+    { other_config: { pci: '0/0000:04:00.0' }, attached_PCIs: [] },
+    { passthrough: ['a PCI device'] },
+  ],
   ['ints as texts', 'vm', 'vm', { order: '7' }, { order: 7 }],
 ])('%s', (_, cls, ref, fields, seen) => expect(viewOf(tables(cls, ref, fields))?.vms[0]).toMatchObject(seen))
 
