@@ -60,7 +60,6 @@ describe('a protection is refused, by the plug-in and the command alike', () => 
     ['a VM without a disk', () => ({ vm: bare.vmUuid, level: 'restart' }), 'HOLDFAST_VM_HAS_NO_DISK', /VM bare cannot be/],
     ['a disk of two VMs', () => ({ vm: spare.vmUuid, level: 'restart' }), 'HOLDFAST_VDI_IN_USE', /also attached to lodger/],
     ['its other VM', () => ({ vm: lodger.vmUuid, level: 'restart' }), 'HOLDFAST_VDI_IN_USE', /also attached to spare/],
-    ['lockstep', () => ({ vm: orders.vmUuid, level: 'lockstep' }), 'HOLDFAST_LEVEL_UNSUPPORTED', /"lockstep" cannot be given to/],
   ])('%s', async (_, wish, code, text) => {
     const { vm, level } = wish()
     await unchangedBy(async () => {
@@ -106,6 +105,78 @@ describe('a protection is refused, by the plug-in and the command alike', () => 
       const { exit, stderr } = await product.command('h1', 'unprotect', 'spare')
       expect([exit, stderr]).toEqual([2, expect.stringContaining('code:  HOLDFAST_NOT_PROTECTED')])
     })
+  })
+})
+
+describe('lockstep is refused for what it lacks', () => {
+  const STANDBY = '/usr/local/sbin/holdfast-standby'
+  const on = async (host: string, ...argv: string[]): Promise<void> => {
+    expect((await product.lab.exec(host, argv)).exit).toBe(0)
+  }
+  const set = async (key: string, value: string): Promise<void> => {
+    expect(await xe('vm-param-set', `uuid=${orders.vmUuid}`, `other-config:${key}=${value}`)).toBe('')
+  }
+  const unset = async (key: string): Promise<void> => {
+    expect(await xe('vm-param-remove', `uuid=${orders.vmUuid}`, 'param-name=other-config', `param-key=${key}`)).toBe('')
+  }
+  const MIN = 'holdfast-lockstep-interval-min-ms'
+
+  test.each<[string, () => Promise<void>, () => Promise<void>, string, RegExp]>([
+    [
+      'its secondary is a stock host',
+      () => on('h2', 'mv', STANDBY, `${STANDBY}-away`),
+      () => on('h2', 'mv', `${STANDBY}-away`, STANDBY),
+      'HOLDFAST_LEVEL_UNSUPPORTED',
+      /No other host can keep its waiting copy: h1: it is the primary; h2: this host cannot have a waiting copy/,
+    ],
+    [
+      'its own host is a stock host',
+      () => on('h1', 'mv', STANDBY, `${STANDBY}-away`),
+      () => on('h1', 'mv', `${STANDBY}-away`, STANDBY),
+      'HOLDFAST_LEVEL_UNSUPPORTED',
+      /h1: this host cannot have a waiting copy of a VM \(it has no holdfast-standby\)/,
+    ],
+    [
+      'a device of its host is passed through',
+      () => set('pci', '0/0000:04:00.0'),
+      () => unset('pci'),
+      'HOLDFAST_LEVEL_UNSUPPORTED',
+      /It uses a PCI device of its host/,
+    ],
+    [
+      'nonsense is set',
+      () => set(MIN, 'fast'),
+      () => unset(MIN),
+      'HOLDFAST_LOCKSTEP_SETTING',
+      /interval-min-ms is "fast": it must/,
+    ],
+  ])('%s', async (_, make, mend, code, text) => {
+    const wish = { vm: orders.vmUuid, level: 'lockstep' }
+    await make()
+    await until('the daemons know', LIMIT_MS, async () => text.test(await refusal(product.plugin('h2', 'plan', wish))))
+    await unchangedBy(async () => {
+      expect(await refusal(product.plugin('h2', 'protect', wish))).toContain(code)
+      const { exit, stdout, stderr } = await product.command('h1', 'protect', wish.vm, '--level', 'lockstep')
+      expect([exit, stdout]).toEqual([2, ''])
+      expect(stderr.replace(/\s+/g, ' ')).toMatch(text)
+      expect(stderr).toContain(`code:  ${code}`)
+    })
+    await mend()
+  })
+
+  test('and with all of that there is a plan, which says what is measured later', async () => {
+    await until(
+      'the daemons know',
+      LIMIT_MS,
+      async () => (await product.command('h1', 'plan', orders.vmUuid, '--level', 'lockstep')).exit === 0,
+    )
+    const { steps, forecast } = await product.operator('h2', 'plan', orders.vmUuid, '--level', 'lockstep')
+    expect(steps.map(({ step }) => step)).toEqual([
+      expect.stringMatching(/^keep a waiting copy \(\d+ MiB\) on h2$/),
+      'record level lockstep with h2 as secondary',
+    ])
+    // Its guest is paused.
+    expect(forecast).toBeNull()
   })
 })
 
