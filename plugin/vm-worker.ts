@@ -13,6 +13,8 @@ import { endOfTheLast, tellMinder } from '../lib/dom0/process/minder'
 import { createNbdExport } from '../lib/dom0/nbd/nbd-export'
 import type { NbdListen } from '../lib/dom0/nbd/nbd-listen'
 import { keepAside, putAway } from '../lib/dom0/replica/keep-aside'
+import { qemuCheckpoints } from '../lib/dom0/qemu/guest-checkpoints'
+import { standbyHost } from '../lib/dom0/qemu/standby-host'
 import { newGeneration } from '../lib/dom0/replica/new-generation'
 import { serverCertificates } from '../lib/dom0/nbd/nbd-certificates'
 import { PATHS } from '../lib/core/domain/layout'
@@ -36,7 +38,7 @@ import { WORKER_ASKS } from '../lib/wire/ask-shapes'
 import type { Log } from '../lib/ports/log'
 import type { WitnessPort } from '../lib/ports/witness'
 import type { ResyncSettings } from '../lib/wire/resync-settings'
-import type { DiskListen, WorkerApi, WorkerSpec, WorkerStatus } from '../lib/wire/worker-api'
+import type { DiskExportAt, DiskListen, WorkerApi, WorkerSpec, WorkerStatus } from '../lib/wire/worker-api'
 import { connectWitnessOf } from './connect-witness'
 
 /**
@@ -55,6 +57,8 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
   const specFile = new SpecFile(specPath, log)
   const written = (): Promise<unknown> => Promise.all([specFile.rest(WRITE_LIMIT_MS), timeline.rest(WRITE_LIMIT_MS)])
   const exportsOf = new Map(Object.entries(spec.exports ?? {}))
+  const exportOf = (volume: string): DiskExportAt =>
+    exportsOf.get(volume) ?? { exportName: volume, listen: { unix: join(folder, `${volume}.sock`) } }
   // Without a witness there is no peer either: a key that nobody else has.
   const secret = { pool: spec.pool, key: spec.poolKeyFile === null ? randomBytes(32) : readPoolKey(spec.poolKeyFile) }
   const link = { secret, log, security: spec.link?.security ?? 'tls' }
@@ -71,10 +75,7 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
     domains: xl,
     openReplica,
     serveDisk: async (volume, sizeBytes, handler, extents) => {
-      const { exportName, listen } = exportsOf.get(volume) ?? {
-        exportName: volume,
-        listen: { unix: join(folder, `${volume}.sock`) },
-      }
+      const { exportName, listen } = exportOf(volume)
       const served = await createNbdExport({ listen: nbdListen(listen, held), exportName, sizeBytes, handler, extents, log })
       return Object.assign(served, { socket: 'unix' in listen ? listen.unix : served.uri })
     },
@@ -85,6 +86,14 @@ async function main(folder: string, held: ReadonlyMap<string, HeldSocket>): Prom
       return Object.assign(served, { socket, exportName })
     },
     ...{ keepAside, putAway },
+    checkpoints: qemuCheckpoints({
+      host: standbyHost(),
+      folder: join(PATHS.checkpoints, spec.id),
+      served: (volume) => {
+        const { exportName, listen } = exportOf(volume)
+        return { exportName, socket: 'unix' in listen ? listen.unix : '' }
+      },
+    }),
     dialPeer: (dial) => connectPeer({ ...dial, ...link }),
     listenPeer: (listen) => listenPeer({ ...listen, ...link }),
     incarnation: randomUUID(),

@@ -14,6 +14,8 @@ export interface StandbySpec {
  * says why; then it is of no use any more.
  */
 export interface StandbyMachine {
+  /** Of the domain that it becomes. */
+  readonly domid: string
   /** Into its memory; one at a time. The parts are the caller's again when it resolves. */
   fill(parts: readonly ChangedPart[]): Promise<void>
   /** The state of devices and processors that belongs to its memory; it stands afterwards. Once. */

@@ -57,3 +57,13 @@ export type EpochReport =
 export const EPOCH_PART_BYTES_MAX = 4 * 1024 * 1024
 
 export const isEpochFrame = (frame: { readonly type: string }): frame is EpochFrame => frame.type.startsWith('epoch-')
+
+const REPORTS: ReadonlySet<string> = new Set<EpochReport['type']>([
+  'epoch-begun',
+  'epoch-left',
+  'epoch-press',
+  'epoch-ack',
+  'epoch-failed',
+])
+
+export const isEpochReport = (frame: EpochFrame): frame is EpochReport => REPORTS.has(frame.type)

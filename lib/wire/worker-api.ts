@@ -47,6 +47,8 @@ export interface WorkerSpec {
   readonly resync?: ResyncSettings
   /** The guest is to be in lockstep with the peer. Null or absent: it is not. */
   readonly lockstep?: LockstepSettings | null
+  /** A domain that is loaded from lockstep's last epoch, and may run by now. Kept by the worker, until that is known. */
+  readonly arriving?: string | null
   /** Where an attached disk is served; one that is not named here has a socket in the worker's folder. */
   readonly exports?: Readonly<Record<VolumeKey, DiskExportAt>>
 }

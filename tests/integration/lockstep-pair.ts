@@ -117,7 +117,9 @@ export class LockstepPair {
 
   async takeOver(): Promise<TakenOver> {
     this.standby.seal()
-    return this.standby.takeOver(this.claimed)
+    const taken = await this.standby.takeOver(this.claimed)
+    if (taken.did === 'load') this.errors.push(...[await taken.goOn()].filter((error) => error !== ''))
+    return taken
   }
 
   async end(): Promise<void> {
@@ -186,6 +188,7 @@ export class LockstepPair {
     const qmp = await this.#monitor(machine.monitor)
     const memory = openSync(machine.memory, 'r+')
     return {
+      domid: '1',
       fill: (parts) => {
         for (const { runs, bytes } of parts) {
           let at = 0

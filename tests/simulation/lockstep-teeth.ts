@@ -11,8 +11,8 @@ const off = (rule: string, file: string, ...changes: readonly (readonly [find: s
 /** Of the machines on both sides. */
 const MACHINES: readonly Tooth[] = [
   off('output waits for the acknowledgement of its epoch', `${CORE}/rhythm.ts`, [
-    "{ do: 'send', run: this.#run, epoch: this.#epoch })",
-    "{ do: 'send', run: this.#run, epoch: this.#epoch }, { do: 'release', epoch: this.#epoch })",
+    "this.#cycle.over(), { do: 'send', run, epoch })",
+    "this.#cycle.over(), { do: 'send', run, epoch }, { do: 'release', epoch })",
   ]),
   off('an acknowledgement is of this run', `${CORE}/epochs.ts`, [
     "event.on === 'begin' || event.run === this.#run",
@@ -47,8 +47,8 @@ const MACHINES: readonly Tooth[] = [
     'an epoch is cut before the guest goes on',
     `${CORE}/rhythm.ts`,
     [
-      "this.#out.push({ do: 'cut', run: this.#run, epoch: this.#epoch }, this.#cycle.capture(this.#epoch))",
-      'this.#out.push(this.#cycle.capture(this.#epoch))',
+      "this.#out.push({ do: 'cut', run, epoch }, this.#cycle.over(), { do: 'send', run, epoch })",
+      "this.#out.push(this.#cycle.over(), { do: 'send', run, epoch })",
     ],
     [
       "      case 'resumed': {\n",

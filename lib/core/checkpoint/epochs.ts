@@ -21,12 +21,14 @@ import { Rhythm, type RhythmLimits, type Wanted } from './rhythm'
 
 export interface EpochLimits extends RhythmLimits {
   readonly firstCopy: FirstCopyLimits
+  /** For the witness to store that the memory counts: until then the guest's output waits, and its disk does. */
+  readonly claimLimitMs: number
 }
 
 /** Two in flight keep the road busy while one is confirmed; a third would only wait behind them. */
 export const EPOCH_LIMITS: EpochLimits = {
   ...{ pacing: PACING, firstCopy: FIRST_COPY, pauseLimitMs: PAUSE_LIMIT_MS },
-  ...{ inFlightMax: 2, outputDelayMaxMs: 500 },
+  ...{ inFlightMax: 2, outputDelayMaxMs: 500, claimLimitMs: 1000 },
 }
 
 export type Life =
@@ -50,6 +52,7 @@ export class Epochs {
   #run = 0
   /** The claim names this run, or may. */
   #claimAsked = false
+  #claimDueAtMs = Infinity
   readonly #rhythm: Rhythm
   #copy: FirstCopy
   #out: EpochEffect[] = []
@@ -70,7 +73,7 @@ export class Epochs {
 
   /** A `tick` is due then; Infinity when none is. */
   get dueAtMs(): number {
-    return this.#rhythm.dueAtMs(this.#wanted)
+    return Math.min(this.#rhythm.dueAtMs(this.#wanted), this.#life === 'claiming' ? this.#claimDueAtMs : Infinity)
   }
 
   apply(event: EpochEvent): readonly EpochEffect[] {
@@ -173,6 +176,7 @@ export class Epochs {
     if (this.#life === 'lockstep') this.#out.push({ do: 'release', epoch })
     else {
       this.#life = 'claiming'
+      this.#claimDueAtMs = nowMs + this.limits.claimLimitMs
       this.#claim('lockstep')
     }
   }
@@ -238,6 +242,7 @@ export class Epochs {
   #upkeep(nowMs: number): void {
     this.#out.push(...this.#rhythm.upkeep(nowMs, this.#wanted))
     if (this.#rhythm.trouble !== '') this.#leave(this.#rhythm.trouble)
+    if (this.#life === 'claiming' && nowMs >= this.#claimDueAtMs) this.#leave('the witness has not stored it in time')
   }
 
   get #isSpent(): boolean {

@@ -1,3 +1,7 @@
+import type { ClaimedMemory } from '../domain/guest-memory'
+
+export type { ClaimedMemory } from '../domain/guest-memory'
+
 /**
  * An epoch is what a guest does between two pauses; its number is that of the pause that ends it. Epoch 0 ends the first copy.
  * `run`: one life of lockstep, from its first copy to its end. Drawn by the primary's worker; no two of a VM are ever equal.
@@ -40,8 +44,6 @@ export type EpochEvent =
   /** Another host holds the claim. */
   | { readonly on: 'spent'; readonly nowMs: number }
   | { readonly on: 'tick'; readonly nowMs: number }
-
-export type ClaimedMemory = 'lockstep' | 'none' | 'alone'
 
 export type EpochEffect =
   | { readonly do: 'pause' | 'resume'; readonly attempt: number }

@@ -87,7 +87,7 @@ export class Rhythm {
     const { attempt, nowMs } = event
     switch (event.on) {
       case 'paused':
-        if (this.#cycle.paused(attempt)) this.#cut()
+        if (this.#cycle.paused(attempt)) this.#stands()
         break
       case 'captured':
         if (this.#cycle.isCapturing(attempt)) this.#captured(event.bytes, nowMs)
@@ -122,16 +122,18 @@ export class Rhythm {
     return this.#out
   }
 
-  #cut(): void {
+  #stands(): void {
     if (this.#epoch === 0) this.#out.push({ do: 'hold' })
-    this.#pressed = false
-    this.#out.push({ do: 'cut', run: this.#run, epoch: this.#epoch }, this.#cycle.capture(this.#epoch))
+    this.#out.push(this.#cycle.capture(this.#epoch))
   }
 
+  /** Only now: a machine that is captured flushes its disks, which a standby that was told of the end of an epoch would let wait for the next. */
   #captured(bytes: number, nowMs: number): void {
+    const [run, epoch] = [this.#run, this.#epoch]
     this.#failures = 0
-    this.#unconfirmed.sent(this.#epoch, bytes, nowMs)
-    this.#out.push(this.#cycle.over(), { do: 'send', run: this.#run, epoch: this.#epoch })
+    this.#pressed = false
+    this.#unconfirmed.sent(epoch, bytes, nowMs)
+    this.#out.push({ do: 'cut', run, epoch }, this.#cycle.over(), { do: 'send', run, epoch })
     this.#epoch++
   }
 

@@ -15,3 +15,6 @@ export type Outlook = 'load' | 'restart' | 'cannot'
 
 /** Runs are numbered below this, from 1: random numbers that a double holds. */
 export const RUN_LIMIT = 2 ** 48
+
+/** What a claim says of a guest's memory: that of a run counts; none does; none does, and nobody but the holder is listed. */
+export type ClaimedMemory = 'lockstep' | 'none' | 'alone'

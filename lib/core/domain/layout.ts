@@ -11,6 +11,8 @@ export const PATHS = {
   daemonSocket: '/run/holdfast/daemon.sock',
   /** One folder per worker: spec.json, control.sock, worker.log, and one NBD socket per volume. */
   workers: '/run/holdfast/workers',
+  /** On tmpfs, a folder for each VM in lockstep: states on their way, and sockets between QEMU and the worker. */
+  checkpoints: '/dev/shm/holdfast',
   /** Sockets and logs of the fronts that keep the connections of disk clients. */
   fronts: '/run/holdfast/fronts',
   /** SRs attached on this host since it booted: <sr uuid>.json */

@@ -8,6 +8,7 @@ import { assert } from '../domain/assert'
 import { type Claim, isUpToDateEverywhere, NOT_STORED, type StoredClaim } from '../domain/claim'
 import type { HostUuid, VolumeKey } from '../domain/ids'
 import { pauseMarginMs, renewEveryMs } from '../domain/lease'
+import { type MemoryWish, MemoryWishes } from './memory-wish'
 
 export type HolderEvent =
   | { readonly on: 'tick'; readonly nowMs: number }
@@ -29,6 +30,8 @@ export type HolderEvent =
    * is waited for, because nothing is answered any more once this was heard.
    */
   | { readonly on: 'hand-over'; readonly to: HostUuid }
+  /** What the claim is to say of the guest's memory; told by `memory` when it is stored, unless another wish follows. */
+  | { readonly on: 'memory'; readonly wish: MemoryWish }
   /** The machine was suspended, and our clock with it: what was asked before is no promise any more. */
   | { readonly on: 'woke'; readonly nowMs: number }
 
@@ -41,6 +44,7 @@ export type HolderEffect =
   /** Whether the guest's vCPUs may run: no more from pauseMarginMs before the lease ends, so that they stand still when it does. */
   | { readonly do: 'guests'; readonly mayRun: boolean }
   | { readonly do: 'claimed'; readonly volume: VolumeKey; readonly hosts: readonly HostUuid[] }
+  | { readonly do: 'memory'; readonly wish: MemoryWish }
   /** The claim stays here, and everything goes on as before. */
   | { readonly do: 'not-handed-over'; readonly rule: 'change-under-way' | 'not-up-to-date' | 'swap-refused' }
   /** Another host holds it now, or it is gone: this host must stop the VM. */
@@ -49,6 +53,7 @@ export type HolderEffect =
 export class Holder {
   #stored: StoredClaim
   readonly #wanted = new Map<VolumeKey, readonly HostUuid[]>()
+  readonly #memory = new MemoryWishes()
   #asking: 'nothing' | 'swap' | 'read' = 'nothing'
   /** While the swap that gives the claim away is under way. */
   #handingTo: HostUuid | null = null
@@ -149,6 +154,9 @@ export class Holder {
       case 'hand-over':
         this.#handOver(event.to)
         break
+      case 'memory':
+        this.#memory.hear(event.wish, this.#stored.revision)
+        break
     }
     if (!this.spent) this.#upkeep()
     return this.#out
@@ -164,14 +172,17 @@ export class Holder {
     }
     if (this.#handingTo !== null) return
     if (this.#asking === 'nothing' && this.#stored.revision === NOT_STORED) this.#read()
-    if (this.#asking === 'nothing' && this.#differs()) {
-      const upToDate = { ...this.#stored.claim.upToDate }
-      for (const [volume, hosts] of this.#wanted) upToDate[volume] = [...hosts]
-      this.#swap({ ...this.#stored.claim, upToDate })
-    }
+    if (this.#asking === 'nothing') this.#change()
     // Where nobody else is up-to-date, nobody may take the claim, lease or not.
     const isAlone = this.others.length === 0
     this.#allow(isAlone || this.#nowMs < this.#leaseUntilMs, isAlone || this.#nowMs < this.#leaseUntilMs - this.#marginMs)
+  }
+
+  #change(): void {
+    const upToDate = { ...this.#stored.claim.upToDate }
+    for (const [volume, hosts] of this.#wanted) upToDate[volume] = [...hosts]
+    const memory = this.#memory.next(upToDate, this.self)
+    if (memory !== undefined || this.#differs()) this.#swap({ ...this.#stored.claim, upToDate, ...memory })
   }
 
   #handOver(to: HostUuid): void {
@@ -247,6 +258,8 @@ export class Holder {
   #accept(stored: StoredClaim): void {
     this.#stored = stored
     for (const [volume] of this.#volumes()) this.#tell(volume)
+    const wish = this.#memory.fulfilled(stored)
+    if (wish !== null) this.#out.push({ do: 'memory', wish })
   }
 
   #tell(volume: VolumeKey): void {

@@ -31,7 +31,8 @@ export type MirrorEvent =
   | { readonly on: 'allow'; readonly bytes: number }
   /**
    * When a change of the guest is answered. `local`: as soon as the local replica has it; the peer's gets it all the same, in order, and
-   * tells late that it has it. Whoever says so sees to it that nobody sees anything of this guest before the peer could go on in its place.
+   * tells late that it has it. Whoever says so sees to it that nobody sees anything of this guest before the peer could go on in its place;
+   * and that what the peer was asked for and has not answered yet is done in order, too.
    */
   | { readonly on: 'answer-when'; readonly when: 'local' | 'both' }
   /** The guest has asked for nothing in a while. */

@@ -196,7 +196,6 @@ export class Mirror {
   }
 
   #start(op: Operation): void {
-    op.ordered = this.#when === 'local'
     if (op.job?.kind === 'copy') {
       this.#copyRuns.start(op, op.job)
       return
@@ -337,7 +336,7 @@ export class Mirror {
 
   #goesAhead(op: Operation): boolean {
     const isHere = isDone(op, 'local') && this.replicas.local.state === 'member' && op.error === ''
-    const goes = this.#when === 'local' && op.ordered && op.guest !== null
+    const goes = this.#when === 'local' && op.guest !== null
     return goes && isHere && isPending(op) && this.#standing.mayAnswer
   }
 

@@ -18,8 +18,6 @@ export interface Operation {
   readonly issue: Record<Side, number>
   /** The peer was asked to put it on stable storage, whatever the guest asked. */
   hard: boolean
-  /** The peer was asked when it does what it is asked in order. */
-  ordered: boolean
   /** The guest was answered while the peer still lacked it. */
   told: boolean
   /** Set when the last replica failed: the guest gets this error. */
@@ -49,7 +47,6 @@ export const operation = (
   done: 0,
   issue: { local: 0, peer: 0 },
   hard: false,
-  ordered: false,
   told: false,
   error: '',
 })

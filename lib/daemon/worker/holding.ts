@@ -2,6 +2,7 @@ import { must } from '../../core/domain/assert'
 import type { StoredClaim } from '../../core/domain/claim'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import { HICCUP_MS, pauseMarginMs } from '../../core/domain/lease'
+import type { MemoryWish } from '../../core/membership/memory-wish'
 import { StoodStill } from '../../core/membership/stood-still'
 import type { WorkerApi, WorkerSpec } from '../../wire/worker-api'
 import { ClaimKeeper, unlessUnreachable } from './claim/claim-keeper'
@@ -16,6 +17,8 @@ export interface HoldingNeeds {
   readonly lease: (valid: boolean) => void
   readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
+  /** The claim says so of the guest's memory, as it was asked to. */
+  readonly memory: (wish: MemoryWish) => void
   /** Another host holds the claim, or nobody. `given`: this one gave it away. */
   readonly lost: (now: StoredClaim | null, given: boolean) => void
 }
@@ -61,6 +64,7 @@ export class Holding {
       lease: (valid) => this.needs.lease(valid),
       guests: (mayRun) => this.needs.guests(mayRun),
       claimed: (volume, hosts) => this.needs.claimed(volume, hosts),
+      memory: (wish) => this.needs.memory(wish),
       notHandedOver: (rule) => this.#handed({ handedOver: false, why: rule }),
       spent: (now) => this.#spent(now),
     })
@@ -100,6 +104,10 @@ export class Holding {
 
   want(volume: VolumeKey, hosts: readonly HostUuid[]): void {
     this.#keeper?.apply({ on: 'want', volume, hosts })
+  }
+
+  wantMemory(wish: MemoryWish): void {
+    this.#keeper?.apply({ on: 'memory', wish })
   }
 
   promised(host: HostUuid, askedAtMs: number): void {

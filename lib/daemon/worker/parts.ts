@@ -1,6 +1,7 @@
 import type { SwitchTimes } from '../../core/membership/switch-watch'
 import type { PaceLimits } from '../../core/mirror/pace'
 import type { ClaimNotes } from '../../ports/claim-notes'
+import type { CheckpointPort } from '../../ports/checkpoints'
 import type { Clock } from '../../ports/clock'
 import type { DiskExport, DiskExtents, DiskHandler } from '../../ports/disk-export'
 import type { DomainControl } from '../../ports/domain-control'
@@ -33,6 +34,8 @@ export interface WorkerParts {
   readonly domains: DomainControl
   /** For the watchdog of this host. */
   readonly leases: LeaseNotes
+  /** Absent: guests of this worker are not kept in lockstep, and it keeps no standby. */
+  readonly checkpoints?: CheckpointPort
   readonly openReplica: OpenReplica
   readonly serveDisk: (
     volume: string,

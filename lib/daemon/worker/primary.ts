@@ -2,15 +2,18 @@ import { must } from '../../core/domain/assert'
 import type { StoredClaim } from '../../core/domain/claim'
 import { Refusal } from '../../core/domain/errors'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
-import type { Members, MirrorEffect } from '../../core/mirror/events'
-import type { ClaimKept, PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
+import type { Members, Side } from '../../core/mirror/events'
+import type { PeerAddress, WorkerSpec, WorkerVolume } from '../../wire/worker-api'
 import { degradedText } from './degraded-text'
+import { beginVerify } from './disk/begin-verify'
 import { Disk } from './disk/disk'
 import { Guest, type GuestLease } from './guest/guest'
+import { whyKept } from './hand-over'
 import { type HandOver, Holding } from './holding'
-import { historiesText, noteText, onlyReplicaText } from './note-text'
 import type { WorkerParts } from './parts'
 import { PeerTalk } from './peer/peer-talk'
+import { PrimaryLockstep } from './primary-lockstep'
+import { PrimaryNotes } from './primary-notes'
 import { Serving, type ServingFacts } from './serving'
 
 /**
@@ -23,6 +26,8 @@ export class Primary {
   readonly #guest: Guest
   readonly #serving: Serving
   readonly #holding: Holding
+  readonly #notes: PrimaryNotes
+  readonly lockstep: PrimaryLockstep
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -32,25 +37,39 @@ export class Primary {
     private readonly lost: () => void,
   ) {
     this.#guest = new Guest(parts, () => this.disks)
+    this.#notes = new PrimaryNotes({
+      ...{ timeline: parts.timeline, hostOf: (side) => this.#hostOf(side), disks: () => this.disks },
+      vm: () => this.claim?.claim.vm ?? spec.vm,
+      term: () => this.claim?.claim.term ?? null,
+    })
     this.#serving = new Serving({
       ...{ guest: this.#guest, disks: () => this.disks, facts: () => this.#facts },
       wishes: { behaviour: spec.withoutQuorum ?? 'freeze', isPreferred: spec.isPreferredSurvivor ?? false },
       part: () => this.#part(),
-      record: (act, rule, text) => this.#record(act, rule, { text }),
+      record: (act, rule, text) => this.#notes.record(act, rule, { text }),
     })
     this.#holding = new Holding(spec, parts, {
       changing: () => this.#tellGuest(),
-      lease: (valid) => this.#serving.lease(valid),
+      lease: (valid) => {
+        this.#serving.lease(valid)
+        this.lockstep.keeper?.lease(valid)
+      },
       guests: (mayRun) => this.#serving.guests(mayRun),
       claimed: (volume, hosts) => this.#claimed(volume, hosts),
+      memory: (wish) => this.lockstep.keeper?.claimed(wish),
       lost: (now, given) => void this.#spent(now, given),
     })
+    this.lockstep = new PrimaryLockstep({
+      ...{ parts, here: spec.host, guest: this.#guest, holding: this.#holding, notes: this.#notes },
+      ...{ talk: () => this.#talk, disks: () => this.disks, term: () => this.term, degraded: () => this.degraded },
+      peerHost: () => this.#peerHost(),
+    })
     this.#talk = new PeerTalk(spec, parts, {
-      disks: () => this.disks,
+      ...{ disks: () => this.disks, term: () => this.term, guestActive: () => this.guestActive },
       vm: () => must(this.claim, 'a primary with a peer has a claim').claim.vm,
-      term: () => this.term,
-      guestActive: () => this.guestActive,
       promised: (askedAtMs) => this.#promised(askedAtMs),
+      epoch: (report) => this.lockstep.keeper?.frame(report),
+      down: (reason) => this.lockstep.keeper?.peerLost(reason),
     })
     this.disks = spec.volumes.map((volume, index) => {
       const hosts = stored?.claim.upToDate[volume.key]
@@ -61,8 +80,11 @@ export class Primary {
         hintPeer: (disk, hint) => this.#talk.hint(disk, hint),
         checkLease: () => this.#holding.checkLease(),
         propose: (of, members) => this.#propose(of, members),
-        note: (of, effect) => this.#note(of, effect),
-        hostOf: (side) => (side === 'local' ? spec.host : (this.#peerHost() ?? 'peer')),
+        note: (of, effect) => {
+          if (effect.act === 'replica-failed' && effect.side === 'local') this.lockstep.replicaFailed()
+          this.#notes.note(of, effect)
+        },
+        hostOf: (side) => this.#hostOf(side),
       })
     })
   }
@@ -79,8 +101,9 @@ export class Primary {
     return this.#talk.connected
   }
 
-  get guestsMayRun(): boolean {
-    return this.#serving.guestsMayRun
+  /** A guest may begin to run. */
+  get mayStart(): boolean {
+    return this.#serving.guestsMayRun && this.lockstep.mayStart
   }
 
   get frozen(): boolean {
@@ -104,10 +127,11 @@ export class Primary {
   }
 
   /** The claim of a VM whose disks are served already. */
-  protect(stored: StoredClaim, peer: PeerAddress | null): void {
+  protect(stored: StoredClaim, { peer, lockstep }: WorkerSpec): void {
     this.#hold(stored, null)
     for (const disk of this.disks) disk.track(true)
     this.setPeer(peer)
+    this.lockstep.keeper?.want(lockstep ?? null)
   }
 
   setPeer(peer: PeerAddress | null): void {
@@ -127,18 +151,16 @@ export class Primary {
     this.#guest.tick(nowMs, this.#guestLease)
     for (const disk of this.disks) disk.tick(nowMs)
     this.#talk.tick(nowMs)
+    this.lockstep.keeper?.tick(nowMs)
   }
 
-  /** Compares both replicas of every disk; asked again while that is under way, it is the same request. */
+  /** Compares both replicas of every disk. */
   verify(repair: boolean): void {
-    const vm = this.claim?.claim.vm ?? this.spec.id
-    if (this.claim === null || this.disks.some((disk) => !disk.redundant))
-      throw new Refusal('HOLDFAST_NOT_REDUNDANT', { vm, reason: this.degraded || 'it has no second replica' })
-    const running = this.disks.flatMap(({ comparing }) => comparing ?? [])
-    if (running.some((each) => each.repair !== repair))
-      throw new Refusal('HOLDFAST_VERIFY_UNDER_WAY', { vm, does: repair ? 'leaves' : 'repairs' })
-    if (running.length > 0) return
-    for (const disk of this.disks) disk.verify(repair)
+    beginVerify(this.disks, repair, {
+      vm: this.claim?.claim.vm ?? this.spec.id,
+      hasClaim: this.claim !== null,
+      degraded: this.degraded,
+    })
   }
 
   /** Tells the peer at once whether a guest uses the disks, so that it knows what to restart; and the watchdog, whom to stop. */
@@ -156,6 +178,9 @@ export class Primary {
   #hold(stored: StoredClaim, leaseFromMs: number | null): void {
     this.#serving.begin()
     this.#holding.hold(stored, leaseFromMs)
+    // A change that a process before this one has asked for may be stored yet; it made none before it took the claim.
+    this.lockstep.begin(stored.claim.lockstep === null && (leaseFromMs !== null || this.spec.lockstep == null))
+    this.lockstep.keeper?.want(this.spec.lockstep ?? null)
   }
 
   get #facts(): ServingFacts {
@@ -180,6 +205,10 @@ export class Primary {
     return { local: hosts.includes(this.spec.host), peer: hosts.some((host) => host !== this.spec.host) }
   }
 
+  #hostOf(side: Side): string {
+    return side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
+  }
+
   #propose(volume: WorkerVolume, members: Members): void {
     const peer = this.#peerHost()
     const hosts = [...(members.local ? [this.spec.host] : []), ...(members.peer ? [must(peer, 'a member has a host')] : [])]
@@ -198,26 +227,20 @@ export class Primary {
   }
 
   #claimed(volume: VolumeKey, hosts: readonly HostUuid[]): void {
+    if (hosts.every((host) => host === this.spec.host)) this.lockstep.keeper?.unlisted()
     this.disks.find((disk) => disk.volume.key === volume)?.claimed(this.#members(hosts))
   }
 
   /** Asked again while it is under way, it is the same request. */
   async handOver(to: HostUuid): Promise<HandOver> {
-    const why = this.#keeps(to)
+    const { guestActive, peerConnected, disks } = this
+    const isPeer = to !== this.spec.host && to === this.#peerHost()
+    const why = whyKept({ guestActive, isPeer, peerConnected, disks, inLockstep: this.lockstep.isBusy })
     if (why !== null) return { handedOver: false, why }
     this.#serving.quiet(true)
     const outcome = await this.#holding.handOver(to)
     if (!outcome.handedOver) this.#serving.quiet(false)
     return outcome
-  }
-
-  /** Why the claim stays; null: it can be handed over. */
-  #keeps(to: HostUuid): ClaimKept['why'] | null {
-    if (this.guestActive) return 'guest-active'
-    if (to === this.spec.host || to !== this.#peerHost()) return 'not-the-peer'
-    if (!this.peerConnected) return 'peer-not-connected'
-    if (this.disks.some(({ redundant, comparing }) => !redundant || comparing !== null)) return 'not-redundant'
-    return null
   }
 
   /** It is on its way to another host, or may be. */
@@ -227,12 +250,16 @@ export class Primary {
 
   async #spent(now: StoredClaim | null, given: boolean): Promise<void> {
     this.#serving.spent()
+    this.lockstep.keeper?.spent()
     const [holder, term] = [now?.claim.holder ?? null, now?.claim.term ?? 'none']
     if (given) {
       this.#talk.spent()
-      this.#record('claim-handed-over', 'asked-for', { text: `This host gave the claim to another one (term ${term}).`, holder })
+      this.#notes.record('claim-handed-over', 'asked-for', {
+        text: `This host gave the claim to another one (term ${term}).`,
+        holder,
+      })
     } else
-      this.#record('claim-lost', 'term-spent', {
+      this.#notes.record('claim-lost', 'term-spent', {
         text: `Another host holds the claim (term ${term}): this host stops the VM and its mirror.`,
         holder,
       })
@@ -244,6 +271,7 @@ export class Primary {
 
   /** Back to a mirror of one. Resolves when the witness has forgotten the claim, however often it must be asked. */
   async unprotect(): Promise<void> {
+    await this.lockstep.end(() => this.#checkLocal())
     await this.#holding.leave(() => this.#checkLocal())
     await this.#talk.close('the VM is no longer protected')
     for (const disk of this.disks) {
@@ -263,22 +291,8 @@ export class Primary {
 
   async close(): Promise<void> {
     this.#holding.end()
+    this.lockstep.close()
     await this.#talk.close('the worker ends')
     await Promise.all(this.disks.map((disk) => disk.close()))
-  }
-
-  // --- the timeline ---------------------------------------------------------------------------------------------------------
-
-  #note({ key }: WorkerVolume, { act, rule, side, error }: Omit<Extract<MirrorEffect, { do: 'note' }>, 'do'>): void {
-    const host = side === 'local' ? this.spec.host : (this.#peerHost() ?? 'peer')
-    const disk = act === 'replica-refused' ? this.disks.find(({ volume }) => volume.key === key) : undefined
-    const histories = disk === undefined ? {} : historiesText(disk.replicas)
-    const text = this.claim === null && act === 'replica-failed' ? onlyReplicaText(error) : noteText(act, rule, side, error)
-    this.#record(act, rule, { text, volume: key, host, error, ...histories })
-  }
-
-  #record(act: string, rule: string, { text, ...evidence }: { text: string } & Record<string, string | null>): void {
-    const vm = this.claim?.claim.vm ?? this.spec.vm
-    this.parts.timeline.record({ vm, act, rule, text, evidence: { term: this.term, ...evidence } })
   }
 }

@@ -4,12 +4,14 @@ import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { PeerEndpoint, Refuse } from '../../ports/peer-connect'
 import type { FrameMemory, PeerLink } from '../../ports/peer-link'
 import { PEER_PROTOCOL, type Hello, type PeerFrame, type Welcome } from '../../wire/peer'
-import { isEpochFrame } from '../../wire/peer-epochs'
+import { type EpochFrame, isEpochFrame } from '../../wire/peer-epochs'
 import type { WorkerSpec } from '../../wire/worker-api'
 import { unlessUnreachable } from './claim/claim-keeper'
 import { refusalOf } from './greeting'
 import type { WorkerParts } from './parts'
-import { isSane, requestOf, type RequestFrame } from './peer/peer-request'
+import { type PeerAsk, ReplicaRequests } from './peer/replica-requests'
+import { Presences } from './peer/presences'
+import { StandbySide } from './lockstep/standby-side'
 import { Place } from './place'
 import { HANG_LIMIT_MS, type Seat } from './seat'
 import { within } from './within'
@@ -21,13 +23,15 @@ const IDLE_EVERY_MS = 5000
 export class Secondary {
   readonly #places: readonly Place[]
   readonly rules: SecondaryRules
+  readonly #requests: ReplicaRequests
+  /** Undefined: this worker keeps none. */
+  readonly standby: StandbySide | undefined
   #endpoint: PeerEndpoint | null = null
   #link: PeerLink | null = null
   /** Frames that wait: what an older link asked for, or a new term, must be on the disk first. Null when none has to. */
   #waiting: { frame: PeerFrame; link: PeerLink }[] | null = null
   #ready: Promise<unknown> = Promise.resolve()
-  /** Which opening of each replica the link has been told of. */
-  #told: (Seat | undefined)[] = []
+  readonly #presences: Presences
   /** The claim was read a moment ago. */
   #claimIsFresh = true
   #idleAtMs = 0
@@ -58,6 +62,15 @@ export class Secondary {
           failed: (error) => this.#failed(index, error),
         }),
     )
+    this.#presences = new Presences(this.#places)
+    this.#requests = new ReplicaRequests({
+      ...{ log: parts.log, places: this.#places },
+      may: (term) => this.rules.judge(term).verdict === 'do',
+      takes: (ask, bytes) => this.standby?.takes(ask, bytes) ?? false,
+    })
+    const write = (ask: PeerAsk): Promise<string> => this.#requests.write(ask)
+    const standby = { vm: stored.claim.vm, log: parts.log, link: () => this.#link, write }
+    this.standby = parts.checkpoints && new StandbySide({ ...standby, checkpoints: parts.checkpoints })
   }
 
   get peerConnected(): boolean {
@@ -100,8 +113,9 @@ export class Secondary {
       events: {
         up: (link) => {
           this.#link = link
-          this.#told = []
-          this.#hold(() => this.#present(link))
+          this.#presences.begin()
+          const settled = this.standby?.session()
+          this.#hold(() => this.#present(link, settled))
         },
         frame: (frame, link, memory) => this.#frame(frame, link, memory),
         down: () => (this.#link = null),
@@ -122,7 +136,7 @@ export class Secondary {
   #up(index: number, seat: Seat): void {
     this.#raise(seat.metadata.term)
     void this.#ready.then(() => {
-      if (this.#link !== null) this.#tellPresent(index, this.#link)
+      if (this.#link !== null) this.#presences.tell(index, this.#link)
     })
   }
 
@@ -134,7 +148,8 @@ export class Secondary {
   }
 
   /** What an older link asked for must not reach the disk after what this one asks for. */
-  async #present(link: PeerLink): Promise<void> {
+  async #present(link: PeerLink, settled: Promise<void> | undefined): Promise<void> {
+    await settled
     const isNew = this.#greeted !== this.#primary
     this.#primary = this.#greeted
     const settle = async ({ seat }: Place): Promise<void> => {
@@ -142,16 +157,9 @@ export class Secondary {
       if (isNew) await seat?.newPrimary()
     }
     await Promise.all(this.#places.map(settle))
-    for (const index of this.#places.keys()) this.#tellPresent(index, link)
-  }
-
-  #tellPresent(index: number, link: PeerLink): void {
-    const place = this.#places[index]
-    if (place?.seat == null || link !== this.#link || this.#told[index] === place.seat) return
-    this.#told[index] = place.seat
-    const bits = place.seat.bits()
-    for (const page of bits.pagesInUse()) link.send({ type: 'bits', volume: index, page, data: bits.page(page) })
-    link.send({ type: 'present', volume: index, presence: place.seat.presence(place.incarnation) })
+    for (const index of this.#places.keys()) {
+      if (link === this.#link) this.#presences.tell(index, link)
+    }
   }
 
   /** Frames wait until `first` is done. */
@@ -173,7 +181,8 @@ export class Secondary {
     this.#raise(hello.term)
     this.#greeted = hello.incarnation
     const notes = this.parts.deciding?.keepsNotes === true ? ({ notes: true } as const) : {}
-    return { welcome: { protocol: PEER_PROTOCOL, host: this.spec.host, ...notes } }
+    const lockstep = this.standby === undefined ? {} : ({ lockstep: true } as const)
+    return { welcome: { protocol: PEER_PROTOCOL, host: this.spec.host, ...notes, ...lockstep } }
   }
 
   /** Each open replica knows the highest term before anything more is done to it. */
@@ -192,7 +201,7 @@ export class Secondary {
   #handle(frame: PeerFrame, link: PeerLink, memory: FrameMemory | null): void {
     if (link !== this.#link) return
     if (isEpochFrame(frame)) {
-      this.parts.log.warn('a frame of lockstep came from the primary, and lockstep is not wired', { type: frame.type })
+      this.#epoch(frame)
       return
     }
     switch (frame.type) {
@@ -202,7 +211,7 @@ export class Secondary {
       case 'read':
       case 'hash':
       case 'mark':
-        this.#perform(frame, link, memory)
+        this.#requests.perform({ frame, link, memory })
         break
       case 'hint':
         if (this.rules.judge(frame.term).verdict === 'do') this.#places[frame.volume]?.seat?.hint(frame.hint)
@@ -233,6 +242,14 @@ export class Secondary {
     }
   }
 
+  /** What a primary says of a run is of a term that may speak; nobody else says such things. */
+  #epoch(frame: EpochFrame): void {
+    if ('term' in frame && this.rules.judge(frame.term).verdict !== 'do') return
+    if (this.standby === undefined)
+      this.parts.log.warn('a frame of lockstep came, and no standby is kept here', { type: frame.type })
+    else this.standby.frame(frame)
+  }
+
   #ping({ id, term, guestActive }: Extract<PeerFrame, { type: 'ping' }>, link: PeerLink): void {
     if (this.rules.judge(term).verdict !== 'do' || this.rules.isSpent(term)) return
     this.guestActive = guestActive
@@ -251,35 +268,12 @@ export class Secondary {
     this.lastHeardMs = Number.NEGATIVE_INFINITY
   }
 
-  /** What is not told to be done may still be on its way to the disk: then its memory is not given back. */
-  #perform(frame: RequestFrame, link: PeerLink, memory: FrameMemory | null): void {
-    const { seq, volume, term } = frame
-    const request = requestOf(frame)
-    const place = this.#places[volume]
-    if (place === undefined || !isSane(request, place.volume.sizeBytes)) {
-      const { kind, offset, length } = request
-      this.parts.log.warn('the primary asks for what is not on the disk', { volume, kind, offset, length })
-      link.close('a request for what is not on the disk')
-    } else if (this.rules.judge(term).verdict !== 'do') link.send({ type: 'done', seq, volume, error: 'TERM' })
-    else if (place.seat === null) link.send({ type: 'done', seq, volume, error: 'EIO' })
-    else
-      place.seat.perform(seq, request, (error, data) => {
-        memory?.giveBack(true)
-        // Sealed while it was on the disk: an old primary must not hear of it.
-        if (this.rules.judge(term).verdict !== 'do') return
-        if (data === undefined) link.send({ type: 'done', seq, volume, error })
-        else link.send({ type: 'data', seq, volume, data })
-      })
-  }
-
   #failed(index: number, error: string): void {
-    const volume = this.spec.volumes[index]
+    this.#requests.failed(index, error)
     this.parts.timeline.record({
-      vm: this.spec.vm,
-      act: 'secondary-replica-failed',
-      rule: error === 'ETIMEDOUT' ? 'io-hangs' : 'io-failed',
+      ...{ vm: this.spec.vm, act: 'secondary-replica-failed', rule: error === 'ETIMEDOUT' ? 'io-hangs' : 'io-failed' },
       text: `The secondary replica failed (${error}); the primary is told and goes on alone.`,
-      evidence: { volume: volume?.key ?? null, error },
+      evidence: { volume: this.spec.volumes[index]?.key ?? null, error },
     })
     this.#link?.send({ type: 'gone', volume: index, error })
   }
@@ -287,11 +281,18 @@ export class Secondary {
   /** From now on no primary of a lower term gets anything confirmed here. */
   seal(): void {
     this.rules.seal()
+    this.standby?.seal()
     this.#link?.close('the claim is being taken over')
   }
 
+  /** It was not taken. */
+  unseal(): void {
+    this.rules.unseal()
+    this.standby?.unseal()
+  }
+
   async close(): Promise<void> {
-    await this.#endpoint?.close('the worker changes its role')
+    await Promise.all([this.#endpoint?.close('the worker changes its role'), this.standby?.close()])
     await Promise.all(this.#places.map((place) => place.close()))
   }
 }

@@ -8,20 +8,22 @@ import { Refusal } from '../../core/domain/errors'
 import type { HostUuid } from '../../core/domain/ids'
 import type { Timer } from '../../ports/timers'
 import type { WorkerApi, WorkerSpec, WorkerStatus } from '../../wire/worker-api'
-import { unlessUnreachable } from './claim/claim-keeper'
 import { confirmed } from './claim/confirmed'
 import { diskAsks } from './disk/disk-asks'
 import { FenceWord } from './claim/fence-word'
+import { heldClaim } from './claim/held-claim'
 import { LeftGuest } from './guest/left-guest'
 import { endSpentGuest } from './guest/spent-guest'
 import { TICK_MS, type WorkerParts } from './parts'
 import { Primary } from './primary'
+import { primaryStatus } from './primary-status'
 import { Secondary } from './secondary'
 import { claimNow, secondaryStatus } from './secondary-status'
 import { SplitDesk } from './split/split'
 import { startingClaim } from './claim/starting-claim'
 import { takeOver } from './claim/take-over'
-import { turnsOutToHold } from './claim/unknown-claim'
+import { GuestArrival } from './lockstep/guest-arrival'
+import { UnknownClaim } from './claim/unknown-claim'
 import { DecidingWitness } from './witnesses/deciding-witness'
 
 type Handlers = { [F in keyof WorkerApi]: (ask: WorkerApi[F]['ask']) => Promise<WorkerApi[F]['answer']> }
@@ -36,7 +38,6 @@ export class Worker {
   #coming: Part['side'] | null = null
   #takingOver: Promise<WorkerApi['take-over']['answer']> | null = null
   readonly #fence = new FenceWord()
-  #findingOut = false
   #unprotecting: Promise<null> | null = null
   #timer: Timer | null = null
   #stopped = false
@@ -44,6 +45,16 @@ export class Worker {
     () => this.parts,
     () => this.#part?.side,
   )
+
+  readonly #unknown = new UnknownClaim(
+    () => this.parts,
+    (reason) => this.handlers['take-over']({ reason }),
+  )
+  readonly #arrival = new GuestArrival({
+    parts: () => this.parts,
+    spec: () => this.spec,
+    remember: (spec) => this.#remember(spec),
+  })
 
   private readonly parts: WorkerParts
   private readonly deciding: DecidingWitness
@@ -63,8 +74,7 @@ export class Worker {
   async start(): Promise<void> {
     const { clock, timers } = this.parts
     this.#timer = timers.every(TICK_MS, () => {
-      ;(this.#coming ?? this.#part?.side)?.tick(clock.nowMs())
-      this.#split.tick(clock.nowMs())
+      for (const each of [this.#coming ?? this.#part?.side, this.#split]) each?.tick(clock.nowMs())
     })
     const { vm, host } = this.spec
     if (vm === null) {
@@ -73,11 +83,16 @@ export class Worker {
     }
     const stored = await this.leftGuest.until(startingClaim(vm, this.deciding, this.parts, () => this.#stopped))
     if (stored === null) return
-    if (stored.claim.holder === host) await this.#becomePrimary(stored, null)
-    else {
+    if (stored.claim.holder === host) {
+      const side = await this.#becomePrimary(stored, null)
+      void this.#arrival.findOut(side)
+    } else {
       await endSpentGuest(this.spec, stored.claim, this.parts)
-      if (Object.keys(this.spec.attached).length > 0) this.#remember({ ...this.spec, attached: {} })
-      await this.#becomeSecondary(stored)
+      if (Object.keys(this.spec.attached).length > 0) this.#remember({ ...this.spec, attached: {}, arriving: null })
+      const side = new Secondary(this.spec, this.parts, stored)
+      this.#coming = side
+      await side.open()
+      this.#enter({ role: 'secondary', side }, stored.claim.term)
     }
   }
 
@@ -99,8 +114,11 @@ export class Worker {
     })
   }
 
-  async #becomePrimary(stored: StoredClaim, leaseFromMs: number | null): Promise<void> {
-    await this.#become({ role: 'primary', side: this.#primary(stored) }, stored, leaseFromMs)
+  async #becomePrimary(stored: StoredClaim, leaseFromMs: number | null, wasGiven = false): Promise<Primary> {
+    const side = this.#primary(stored)
+    if (wasGiven) side.peerBeginsAnew()
+    await this.#become({ role: 'primary', side }, stored, leaseFromMs)
+    return side
   }
 
   async #become(part: Extract<Part, { side: Primary }>, stored: StoredClaim | null, leaseFromMs: number | null): Promise<void> {
@@ -116,13 +134,6 @@ export class Worker {
     this.#enter(part, part.side.term)
   }
 
-  async #becomeSecondary(stored: StoredClaim): Promise<void> {
-    const side = new Secondary(this.spec, this.parts, stored)
-    this.#coming = side
-    await side.open()
-    this.#enter({ role: 'secondary', side }, stored.claim.term)
-  }
-
   #enter(part: Part, term: number): void {
     this.#coming = null
     this.#part = part
@@ -130,13 +141,10 @@ export class Worker {
   }
 
   readonly handlers: Handlers = {
-    status: async () => {
-      const secondary = this.#part?.role === 'secondary' ? this.#part.side : null
-      return this.status(secondary === null ? null : await claimNow(this.parts, secondary.claim.claim.vm))
-    },
+    status: async () => this.status(await this.#claimElsewhere()),
     ...diskAsks({
       settled: () => this.#settled(),
-      confirmed: () => confirmed(() => this.#serving?.guestsMayRun !== false, this.parts, this.spec),
+      confirmed: () => confirmed(() => this.#serving?.mayStart !== false, this.parts, this.spec),
       serving: () => this.#serving,
       served: () => this.#served(),
       attached: (attached) => this.#remember({ ...this.spec, attached }),
@@ -155,7 +163,7 @@ export class Worker {
       this.#fence.told(fenced)
       this.#takingOver ??= this.#takeOver(reason, acceptLoss === true).finally(() => {
         this.#takingOver = null
-        void this.#findOut()
+        void this.#unknown.findOut(this.spec.host, () => this.#secondary)
       })
       return this.#takingOver
     },
@@ -164,11 +172,13 @@ export class Worker {
       this.#served().verify(repair)
       return Promise.resolve(null)
     },
-    lockstep: ({ wanted }) => {
+    lockstep: async ({ wanted }) => {
+      await this.#roleKnown()
       this.#remember({ ...this.spec, lockstep: wanted })
-      return Promise.resolve(null)
+      this.#serving?.lockstep.keeper?.want(wanted)
+      return null
     },
-    'lockstep-forecast': () => Promise.resolve({ can: false, why: ['lockstep is not wired into workers'] }),
+    'lockstep-forecast': () => this.#served().lockstep.forecast(),
     'new-settings': ({ settings }) => {
       this.#remember({ ...this.spec, ...settings })
       this.parts.restart('its settings were changed')
@@ -198,16 +208,14 @@ export class Worker {
       throw new Refusal('HOLDFAST_TIMED_OUT', { seconds: ROLE_LIMIT_MS / 1000, reason: 'The disks of the VM are not open yet.' })
     if (part.role === 'primary') {
       part.side.setPeer(spec.peer)
+      part.side.lockstep.keeper?.want(spec.lockstep ?? null)
       this.#remember(spec)
       return
     }
     assert(part.role === 'solo', 'only a mirror of one becomes a primary')
-    const stored = await unlessUnreachable(this.parts.witness.read(vm))
-    if (stored === undefined)
-      throw new Refusal('HOLDFAST_WITNESS_UNREACHABLE', { reason: 'it does not answer this VM', address: spec.witness ?? '' })
-    if (stored?.claim.holder !== spec.host) throw new Refusal('HOLDFAST_NOT_PROTECTED', { vm })
+    const stored = await heldClaim(vm, spec, this.parts.witness)
     this.#remember(spec)
-    part.side.protect(stored, spec.peer)
+    part.side.protect(stored, spec)
     this.#part = { role: 'primary', side: part.side }
   }
 
@@ -218,37 +226,29 @@ export class Worker {
     const outcome = await takeOver(part.side, this.spec.host, this.parts, this.#fence, lossAccepted)
     if (!outcome.taken) return outcome
     const { rule, stored, leaseFromMs } = outcome
-    this.parts.timeline.record({
-      vm: stored.claim.vm,
-      act: 'claim-swapped',
-      rule,
-      text: `This host took the claim with term ${stored.claim.term}: ${reason}`,
-      evidence: { term: stored.claim.term, guestWasActive: part.side.guestActive },
-    })
+    const { vm, term } = stored.claim
+    const text = `This host took the claim with term ${term}: ${reason}`
+    const evidence = { term, guestWasActive: part.side.guestActive }
+    this.parts.timeline.record({ vm, act: 'claim-swapped', rule, text, evidence })
+    const guest = await this.#arrival.load(part.side.standby, outcome.claimed)
     await part.side.close()
-    const side = this.#primary(stored)
-    if (part.side.wasGiven) side.peerBeginsAnew()
-    await this.#become({ role: 'primary', side }, stored, leaseFromMs)
-    return { taken: true, term: stored.claim.term, rule }
+    if (guest !== null) this.#arrival.note(guest)
+    const side = await this.#becomePrimary(stored, leaseFromMs, part.side.wasGiven)
+    const isHere = guest !== null && (await this.#arrival.goesOn(side, guest))
+    return { taken: true, term, rule, ...(isHere ? { goesOn: true } : {}) }
   }
 
   async #handOver(to: HostUuid): Promise<WorkerApi['hand-over']['answer']> {
     await this.#roleKnown()
-    const part = this.#part
-    if (part?.role === 'primary') return part.side.handOver(to)
-    const vm = part?.role === 'secondary' ? part.side.claim.claim.vm : null
-    const now = vm === null ? null : await claimNow(this.parts, vm)
+    if (this.#part?.role === 'primary') return this.#part.side.handOver(to)
+    const now = await this.#claimElsewhere()
     // Asked for before, and done.
     return now?.claim.holder === to ? { handedOver: true, term: now.claim.term } : { handedOver: false, why: 'not-holder' }
   }
 
-  /** Whoever asked may not ask again, because the old holder is back: then nobody would know that the claim is here. */
-  async #findOut(): Promise<void> {
-    if (this.#findingOut || this.#part?.role !== 'secondary') return
-    this.#findingOut = true
-    if (await turnsOutToHold(this.#part.side, this.spec.host, this.parts, () => this.#part?.role !== 'secondary'))
-      await this.handlers['take-over']({ reason: 'it had been asked for while the witness was silent' })
-    this.#findingOut = false
+  /** As it is now; null where this worker is no secondary. */
+  #claimElsewhere(): Promise<StoredClaim | null> {
+    return this.#secondary === null ? Promise.resolve(null) : claimNow(this.parts, this.#secondary.claim.claim.vm)
   }
 
   #remember(spec: WorkerSpec): void {
@@ -256,8 +256,12 @@ export class Worker {
     this.saveSpec(spec)
   }
 
+  get #secondary(): Secondary | null {
+    return this.#part?.role === 'secondary' ? this.#part.side : null
+  }
+
   get #serving(): Primary | null {
-    return this.#part === null || this.#part.role === 'secondary' ? null : this.#part.side
+    return this.#part?.role === 'secondary' ? null : (this.#part?.side ?? null)
   }
 
   #served(): Primary {
@@ -279,14 +283,8 @@ export class Worker {
     if (part === null || part.role === 'secondary') {
       return { ...secondaryStatus(this.spec, part?.side ?? null, now), ...witnessed }
     }
-    const { side, role } = part
-    return {
-      ...(this.#unprotecting === null ? {} : { unprotecting: true as const }),
-      ...{ id, role, claim: side.claim, claimIsCurrent: true, frozen: side.frozen, degraded: side.degraded, ...witnessed },
-      peerConnected: side.peerConnected,
-      guestActive: side.guestActive,
-      volumes: side.disks.map((disk) => disk.status(this.parts.clock.nowMs())),
-    }
+    const unprotecting = this.#unprotecting === null ? {} : ({ unprotecting: true } as const)
+    return { ...unprotecting, id, role: part.role, ...primaryStatus(part.side, this.parts.clock.nowMs()), ...witnessed }
   }
 
   async stop(): Promise<void> {

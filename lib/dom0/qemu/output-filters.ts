@@ -6,7 +6,7 @@
  * Must never: take a redirector away while nothing stands before it, unless output may pass.
  */
 import { fields, list, text, type Fields } from '../../wire/shape'
-import type { Qmp } from './qmp'
+import type { QmpSession } from './qmp'
 
 const LIMIT_MS = 5000
 const COUNT_MAX = 10_000
@@ -15,10 +15,10 @@ const NAME = /^holdfast-output-(\d+)-(\d+)-(in|out)$/
 /** A backend that a device of the guest is connected to, as the monitor for people indents it. */
 const BACKEND = /^ \\ ([^:\s]+): index=\d+,type=/
 
-const ask = (qmp: Qmp, command: string, given: Fields = {}): Promise<unknown> => qmp.execute(command, given, LIMIT_MS)
+const ask = (qmp: QmpSession, command: string, given: Fields = {}): Promise<unknown> => qmp.execute(command, given, LIMIT_MS)
 
 /** The backends that devices of the guest are connected to, in QEMU's order. Rejects as Qmp does, and with Malformed. */
-export async function networkBackends(qmp: Qmp): Promise<readonly string[]> {
+export async function networkBackends(qmp: QmpSession): Promise<readonly string[]> {
   // No command of the machine protocol lists them.
   const told = text(await ask(qmp, 'human-monitor-command', { 'command-line': 'info network' }), 'network', TEXT_MAX)
   const names = told.split(/\r?\n/).flatMap((line) => BACKEND.exec(line)?.[1] ?? [])
@@ -27,13 +27,13 @@ export async function networkBackends(qmp: Qmp): Promise<readonly string[]> {
 }
 
 /** One socket for each name; QEMU connects to `path` before this resolves. */
-export function connectSocket(qmp: Qmp, name: string, path: string): Promise<unknown> {
+export function connectSocket(qmp: QmpSession, name: string, path: string): Promise<unknown> {
   const addr = { type: 'unix', data: { path } }
   return ask(qmp, 'chardev-add', { id: name, backend: { type: 'socket', data: { addr, server: false } } })
 }
 
 /** From its answer on nothing of this backend passes. The order matters: what is created last sees what the guest sends first. */
-export async function addFilters(qmp: Qmp, netdev: string, [input, output]: readonly [string, string]): Promise<void> {
+export async function addFilters(qmp: QmpSession, netdev: string, [input, output]: readonly [string, string]): Promise<void> {
   const common = { 'qom-type': 'filter-redirector', netdev, queue: 'rx', vnet_hdr_support: true }
   await ask(qmp, 'object-add', { ...common, id: input, indev: input })
   await ask(qmp, 'object-add', { ...common, id: output, outdev: output })
@@ -45,7 +45,7 @@ export interface Filters {
   readonly sockets: readonly string[]
 }
 
-export async function presentFilters(qmp: Qmp): Promise<Filters> {
+export async function presentFilters(qmp: QmpSession): Promise<Filters> {
   const [objects, sockets] = await Promise.all([ask(qmp, 'qom-list', { path: '/objects' }), ask(qmp, 'query-chardev')])
   const ours = (names: readonly unknown[]): readonly string[] =>
     names.flatMap((name) => (typeof name === 'string' && NAME.test(name) ? [name] : []))
@@ -64,12 +64,12 @@ export const nextGeneration = ({ objects, sockets }: Filters): number =>
   1 + Math.max(0, ...[...objects, ...sockets].map((name) => Number(NAME.exec(name)?.[1] ?? 0)))
 
 /** Where these were the last ones the guest's output goes its way from then on. */
-export async function removeOutputs(qmp: Qmp, { objects }: Filters): Promise<void> {
+export async function removeOutputs(qmp: QmpSession, { objects }: Filters): Promise<void> {
   for (const id of objects) if (id.endsWith('-out')) await ask(qmp, 'object-del', { id })
 }
 
 /** After their outputs. */
-export async function removeRest(qmp: Qmp, { objects, sockets }: Filters): Promise<void> {
+export async function removeRest(qmp: QmpSession, { objects, sockets }: Filters): Promise<void> {
   for (const id of objects) if (id.endsWith('-in')) await ask(qmp, 'object-del', { id })
   for (const id of sockets) await ask(qmp, 'chardev-remove', { id })
 }

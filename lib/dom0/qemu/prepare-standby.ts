@@ -52,6 +52,10 @@ class QemuStandby implements StandbyMachine {
     private readonly memory: MemoryFile,
   ) {}
 
+  get domid(): string {
+    return this.prepared.domid
+  }
+
   fill: StandbyMachine['fill'] = async (pages) => {
     for (const part of pages) await this.memory.write(part)
   }

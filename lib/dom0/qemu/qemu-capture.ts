@@ -4,7 +4,7 @@ import { fields, flag } from '../../wire/shape'
 import { openChangedMemory } from '../memory/changed-memory'
 import type { NativeMemory } from '../memory/native-memory'
 import { stateSaver, type SaveState } from './qemu-state'
-import { QmpRefused, type Qmp } from './qmp'
+import { QmpRefused, type QmpSession } from './qmp'
 import { failure } from '../system/system-error'
 
 /** Longer than a busy host takes for any of it; the guest is resumed afterwards, whatever happened. */
@@ -14,7 +14,7 @@ const NOT_YET = 'not finalized'
 
 export interface QemuCaptureOptions {
   /** Of this worker alone: QEMU serves one client on a monitor. */
-  readonly qmp: Qmp
+  readonly qmp: QmpSession
   readonly found: Extract<CaptureFinding, { can: true }>
   /** See stateSaver. */
   readonly folder: string
@@ -27,7 +27,7 @@ export class QemuCapture implements Capture {
   private readonly save: SaveState
 
   private constructor(
-    private readonly qmp: Qmp,
+    private readonly qmp: QmpSession,
     private readonly memory: ChangedMemory,
     { found, folder }: QemuCaptureOptions,
   ) {

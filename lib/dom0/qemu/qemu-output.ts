@@ -13,7 +13,7 @@ import {
   removeRest,
   type Filters,
 } from './output-filters'
-import type { Qmp } from './qmp'
+import type { QmpSession } from './qmp'
 import { acceptOne, RedirectedNic } from './redirected-nic'
 
 const LIMIT_MS = 5000
@@ -24,7 +24,7 @@ const STANDS_LIMIT_MS = 1000
 
 export interface QemuOutputOptions {
   /** May be shared with a capture; it stays open. */
-  readonly qmp: Qmp
+  readonly qmp: QmpSession
   /** For sockets; reachable by QEMU, for nobody else. */
   readonly folder: string
 }

@@ -1,6 +1,6 @@
 import type { CaptureFinding } from '../../ports/capture'
 import { fields, list, text, wholeNumber, type Fields } from '../../wire/shape'
-import { QmpRefused, type Qmp } from './qmp'
+import { QmpRefused, type QmpSession } from './qmp'
 
 const LIMIT_MS = 5000
 const COUNT_MAX = 10_000
@@ -9,7 +9,7 @@ const TEXT_MAX = 1_000_000
 const FIRMWARE = /^(?:pc\.(?:bios|rom)|\/rom@\S+|\S+\.rom)$/
 
 /** Whether checkpoints of this machine can be taken. Rejects as Qmp does, and with Malformed. */
-export async function probeQemu(qmp: Qmp): Promise<CaptureFinding> {
+export async function probeQemu(qmp: QmpSession): Promise<CaptureFinding> {
   const ask = (command: string, given: Fields = {}): Promise<unknown> => qmp.execute(command, given, LIMIT_MS)
   const names = async (command: string, name: string, given: Fields = {}): Promise<ReadonlySet<unknown>> =>
     new Set(list(await ask(command, given), command, COUNT_MAX).map((each) => fields(each, command)[name]))

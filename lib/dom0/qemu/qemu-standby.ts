@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
 import type { StateWay } from '../../ports/capture'
 import { fields } from '../../wire/shape'
-import type { Qmp } from './qmp'
+import type { QmpSession } from './qmp'
 import { failure } from '../system/system-error'
 
 const LIMIT_MS = 5000
@@ -23,7 +23,7 @@ export const standbyArguments = (way: StateWay): readonly string[] => [
  * Gives a waiting machine, whose memory file holds the pages of the same capture, its state. It stands afterwards; `cont` lets it run.
  * A state that does not fit ends QEMU, and this rejects with `ECONNRESET`. `folder`: reachable by QEMU, for nobody else.
  */
-export async function loadState(qmp: Qmp, state: Buffer, folder: string): Promise<void> {
+export async function loadState(qmp: QmpSession, state: Buffer, folder: string): Promise<void> {
   const path = join(folder, 'incoming.socket')
   await rm(path, { force: true })
   const capabilities = [{ capability: 'x-ignore-shared', state: true }]

@@ -3,7 +3,7 @@ import { open, rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { StateWay } from '../../ports/capture'
-import type { Qmp } from './qmp'
+import type { QmpSession } from './qmp'
 import { failure } from '../system/system-error'
 
 /** Some 30 KB of devices; with a screen's memory, some 16 MB. */
@@ -13,14 +13,14 @@ const STATE_BYTES_MAX = 64 * 1024 * 1024
 export type SaveState = (limitMs: number) => Promise<Buffer>
 
 /** `folder`: on tmpfs, for nobody else, and reachable by QEMU. */
-export function stateSaver(qmp: Qmp, way: StateWay, folder: string): SaveState {
+export function stateSaver(qmp: QmpSession, way: StateWay, folder: string): SaveState {
   return way === 'devices'
     ? (limitMs) => devicesAlone(qmp, join(folder, 'state'), limitMs)
     : (limitMs) => byMigration(qmp, join(folder, 'state.socket'), limitMs)
 }
 
 /** Through a file: a pipe that nobody reads would stop QEMU. `live`: it is not told to give its disks away. */
-async function devicesAlone(qmp: Qmp, path: string, limitMs: number): Promise<Buffer> {
+async function devicesAlone(qmp: QmpSession, path: string, limitMs: number): Promise<Buffer> {
   await qmp.execute('xen-save-devices-state', { filename: path, live: false }, limitMs)
   const file = await open(path, 'r')
   try {
@@ -31,7 +31,7 @@ async function devicesAlone(qmp: Qmp, path: string, limitMs: number): Promise<Bu
   }
 }
 
-async function byMigration(qmp: Qmp, path: string, limitMs: number): Promise<Buffer> {
+async function byMigration(qmp: QmpSession, path: string, limitMs: number): Promise<Buffer> {
   await rm(path, { force: true })
   const capabilities = ['x-ignore-shared', 'events'].map((capability) => ({ capability, state: true }))
   const stream = await listen(path)

@@ -14,6 +14,14 @@ export class QmpRefused extends Error {
 
 type QmpEvent = Extract<QmpLine, { kind: 'event' }>
 
+/** What may be asked of a monitor, see Qmp. */
+export interface QmpSession {
+  execute(command: string, given: Fields, limitMs: number): Promise<unknown>
+  onEvent(listener: (event: QmpEvent) => void): () => void
+  /** Whoever has it does not need it any more. */
+  close(): void
+}
+
 interface Waiting {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
@@ -24,7 +32,7 @@ interface Waiting {
  * A connection to a monitor of QEMU, which serves one client at a time. What waits rejects with QmpRefused, or with the system's error when
  * the connection is over: `ECONNRESET` when QEMU ended it, `ETIMEDOUT` after a command's limit, `EPROTO` when it cannot be understood.
  */
-export class Qmp {
+export class Qmp implements QmpSession {
   private readonly waiting = new Map<number, Waiting>()
   private readonly listeners = new Set<(event: QmpEvent) => void>()
   private readonly lines = new LineSplitter(LINE_BYTES_MAX)
@@ -57,6 +65,11 @@ export class Qmp {
     const answer = this.wait(id, limitMs)
     if (this.over === null) this.socket.write(qmpCommand(id, command, given))
     return answer
+  }
+
+  /** Whatever is asked rejects. */
+  get isOver(): boolean {
+    return this.over !== null
   }
 
   /** Answers how to stop listening. */

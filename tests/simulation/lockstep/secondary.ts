@@ -1,5 +1,5 @@
 import type { Outlook } from '../../../lib/core/domain/guest-memory'
-import { LockstepStandby } from '../../../lib/daemon/worker/lockstep/lockstep-standby'
+import { type LoadedGuest, LockstepStandby } from '../../../lib/daemon/worker/lockstep/lockstep-standby'
 import { PAGE_BYTES } from '../../../lib/ports/changed-memory'
 import type { EpochReport } from '../../../lib/wire/peer-epochs'
 import type { DiskChange, Down } from './link'
@@ -57,9 +57,15 @@ export class SecondarySide {
     world.met('taken over')
     void this.#lockstep.takeOver(claimed).then((taken) => {
       if (!this.alive) return
+      if (taken.did === 'load') void this.#goesOn(taken)
       if (taken.did === 'restart') world.restarted(this.host)
       else if (taken.did === 'cannot') world.breaks('take-over', taken.why)
     })
+  }
+
+  async #goesOn({ goOn }: LoadedGuest): Promise<void> {
+    const error = await goOn()
+    if (error !== '' && this.alive) this.world.breaks('take-over', error)
   }
 
   hears(frame: Down): void {

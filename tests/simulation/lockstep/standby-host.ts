@@ -58,6 +58,7 @@ export class StandbyHost {
       return this.ask(act, probability, failed).finally(() => void (isAsked = false))
     }
     return {
+      domid: '1',
       fill: (parts) =>
         ask(
           () => {

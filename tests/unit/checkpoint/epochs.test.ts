@@ -4,7 +4,7 @@ import type { EpochEffect, EpochEvent } from '../../../lib/core/checkpoint/event
 const LIMITS: EpochLimits = {
   pacing: { intervalMinMs: 10, intervalMaxMs: 50, pauseShareMax: 0.5 },
   firstCopy: { lastBytesMax: 10, passesMax: 1 },
-  ...{ pauseLimitMs: 100, inFlightMax: 2, outputDelayMaxMs: 200 },
+  ...{ pauseLimitMs: 100, inFlightMax: 2, outputDelayMaxMs: 200, claimLimitMs: 1000 },
 }
 const RUN = 7
 
@@ -68,9 +68,9 @@ test('from one to two, and one epoch', () => {
   player.checkpoint()
   player.tell({ on: 'ack', run: RUN, epoch: 1 })
   expect(words(player.effects)).toEqual([
-    ...['free', 'begin', 'tell preparing', 'pass', 'pause', 'hold', 'cut 0', 'capture 0', 'resume', 'send 0'],
+    ...['free', 'begin', 'tell preparing', 'pass', 'pause', 'hold', 'capture 0', 'cut 0', 'resume', 'send 0'],
     ...['claim lockstep', 'answer local', 'release 0', 'tell lockstep'],
-    ...['pause', 'cut 1', 'capture 1', 'resume', 'send 1', 'release 1'],
+    ...['pause', 'capture 1', 'cut 1', 'resume', 'send 1', 'release 1'],
   ])
 })
 
@@ -86,6 +86,18 @@ test('with two epochs on their way the guest is not paused, however long it take
   expect(player.epochs.dueAtMs).toBe(Infinity)
   expect(words(player.tell({ on: 'tick' }, 101))).toEqual(['tell cannot-keep-up'])
   expect(words(player.tell({ on: 'ack', run: RUN, epoch: 1 }))).toEqual(['release 1', 'pause'])
+})
+
+test('a claim that is not stored in time is not waited for: output and disk wait with it', () => {
+  const player = new Player()
+  player.seed()
+  player.checkpoint()
+  player.tell({ on: 'ack', run: RUN, epoch: 0 })
+  expect(player.epochs.dueAtMs).toBe(player.nowMs + 1000)
+  expect(words(player.tell({ on: 'tick' }, 999))).toEqual([])
+  expect(words(player.tell({ on: 'tick' }, 1))).toEqual(['end-capture', 'tell left', 'answer both', 'leave'])
+  expect(words(player.tell({ on: 'claimed', claim: 'lockstep', run: RUN }))).toEqual([])
+  expect(words(player.tell({ on: 'left', run: RUN }))).toEqual(['free', 'claim none'])
 })
 
 test('a guest that is not resumed is asked for again', () => {

@@ -2,6 +2,7 @@ import type { StoredClaim } from '../../../core/domain/claim'
 import type { HostUuid, VolumeKey } from '../../../core/domain/ids'
 import type { HolderEffect, HolderEvent } from '../../../core/membership/holder'
 import { Holder } from '../../../core/membership/holder'
+import type { MemoryWish } from '../../../core/membership/memory-wish'
 import { WitnessUnreachable } from '../../../ports/witness'
 import type { WorkerParts } from '../parts'
 
@@ -11,6 +12,7 @@ export interface ClaimKeeperNeeds {
   readonly lease: (valid: boolean) => void
   readonly guests: (mayRun: boolean) => void
   readonly claimed: (volume: VolumeKey, hosts: readonly HostUuid[]) => void
+  readonly memory: (wish: MemoryWish) => void
   readonly notHandedOver: (rule: Extract<HolderEffect, { do: 'not-handed-over' }>['rule']) => void
   readonly spent: (stored: StoredClaim | null) => void
 }
@@ -63,6 +65,9 @@ export class ClaimKeeper {
         break
       case 'claimed':
         this.needs.claimed(effect.volume, effect.hosts)
+        break
+      case 'memory':
+        this.needs.memory(effect.wish)
         break
       case 'not-handed-over':
         this.needs.notHandedOver(effect.rule)

@@ -41,7 +41,7 @@ export async function takeOver(
     secondary.mayHold = taking.mayHold
     for (const effect of effects) {
       if (effect.do === 'seal') secondary.seal()
-      else if (effect.do === 'unseal') secondary.rules.unseal()
+      else if (effect.do === 'unseal') secondary.unseal()
       else if (effect.do === 'taken') {
         const { rule, stored, leaseFromMs, claimed } = effect
         return { taken: true, rule, stored, leaseFromMs, claimed }
@@ -67,8 +67,8 @@ async function answerTo(
       if (stored === undefined) return { on: 'no-answer' }
       await within(timers, LOOK_LIMIT_MS, secondary.look())
       const { isFit, rules } = secondary
-      // Lockstep is not wired: no standby is kept here.
-      return { on: 'read', nowMs: clock.nowMs(), stored, promisedAtMs: rules.lastPromiseMs, isFit, memory: null }
+      const memory = secondary.standby?.outlook(stored?.claim.lockstep?.run ?? null) ?? null
+      return { on: 'read', nowMs: clock.nowMs(), stored, promisedAtMs: rules.lastPromiseMs, isFit, memory }
     }
     case 'swap': {
       const { expected, next, requireLeaseOver, with: run } = asked

@@ -30,3 +30,23 @@ export async function turnsOutToHold(
   }
   return false
 }
+
+/** Looks for itself once somebody has asked. */
+export class UnknownClaim {
+  #looks = false
+
+  constructor(
+    private readonly parts: () => WorkerParts,
+    private readonly takeOver: (reason: string) => Promise<unknown>,
+  ) {}
+
+  /** `secondary`: null from when this worker is none any more. */
+  async findOut(me: HostUuid, secondary: () => Secondary | null): Promise<void> {
+    const side = secondary()
+    if (this.#looks || side === null) return
+    this.#looks = true
+    if (await turnsOutToHold(side, me, this.parts(), () => secondary() === null))
+      await this.takeOver('it had been asked for while the witness was silent')
+    this.#looks = false
+  }
+}

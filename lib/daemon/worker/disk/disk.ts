@@ -135,6 +135,11 @@ export class Disk {
     this.#apply({ on: 'lease', valid })
   }
 
+  /** See MirrorEvent. */
+  answerWhen(when: 'local' | 'both'): void {
+    this.#apply({ on: 'answer-when', when })
+  }
+
   /** Whether a claim says whose bytes count. */
   track(tracked: boolean): void {
     this.#apply({ on: 'tracked', tracked })

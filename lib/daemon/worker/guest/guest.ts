@@ -77,6 +77,12 @@ export class Guest {
     return this.#domids.size > 0
   }
 
+  /** Null: there is none, or more than one. */
+  get onlyDomid(): string | null {
+    const [domid, ...others] = this.#domids
+    return domid === undefined || others.length > 0 ? null : domid
+  }
+
   get #domids(): Set<string> {
     const domids = domainsOf(this.disks())
     for (const domid of this.#ended) domids.delete(domid)

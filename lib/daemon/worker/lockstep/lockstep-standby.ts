@@ -21,9 +21,16 @@ export interface LockstepStandbyNeeds<Change> {
   readonly note: (text: string, error: string) => void
 }
 
+/** The guest stands here at the end of the last complete epoch, and is whose who has taken it over. */
+export interface LoadedGuest {
+  readonly domid: string
+  /** Once its disks are served here. Resolves with '' or why it does not; may be asked again. */
+  readonly goOn: () => Promise<string>
+}
+
 /** What a take-over came to. */
 export type TakenOver =
-  | { readonly did: 'load'; readonly run: number; readonly epoch: number }
+  | ({ readonly did: 'load'; readonly run: number; readonly epoch: number } & LoadedGuest)
   | { readonly did: 'restart' }
   | { readonly did: 'cannot'; readonly why: string }
 
@@ -37,6 +44,7 @@ export class LockstepStandby<Change> {
   readonly #standby: Standby<Change>
   #machine: RunStandby | null = null
   #gone: Promise<void> = Promise.resolve()
+  #writing: Promise<void> = Promise.resolve()
   #parts = new StandbyParts()
   /** Of the devices, with the newest epoch that is in the standby's memory. */
   #state: { readonly epoch: number; readonly bytes: Buffer } | null = null
@@ -117,12 +125,20 @@ export class LockstepStandby<Change> {
     this.#tell({ on: 'unseal' })
   }
 
-  /** The claim is this host's. Resolves when the guest runs here, or is to be started, or cannot be. Once. */
+  /** The claim is this host's. Resolves when the guest is loaded here, or is to be started, or cannot be. Once. */
   takeOver(claimed: number | null): Promise<TakenOver> {
     return new Promise((resolve) => {
       this.#taken = resolve
       this.#tell({ on: 'take-over', claimed })
     })
+  }
+
+  /** Resolves when nothing is on its way to the replica. */
+  async settled(): Promise<void> {
+    for (let writing = this.#writing; ; writing = this.#writing) {
+      await writing
+      if (writing === this.#writing) return
+    }
   }
 
   /** The worker ends: a standby that does not run is of no use to another one. */
@@ -186,7 +202,7 @@ export class LockstepStandby<Change> {
         void this.#fill(effect.run, effect.epoch)
         break
       case 'write':
-        void this.#write(effect.changes)
+        this.#writing = this.#write(effect.changes)
         break
       case 'forget':
         this.#forget()
@@ -263,8 +279,14 @@ export class LockstepStandby<Change> {
   async #load(run: number, epoch: number): Promise<void> {
     const state = must(this.#state, 'what is loaded was applied')
     assert(state.epoch === epoch, 'the state is of the epoch of the memory')
-    const error = await must(this.#machine, 'what is loaded is there').run(state.bytes)
-    this.#took(error === '' ? { did: 'load', run, epoch } : { did: 'cannot', why: `the standby could not go on: ${error}` })
+    const machine = must(this.#machine, 'what is loaded is there')
+    const error = await machine.load(state.bytes)
+    if (error !== '') {
+      this.#took({ did: 'cannot', why: `the standby could not be loaded: ${error}` })
+      return
+    }
+    this.#machine = null
+    this.#took({ did: 'load', run, epoch, domid: machine.domid, goOn: () => machine.goOn() })
   }
 
   #took(taken: TakenOver): void {

@@ -28,12 +28,18 @@ export class RunStandby {
     return this.#next((machine) => machine.fill(parts))
   }
 
-  /** It goes on from this state. */
-  run(state: Buffer): Promise<string> {
-    return this.#next(async (machine) => {
-      await machine.load(state)
-      await machine.run()
-    })
+  load(state: Buffer): Promise<string> {
+    return this.#next((machine) => machine.load(state))
+  }
+
+  /** It goes on from what it has loaded; may be asked again after a failure. */
+  goOn(): Promise<string> {
+    return this.#next((machine) => machine.run())
+  }
+
+  /** '' while it is not there. */
+  get domid(): string {
+    return this.#machine?.domid ?? ''
   }
 
   /** What was not begun is not done. Resolves when it is gone, unless it runs. Rejects with the port's error. */

@@ -22,6 +22,24 @@ export function requestOf(frame: RequestFrame): ReplicaRequest {
   }
 }
 
+export function frameOf(request: ReplicaRequest, seq: number, volume: number, term: number): PeerFrame {
+  switch (request.kind) {
+    case 'read':
+    case 'hash':
+      return { type: request.kind, seq, volume, offset: request.offset, length: request.length, term }
+    case 'write':
+      return { type: 'write', seq, volume, offset: request.offset, data: request.data, term, fua: request.fua }
+    case 'zero': {
+      const { offset, length, punch, fua } = request
+      return { type: 'zero', seq, volume, offset, length, punch, term, fua }
+    }
+    case 'flush':
+      return { type: 'flush', seq, volume, term }
+    case 'mark':
+      return { type: 'mark', seq, volume, mark: request.mark, term }
+  }
+}
+
 /** False for what no primary asks: beyond the disk's end, more than an answer carries, or than the activity log holds. */
 export function isSane({ kind, offset, length }: ReplicaRequest, sizeBytes: number): boolean {
   return length <= (kind === 'zero' ? ZERO_BYTES_MAX : PEER_PAYLOAD_BYTES_MAX) && offset + length <= sizeBytes

@@ -6,12 +6,13 @@ import { DirtyBitmap } from '../../../core/domain/dirty-bitmap'
 import type { Hint, ReplicaRequest } from '../../../core/domain/replica-request'
 import { bitmapPages } from '../../../core/domain/blocks'
 import { PEER_PROTOCOL, type PeerFrame, type Welcome } from '../../../wire/peer'
-import { isEpochFrame } from '../../../wire/peer-epochs'
+import { type EpochReport, isEpochFrame, isEpochReport } from '../../../wire/peer-epochs'
 import type { PeerAddress, WorkerSpec } from '../../../wire/worker-api'
 import type { Disk } from '../disk/disk'
 import { ExpectedAnswers } from './expected-answers'
 import type { WorkerParts } from '../parts'
 import { coded, PeerLooks } from './peer-looks'
+import { frameOf } from './peer-request'
 
 /** A ping every so often keeps the peer's promise fresh: a lease holds seven of them. */
 const PING_EVERY_MS = 200
@@ -25,6 +26,9 @@ export interface PeerTalkNeeds {
   readonly guestActive: () => boolean
   /** The peer answered a ping that was sent at `askedAtMs`. */
   readonly promised: (askedAtMs: number) => void
+  readonly epoch: (report: EpochReport) => void
+  /** The conversation is over; before the disks hear of it. */
+  readonly down: (reason: string) => void
 }
 
 /** The primary's conversation with its peer: what was asked and not answered, the replicas it offers, the pings. */
@@ -43,6 +47,7 @@ export class PeerTalk {
   #nextPing = 1
   #pingAtMs = 0
   #isSpent = false
+  #isApart = false
 
   constructor(
     private readonly spec: WorkerSpec,
@@ -72,11 +77,33 @@ export class PeerTalk {
 
   dial(peer: PeerAddress | null): void {
     if (samePeer(peer, this.#peer) && this.#endpoint !== null) return
-    void this.#endpoint?.close('the peer has another address')
-    this.#endpoint = null
+    this.#hangUp('the peer has another address')
     this.#peer = peer
     this.#refused = null
-    if (peer === null) return
+    this.#connect()
+  }
+
+  /** While it is, the peer is not dialled. */
+  apart(isApart: boolean): void {
+    if (isApart === this.#isApart) return
+    this.#isApart = isApart
+    if (isApart) this.#hangUp('the peer lacks what the guest was told is done')
+    else this.#connect()
+  }
+
+  /** Frames of lockstep go this way; null while the peer is not connected, or does not know them. */
+  get epochs(): PeerLink | null {
+    return this.#welcome?.lockstep === true ? this.#link : null
+  }
+
+  #hangUp(reason: string): void {
+    void this.#endpoint?.close(reason)
+    this.#endpoint = null
+  }
+
+  #connect(): void {
+    const peer = this.#peer
+    if (peer === null || this.#isApart) return
     const { pool, host, volumes } = this.spec
     this.#endpoint = this.parts.dialPeer({
       addresses: peer.addresses,
@@ -164,13 +191,15 @@ export class PeerTalk {
     this.#pings.clear()
     this.#expected.clear()
     this.#looks.lost()
+    this.needs.down(reason)
     for (const disk of this.needs.disks()) disk.replicaDown('peer', reason)
   }
 
   #frame(frame: PeerFrame): void {
     this.#heardAtMs = this.parts.clock.nowMs()
     if (isEpochFrame(frame)) {
-      this.parts.log.warn('a frame of lockstep came from the peer, and lockstep is not wired', { type: frame.type })
+      if (isEpochReport(frame)) this.needs.epoch(frame)
+      else this.#misplaced(frame)
       return
     }
     switch (frame.type) {
@@ -213,8 +242,12 @@ export class PeerTalk {
       case 'ping':
       case 'spent':
       case 'note':
-        this.parts.log.warn('a frame that only a primary sends came from the peer', { type: frame.type })
+        this.#misplaced(frame)
     }
+  }
+
+  #misplaced({ type }: PeerFrame): void {
+    this.parts.log.warn('a frame that only a primary sends came from the peer', { type })
   }
 
   #answered(volume: number, seq: number, error: string, data: Buffer | undefined): void {
@@ -253,21 +286,3 @@ export class PeerTalk {
 
 const samePeer = (a: PeerAddress | null, b: PeerAddress | null): boolean =>
   a?.host === b?.host && a?.port === b?.port && a?.addresses.join() === b?.addresses.join()
-
-function frameOf(request: ReplicaRequest, seq: number, volume: number, term: number): PeerFrame {
-  switch (request.kind) {
-    case 'read':
-    case 'hash':
-      return { type: request.kind, seq, volume, offset: request.offset, length: request.length, term }
-    case 'write':
-      return { type: 'write', seq, volume, offset: request.offset, data: request.data, term, fua: request.fua }
-    case 'zero': {
-      const { offset, length, punch, fua } = request
-      return { type: 'zero', seq, volume, offset, length, punch, term, fua }
-    }
-    case 'flush':
-      return { type: 'flush', seq, volume, term }
-    case 'mark':
-      return { type: 'mark', seq, volume, mark: request.mark, term }
-  }
-}

@@ -120,6 +120,7 @@ export class PairHost {
       lease: (valid) => this.#lease(valid),
       guests: () => undefined,
       claimed: (_, hosts) => this.#claimed(hosts.length > 1),
+      memory: refused('lockstep'),
       notHandedOver: refused('a hand-over'),
       spent: () => {
         this.world.count('spent')
@@ -201,6 +202,7 @@ export class PairHost {
         secondary.rules.seal()
         secondary.link?.close('sealed')
       },
+      unseal: () => secondary.rules.unseal(),
     }) as unknown as Secondary
     const take = async (): Promise<void> => {
       const outcome = await takeOver(asTaken, this.uuid, parts)

@@ -25,7 +25,7 @@ test('a claim that another host could take is asked for only when whoever watche
     { clock, bootClock: clock, witness } as unknown as WorkerParts,
     {
       changing: () => happened.push(until()),
-      ...{ lease: nothing, guests: nothing, claimed: nothing, lost: nothing },
+      ...{ lease: nothing, guests: nothing, claimed: nothing, memory: nothing, lost: nothing },
     },
   )
   holding.hold({ revision: 1, claim: claimBy(A, { leaseMs: LEASE_MS, upToDate: { [VOLUME]: [A] } }) }, 1000)
@@ -53,7 +53,7 @@ test('a claim that is refused to be given up is asked for as it was found then, 
   const holding = new Holding(
     { host: A } as unknown as WorkerSpec,
     { clock, bootClock: clock, witness, timers: { pause: () => Promise.resolve() } } as unknown as WorkerParts,
-    { changing: nothing, lease: nothing, guests: nothing, claimed: nothing, lost: nothing },
+    { changing: nothing, lease: nothing, guests: nothing, claimed: nothing, memory: nothing, lost: nothing },
   )
   holding.hold(first, 1000)
   await holding.leave(nothing)

@@ -5,8 +5,9 @@ import type { Disk } from '../../../../lib/daemon/worker/disk/disk'
 import type { WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { PeerTalk } from '../../../../lib/daemon/worker/peer/peer-talk'
 import { systemTimers } from '../../../../lib/dom0/system/system-timers'
-import type { PeerDial } from '../../../../lib/ports/peer-connect'
+import type { PeerDial, PeerEndpoint } from '../../../../lib/ports/peer-connect'
 import { PEER_PROTOCOL, type PeerFrame } from '../../../../lib/wire/peer'
+import type { EpochReport } from '../../../../lib/wire/peer-epochs'
 import type { WorkerSpec } from '../../../../lib/wire/worker-api'
 import { QuietLog } from '../../../integration/quiet-log'
 import { TestLink } from './secondary-scene'
@@ -25,19 +26,24 @@ class Scene {
     replicaDown: () => undefined,
   } as unknown as Disk
   readonly talk: PeerTalk
+  readonly epochs: EpochReport[] = []
+  readonly hungUp: string[] = []
   dialled: PeerDial | null = null
+  dials = 0
 
   constructor() {
     const parts = {
       ...{ clock: { nowMs: () => 1 }, timers: systemTimers, log: this.log, incarnation: 'one', newLinkId: () => 1 },
-      dialPeer: (dial: PeerDial) => {
+      dialPeer: (dial: PeerDial): PeerEndpoint => {
         this.dialled = dial
-        return { port: 0, close: () => Promise.resolve() }
+        this.dials++
+        return { port: 0, close: (reason) => Promise.resolve(void this.hungUp.push(reason)) }
       },
     } as unknown as WorkerParts
     const spec = { pool: 'pool', host: PEER.host, volumes: [] } as unknown as WorkerSpec
     this.talk = new PeerTalk(spec, parts, {
       ...{ disks: () => [this.disk], vm: () => VM, term: () => 1, guestActive: () => false, promised: () => undefined },
+      ...{ epoch: (report) => this.epochs.push(report), down: () => undefined },
     })
     this.talk.dial(PEER)
   }
@@ -101,9 +107,26 @@ test('why the peer refuses is known until it does not', () => {
   expect(scene.talk.absence).toBe('the peer is not connected')
 })
 
-test('a frame of lockstep is told of and changes nothing while lockstep is not wired', () => {
+test('what the peer says of lockstep is passed on, and what only a primary says is not', () => {
   const lines = scene.log.lines.length
   scene.frame({ type: 'epoch-ack', run: 7, epoch: 0 })
-  expect(scene.log.lines.slice(lines)).toEqual([expect.stringMatching(/lockstep is not wired.*epoch-ack/)])
+  expect(scene.epochs).toEqual([{ type: 'epoch-ack', run: 7, epoch: 0 }])
+  scene.frame({ type: 'epoch-leave', run: 7, term: 1 })
+  expect(scene.epochs).toHaveLength(1)
+  expect(scene.log.lines.slice(lines)).toEqual([expect.stringMatching(/only a primary sends.*epoch-leave/)])
   expect(scene.link.closed).toBeNull()
+})
+
+test('a peer that is to be left apart is not dialled until it is not', () => {
+  scene.up()
+  expect(scene.talk.epochs).toBeNull()
+  scene.frame({ type: 'welcome', welcome: { protocol: PEER_PROTOCOL, host: PEER.host, lockstep: true } })
+  expect(scene.talk.epochs).not.toBeNull()
+  const { dials } = scene
+  scene.talk.apart(true)
+  expect(scene.hungUp).toEqual([expect.stringContaining('lacks')])
+  scene.talk.dial({ ...PEER, port: PEER.port + 1 })
+  expect(scene.dials).toBe(dials)
+  scene.talk.apart(false)
+  expect(scene.dials).toBe(dials + 1)
 })

@@ -213,12 +213,12 @@ describe('a claim that was handed over', () => {
   })
 })
 
-test('a frame of lockstep is told of and not answered while lockstep is not wired', async () => {
+test('a frame of lockstep is told of and not answered where no standby is kept', async () => {
   openScene()
   const link = await scene.inStep()
   const answers = link.sent.length
   scene.frame(link, { type: 'epoch-begin', run: 7, memoryBytes: 4096, way: 'devices', term: 1 })
-  expect(scene.log.lines).toEqual([expect.stringMatching(/lockstep is not wired.*epoch-begin/)])
+  expect(scene.log.lines).toEqual([expect.stringMatching(/no standby is kept here.*epoch-begin/)])
   expect(link.sent).toHaveLength(answers)
   expect(link.closed).toBeNull()
 })
