@@ -4,6 +4,7 @@ import { MemoryFile } from './memory-file'
 import { loadState } from './qemu-standby'
 import { Qmp } from './qmp'
 import type { StandbyHost } from './standby-host'
+import { failure } from '../system/system-error'
 
 const LIMIT_MS = 5000
 /** How long a disk's server may be away before the guest sees an error; and how long one that is not there yet is waited for. */
@@ -57,6 +58,8 @@ class QemuStandby implements StandbyMachine {
   }
 
   fill: StandbyMachine['fill'] = async (pages) => {
+    // Its memory is a file that outlives it: without this nobody would know before it is needed.
+    if (this.qmp.isOver) throw failure('ECONNRESET', 'the waiting machine is gone')
     for (const part of pages) await this.memory.write(part)
   }
 
