@@ -43,8 +43,11 @@ export class DiskRecords {
 
   /** Every record that was acknowledged last in its slot, while none is being written. */
   async readBack(): Promise<void> {
-    for (const [slot, text] of this.#texts) {
-      const answer = await this.line.ask(`read ${slot}\n`)
+    // All at once: in lockstep an answer takes an epoch, however short it is.
+    const asked = [...this.#texts].map(([slot, text]) => [text, this.line.ask(`read ${slot}\n`)] as const)
+    const answers = await Promise.all(asked.map(([, answer]) => answer))
+    for (const [index, [text]] of asked.entries()) {
+      const answer = answers[index]
       if (answer !== recordSum(text))
         this.breaks(`the guest's disk does not hold record ${text} as it was acknowledged: ${JSON.stringify(answer)}`)
     }

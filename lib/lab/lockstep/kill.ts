@@ -67,7 +67,7 @@ export async function killInLockstep(scene: LockstepScene, host: string, survivo
   }
 }
 
-const GOES_ON = ['guest-goes-on', 'vm-goes-on']
+const GOES_ON = ['guest-went-on', 'vm-goes-on']
 
 const firstOf =
   (entries: readonly TimelineEntry[], { wallMs }: Moment) =>

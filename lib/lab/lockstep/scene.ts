@@ -23,8 +23,7 @@ const LOCKSTEP_LIMIT_MS = 180_000
 /** Each look is a process on a host, and slows down what it waits for. */
 const LOOK_EVERY_MS = 700
 
-export const lockstepOf = (status: VmStatus): LockstepReport | null =>
-  (status as VmStatus & { readonly lockstep?: LockstepReport | null }).lockstep ?? null
+export const lockstepOf = ({ lockstep }: VmStatus): LockstepReport | null => lockstep ?? null
 
 /** It would go on from its memory if its host were lost now. */
 export const isInLockstep = (status: VmStatus): boolean => isRedundant(status) && lockstepOf(status)?.isKept === true

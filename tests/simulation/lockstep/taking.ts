@@ -31,7 +31,8 @@ export class Taking {
     }
     this.#claimed = claim.run
     if (!world.mayTake(secondary, claim)) {
-      this.#giveUp()
+      world.met('not taken')
+      secondary.unseal()
       return
     }
     const change = { term: claim.term + 1, holder: secondary.host, peerListed: false, run: null }
@@ -43,13 +44,6 @@ export class Taking {
     if (!secondary.alive) return
     if (answer === null) this.#read()
     else if (answer.isStored) secondary.takeOver(this.#claimed)
-    else this.#giveUp()
-  }
-
-  /** Whoever is sealed has closed its conversation, which the primary learns by now. */
-  #giveUp(): void {
-    this.world.met('not taken')
-    this.secondary.unseal()
-    this.world.lose()
+    else secondary.unseal()
   }
 }
