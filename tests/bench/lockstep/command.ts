@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { CannotMeasure } from '../cannot-measure'
 import { drivenSubject } from './driven'
 import { lockstepTables } from './print'
+import { productSubject } from './product'
 import { measureLockstep } from './run'
 
 interface Given {
@@ -10,6 +11,7 @@ interface Given {
   readonly connections: readonly number[]
   readonly rounds: number
   readonly seconds: number
+  readonly subject: 'drivers' | 'product'
   readonly json?: string
 }
 
@@ -21,10 +23,11 @@ export function registerLockstep(program: Command): void {
     .option('--connections <counts>', 'how many ask at a time', numbers, [1, 8, 32])
     .option('--rounds <count>', 'of everything', number, 3)
     .option('--seconds <count>', 'of requests, each time', number, 6)
+    .addOption(new Option('--subject <what>', 'what is measured').choices(['drivers', 'product']).default('drivers'))
     .option('--json <file>', 'also write the figures to this file')
-    .action(async ({ json, ...plan }: Given) => {
+    .action(async ({ json, subject: what, ...plan }: Given) => {
       const say = (text: string): void => void process.stderr.write(`${text}\n`)
-      const subject = await drivenSubject(say)
+      const subject = await (what === 'product' ? productSubject(say) : drivenSubject(say))
       try {
         const figures = await measureLockstep(subject, plan, say)
         if (json !== undefined) writeFileSync(json, `${JSON.stringify(figures, null, 1)}\n`)
