@@ -17,6 +17,8 @@ export interface StageOptions {
   readonly onProgress?: (doing: string) => void
   /** The caller takes the lab down, also when it could not be finished. */
   readonly keepOnFailure?: boolean
+  /** Where the lab's programs are; beside this one by default. */
+  readonly labBin?: string
 }
 
 /** A lab with a Holdfast SR on every host: where demonstrations and tests begin. */
@@ -40,10 +42,12 @@ export async function setStage({
   config = {},
   onProgress = () => undefined,
   keepOnFailure = false,
+  labBin,
 }: StageOptions): Promise<Stage> {
   onProgress('preparing the guest image')
   const guest = (await ensureGuestImage()).directory
-  const lab = await startLab({ dir, hosts, guest, onProgress, bmc, alternate, config, ...(times === undefined ? {} : { times }) })
+  const given = { ...(times === undefined ? {} : { times }), ...(labBin === undefined ? {} : { labBin }) }
+  const lab = await startLab({ dir, hosts, guest, onProgress, bmc, alternate, config, ...given })
   try {
     for (const { name } of lab.hosts) await daemonAnswers(lab, name)
     onProgress('creating the Holdfast SR')

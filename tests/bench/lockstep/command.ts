@@ -23,7 +23,7 @@ export function registerLockstep(program: Command): void {
     .option('--connections <counts>', 'how many ask at a time', numbers, [1, 8, 32])
     .option('--rounds <count>', 'of everything', number, 3)
     .option('--seconds <count>', 'of requests, each time', number, 6)
-    .addOption(new Option('--subject <what>', 'what is measured').choices(['drivers', 'product']).default('drivers'))
+    .addOption(new Option('--subject <what>', 'what is measured').choices(['drivers', 'product']).default('product'))
     .option('--json <file>', 'also write the figures to this file')
     .action(async ({ json, subject: what, ...plan }: Given) => {
       const say = (text: string): void => void process.stderr.write(`${text}\n`)

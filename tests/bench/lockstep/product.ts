@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { INTERVAL_MAX_KEY, INTERVAL_MIN_KEY } from '../../../lib/core/policy/lockstep-settings'
 import { isRedundant, statusOn, timelineOn } from '../../../lib/lab/demo/operator'
 import { makeVm, setStage, startVmOn, until, VM_ADDRESS, type Stage } from '../../../lib/lab/demo/stage'
@@ -27,7 +27,7 @@ export async function productSubject(say: (text: string) => void): Promise<Locks
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-'))
   let stage: Stage | null = null
   try {
-    stage = await setStage({ dir: join(folder, 'lab'), onProgress: say })
+    stage = await setStage({ dir: join(folder, 'lab'), labBin: join(dirname(__dirname), 'lab'), onProgress: say })
     const { vm, vmUuid } = await makeVm(stage, NAME, DISK_BYTES)
     await startVmOn(stage, vm, PRIMARY)
     const subject = new ProductSubject(stage, vmUuid, folder)
