@@ -1,3 +1,4 @@
+import { isUpToDateEverywhere } from '../../core/domain/claim'
 import type { HostUuid } from '../../core/domain/ids'
 import type { LockstepForecast } from '../../wire/lockstep'
 import type { WorkerStatus } from '../../wire/worker-api'
@@ -58,6 +59,10 @@ export class PrimaryLockstep {
       domid: () => guest.onlyDomid,
       link: () => talk().epochs,
       hindrance: () => this.#hindrance,
+      isWhole: () => {
+        const claim = holding.stored?.claim
+        return claim !== undefined && isUpToDateEverywhere(claim, here)
+      },
       want: (memory, run) => holding.wantMemory({ memory, run, secondary: peerHost() ?? here }),
       answer: (when) => {
         for (const disk of disks()) disk.answerWhen(when)

@@ -21,6 +21,8 @@ export interface LockstepKeeperNeeds {
   readonly term: () => number
   /** Why no run can begin at present, a sentence's end; '' when one can. */
   readonly hindrance: () => string
+  /** The claim lists this host's replica of every disk: the peer's could be done without. */
+  readonly isWhole: () => boolean
   /** Answered by `claimed`. */
   readonly want: (memory: ClaimedMemory, run: number) => void
   readonly answer: (when: 'local' | 'both') => void
@@ -48,6 +50,8 @@ export class LockstepKeeper {
   #enteredAtMs = 0
   #why = ''
   #isOver = false
+  /** The run of a wish to be alone that became one for no memory. */
+  #aloneByNone: number | null = null
 
   /** `fresh`: see EpochEvent. */
   constructor(
@@ -98,8 +102,10 @@ export class LockstepKeeper {
   }
 
   claimed({ memory, run }: MemoryWish): void {
-    this.#primary.claimed(memory, run)
-    if (memory === 'alone') this.needs.apart(false)
+    const isAlone = memory === 'alone' || (memory === 'none' && run === this.#aloneByNone)
+    this.#aloneByNone = null
+    this.#primary.claimed(isAlone ? 'alone' : memory, run)
+    if (isAlone) this.needs.apart(false)
   }
 
   /** The claim lists nobody but this host, for some disk. */
@@ -166,10 +172,7 @@ export class LockstepKeeper {
         openCapture: () => ofGuest((id) => checkpoints.openCapture(id)),
         holdOutput: (events) => ofGuest((id) => checkpoints.holdOutput(id, events)),
         newRun: () => checkpoints.newRun(),
-        claim: (memory, run) => {
-          if (memory === 'alone') this.needs.apart(true)
-          this.needs.want(memory, run)
-        },
+        claim: (memory, run) => this.#claim(memory, run),
         // Whoever heard that the term is spent ends the guest.
         destroy: () => undefined,
         tell: (news) => this.#told(news),
@@ -178,6 +181,18 @@ export class LockstepKeeper {
       fresh,
       this.#limits,
     )
+  }
+
+  /** Where only the peer has every write it cannot be left out: it has to begin anew by itself, as it does with each conversation. */
+  #claim(memory: ClaimedMemory, run: number): void {
+    if (memory !== 'alone') this.needs.want(memory, run)
+    else if (this.needs.isWhole()) {
+      this.needs.apart(true)
+      this.needs.want(memory, run)
+    } else {
+      this.#aloneByNone = run
+      this.needs.want('none', run)
+    }
   }
 
   #told(news: EpochNews): void {

@@ -7,6 +7,7 @@ import { vmUuid, volumeKey } from '../../../../lib/core/domain/ids'
 import { TICK_MS, type WorkerParts } from '../../../../lib/daemon/worker/parts'
 import { Secondary } from '../../../../lib/daemon/worker/secondary'
 import { systemTimers } from '../../../../lib/dom0/system/system-timers'
+import type { CheckpointPort } from '../../../../lib/ports/checkpoints'
 import type { PeerListen } from '../../../../lib/ports/peer-connect'
 import type { PeerLink } from '../../../../lib/ports/peer-link'
 import { WitnessUnreachable } from '../../../../lib/ports/witness'
@@ -60,7 +61,8 @@ export class SecondaryScene {
   secondary: Secondary
   #listen: PeerListen | null = null
 
-  constructor(upToDate: Claim['upToDate'] = {}) {
+  /** `checkpoints`: where a standby is kept. */
+  constructor(upToDate: Claim['upToDate'] = {}, checkpoints?: CheckpointPort) {
     this.stored = { revision: 1, claim: claimBy(A, { vm: VM, leaseMs: 100, upToDate }) }
     const volumes = VOLUMES.map((key) => ({ key, sizeBytes: SIZE_BYTES, path: join(this.folder, `${key}.raw`) }))
     this.spec = {
@@ -81,6 +83,7 @@ export class SecondaryScene {
         return Promise.resolve({ port: 1, close: () => Promise.resolve() })
       },
       ...{ incarnation: 'b', boot: 'boot', newGeneration: () => '00000000000000bb', pace: {} },
+      ...(checkpoints === undefined ? {} : { checkpoints }),
       // Nothing else of the world is asked for here.
     } as unknown as WorkerParts
     this.secondary = new Secondary(this.spec, this.parts, this.stored)
@@ -148,8 +151,8 @@ export class SecondaryScene {
     this.#listen?.events.frame(frame, link, null)
   }
 
-  write(link: TestLink, volume: number, seq: number, offset = 0): void {
-    this.frame(link, { type: 'write', seq, volume, offset, term: 1, data: Buffer.alloc(4096, 1), fua: false })
+  write(link: TestLink, volume: number, seq: number, offset = 0, byte = 1): void {
+    this.frame(link, { type: 'write', seq, volume, offset, term: 1, data: Buffer.alloc(4096, byte), fua: false })
   }
 
   tick(forMs: number): void {
