@@ -12,7 +12,7 @@ const LIMITS = {
   epochs: {
     pacing: { intervalMinMs: 2, intervalMaxMs: 20, pauseShareMax: 0.5 },
     firstCopy: { lastBytesMax: 3 * PAGE_BYTES, passesMax: 3 },
-    ...{ pauseLimitMs: 60, inFlightMax: 2, outputDelayMaxMs: 40, claimLimitMs: 3000 },
+    ...{ pauseLimitMs: 60, inFlightMax: 2, outputDelayMaxMs: 40, claimLimitMs: 150 },
   },
   parts: { lookBytes: 2 * PAGE_BYTES, partBytes: PAGE_BYTES, queuedBytesMax: 3 * PAGE_BYTES },
 }

@@ -79,7 +79,7 @@ export class World {
     this.strikes = new Strikes(this, trouble)
     this.#witnessPace = plan === null ? this.dice.of([1, 0.3, 0.1]) : 1
     this.diskFirst = this.dice.of([0.3, 0.6, 0.95])
-    this.standbyPace = plan === null ? this.dice.of([1, 0.5, 0.2]) : 1
+    this.standbyPace = plan === null ? this.dice.of([1, 0.4, 0.1]) : 1
     this.startAnew(0, 1)
     this.secondary = new SecondarySide(this, 1)
   }
@@ -265,7 +265,7 @@ export class World {
     const outlook = secondary.outlook(claim.run)
     // Its lease is over, or it is fenced.
     const isGone = this.primaries.length === 0 || this.dead.has(claim.holder)
-    return outlook === 'load' || (outlook === 'restart' && isGone && claim.peerListed)
+    return claim.peerListed && (outlook === 'load' || (outlook === 'restart' && isGone))
   }
 
   takeOver(): void {
