@@ -73,8 +73,9 @@ export class Holding {
       case 'claimed':
         this.needs.claimed(effect.hosts)
         break
-      // The simulated guest has no vCPUs: it stops with its disk.
+      // The simulated guest has no vCPUs and no memory: it stops with its disk.
       case 'guests':
+      case 'memory':
       case 'not-handed-over':
         break
       case 'spent':
