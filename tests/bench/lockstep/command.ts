@@ -29,7 +29,7 @@ export function registerLockstep(program: Command): void {
       const say = (text: string): void => void process.stderr.write(`${text}\n`)
       const subject = await (what === 'product' ? productSubject(say) : drivenSubject(say))
       try {
-        const figures = await measureLockstep(subject, plan, say)
+        const figures = await Promise.race([measureLockstep(subject, plan, say), interrupted()])
         if (json !== undefined) writeFileSync(json, `${JSON.stringify(figures, null, 1)}\n`)
         process.stdout.write(lockstepTables(figures))
       } finally {
@@ -37,6 +37,13 @@ export function registerLockstep(program: Command): void {
       }
     })
 }
+
+/** Rejects when it is; what stands is taken down then. */
+const interrupted = (): Promise<never> =>
+  new Promise((_, reject) => {
+    const why = new CannotMeasure('It was interrupted.', 'A signal told it to end.', 'Begin again.')
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(why))
+  })
 
 const numbers = (text: string): number[] => text.split(',').map(number)
 
