@@ -4,7 +4,7 @@ import type { TimelineEntry } from '../../lib/core/domain/timeline'
 import { monotonicMs } from '../../lib/lab/client/record'
 import { until } from '../../lib/lab/demo/stage'
 import type { CutFault, Fault } from '../../lib/lab/faults/fault'
-import { protectInLockstep } from '../../lib/lab/lockstep/scene'
+import { protectInLockstep, untilLockstep } from '../../lib/lab/lockstep/scene'
 import { LockstepStand } from './lockstep-stand'
 
 jest.setTimeout(400_000)
@@ -83,6 +83,12 @@ describe('what a guest in lockstep does not notice', () => {
     unmoved(
       () => stand.scene.lab.fault({ kind: 'link', host: 'h1', link: 'alink0' }),
       () => stand.scene.lab.undo({ kind: 'link', host: 'h1', link: 'alink0' }),
+    ))
+
+  test('both A-links: its epochs go over management', () =>
+    unmoved(
+      () => stand.scene.lab.fault({ kind: 'link', host: 'h1', link: 'alinks' }),
+      () => stand.scene.lab.undo({ kind: 'link', host: 'h1', link: 'alinks' }),
     ))
 
   test('the daemon of either side', async () => {
@@ -168,4 +174,15 @@ test('the dial turned down frees the standby and its memory, and up again makes 
 
 test('through all of that: nothing lost, nothing twice, nothing said on the wire that was another thing later', async () => {
   expect((await stand.end()).broken).toEqual([])
+})
+
+test('a planned move shuts it down, and it is in lockstep again where it was moved to', async () => {
+  const { primary, standby } = await stand.places()
+  const { scene } = stand
+  expect(await scene.lab.exec(primary, ['/usr/local/sbin/holdfast', 'move', scene.name, '--to', standby])).toMatchObject({
+    exit: 0,
+  })
+  // Its client has said its last word.
+  await untilLockstep({ ...scene, look: () => undefined }, standby)
+  expect(await stand.status(standby)).toMatchObject({ powerState: 'Running', residentOn: standby, holder: standby })
 })
