@@ -19,6 +19,8 @@ export type PromotionEvent =
   /** A claim held on the host was taken by this one. */
   | { readonly type: 'proof'; readonly host: HostUuid; readonly evidence: Evidence }
   | { readonly type: 'coordinator-is'; readonly host: HostUuid }
+  /** What XAPI shows of it has changed; nobody was asked. */
+  | { readonly type: 'coordinator-shown'; readonly host: HostUuid }
   | { readonly type: 'coordinator-silent' }
   | { readonly type: 'election-won' }
   | { readonly type: 'election-lost'; readonly winner: HostUuid }
@@ -77,6 +79,9 @@ export class Promotion {
       case 'coordinator-is':
         this.asking = false
         return this.seen(event.host, atMs)
+      case 'coordinator-shown':
+        if (this.phase === 'served') this.coordinator = event.host
+        return []
       case 'coordinator-silent':
         this.asking = false
         if (this.phase === 'served') return this.suspected.has(this.coordinator) ? this.doubt(atMs) : []

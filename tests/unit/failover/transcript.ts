@@ -49,6 +49,7 @@ export class Incident {
         }
       case 'host-back':
       case 'coordinator-is':
+      case 'coordinator-shown':
         return { type: command, host: this.host(first) }
       case 'election-lost':
         return { type: command, winner: this.host(first) }

@@ -26,6 +26,8 @@ export interface FailoverNeeds {
 /** Carries the failover machine's effects to XAPI, the workers and the witness, and the answers back. */
 export class FailoverDriver {
   #machine: Failover | null = null
+  /** The coordinator, as XAPI showed it last. */
+  #shown: HostUuid | null = null
   readonly #suspects = new Map<HostUuid, Readonly<Record<string, number>>>()
   /** Hosts that were there since this daemon was started. */
   readonly #heard = new Set<HostUuid>()
@@ -51,8 +53,17 @@ export class FailoverDriver {
   }
 
   tick(): void {
-    const machine = this.#ready()
-    if (machine !== null) this.#apply({ type: 'tick' })
+    if (this.#ready() === null) return
+    this.#look()
+    this.#apply({ type: 'tick' })
+  }
+
+  /** A host that comes back begins with what it had written down, which may be itself, before its XAPI has found its successor. */
+  #look(): void {
+    const shown = this.needs.parts.xapi.inventory()?.coordinator ?? null
+    if (shown === null || shown === this.#shown) return
+    this.#shown = shown
+    this.#apply({ type: 'coordinator-shown', host: shown })
   }
 
   async suspected(host: HostUuid, evidence: Readonly<Record<string, number>>): Promise<void> {
