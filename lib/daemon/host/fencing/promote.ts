@@ -46,21 +46,20 @@ export const promoteHandler =
       const name = hostNameOf(parts, alive)
       throw refuse(`${name} may still act for the VM: it is not proven to be off.`, `Look at it with: holdfast fence ${name}`)
     }
-    const loses = !isUpToDateEverywhere(claim, parts.host)
-    if (loses && ask.acceptLoss !== true) {
-      const holder = hostNameOf(parts, claim.holder)
-      throw refuse(
-        `Its replica lacks writes that the guest was told are kept; ${holder} has them.`,
-        `Bring ${holder} back. If it is lost for good, and so are they: holdfast promote ${report.name} --accept-loss`,
-      )
-    }
+    const acceptLoss = ask.acceptLoss === true
+    const holder = hostNameOf(parts, claim.holder)
+    const orAccept = `Bring ${holder} back. If it is lost for good, and so are they: holdfast promote ${report.name} --accept-loss`
+    if (!acceptLoss && !isUpToDateEverywhere(claim, parts.host))
+      throw refuse(`Its replica lacks writes that the guest was told are kept; ${holder} has them.`, orAccept)
     const who = (ask.who ?? '').trim().slice(0, WHO_LENGTH_MAX) || 'somebody'
     const fenced = fencing.fenced(claim.holder)
-    const wish = { reason: `${who} promoted it here`, ...(fenced === undefined ? {} : { fenced }), acceptLoss: loses }
+    const wish = { reason: `${who} promoted it here`, ...(fenced === undefined ? {} : { fenced }), acceptLoss }
     const answer = await fleet.ask(vm, 'take-over', wish, TAKE_OVER_MS)
+    if (!answer.taken && answer.why === 'memory-not-here')
+      throw refuse('It was in lockstep: writes that the guest was told are kept are in a memory that is not here.', orAccept)
     if (!answer.taken)
       throw refuse(`The claim could not be taken: ${answer.why}.`, 'Look at: holdfast status and holdfast timeline')
-    promoted(parts, vm, { who, loses, former: claim.holder, term: answer.term })
+    promoted(parts, vm, { who, loses: answer.rule === 'loss-accepted', former: claim.holder, term: answer.term })
     return { ...report, term: answer.term, rule: answer.rule ?? 'held-already' }
   }
 
