@@ -31,8 +31,7 @@ export class Taking {
     }
     this.#claimed = claim.run
     if (!world.mayTake(secondary, claim)) {
-      world.met('not taken')
-      secondary.unseal()
+      this.#giveUp()
       return
     }
     const change = { term: claim.term + 1, holder: secondary.host, peerListed: false, run: null }
@@ -44,6 +43,13 @@ export class Taking {
     if (!secondary.alive) return
     if (answer === null) this.#read()
     else if (answer.isStored) secondary.takeOver(this.#claimed)
-    else secondary.unseal()
+    else this.#giveUp()
+  }
+
+  /** Whoever is sealed has closed its conversation, which the primary learns by now. */
+  #giveUp(): void {
+    this.world.met('not taken')
+    this.secondary.unseal()
+    this.world.lose()
   }
 }

@@ -248,8 +248,10 @@ export class World {
     else if (this.isTroubled && dice.chance(0.3)) {
       const late = link.stale[dice.below(link.stale.length)]
       const primary = this.primaries[dice.below(this.primaries.length)]
+      if (late === undefined || primary === undefined) return
       // The worst that can be confused: an earlier run, and an epoch that is on its way now.
-      if (late !== undefined && primary !== undefined) primary.hears(dice.chance(0.5) ? late : { ...late, epoch: link.epoch })
+      const isEarlier = late.run !== primary.lockstep.status.run
+      primary.hears(isEarlier && dice.chance(0.5) ? { ...late, epoch: link.epoch } : late)
     }
   }
 
