@@ -46,7 +46,7 @@ export class Qmp implements QmpSession {
     // The greeting is awaited like an answer; commands count from one.
     this.greeted = this.wait(0, limitMs)
     socket.on('data', (chunk) => this.read(chunk))
-    socket.on('error', (error) => this.end(failure(codeOf(error) === '' ? 'EIO' : codeOf(error), error.message)))
+    socket.on('error', (error) => this.end(failure(reasonOf(codeOf(error)), error.message)))
     socket.on('close', () => this.end(failure('ECONNRESET', 'the machine is gone')))
   }
 
@@ -130,3 +130,6 @@ export class Qmp implements QmpSession {
     this.waiting.clear()
   }
 }
+
+/** One that ends while it is written to says so in another way. */
+const reasonOf = (code: string): string => (code === 'EPIPE' ? 'ECONNRESET' : code || 'EIO')
