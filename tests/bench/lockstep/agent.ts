@@ -131,6 +131,8 @@ const requests: Readonly<Record<string, (...words: string[]) => Promise<unknown>
     standby.seal()
     const from = performance.now()
     const taken = await standby.takeOver(claimed)
+    const error = taken.did === 'load' ? await taken.goOn() : ''
+    if (error !== '') throw new Error(error)
     return { ...taken, tookMs: performance.now() - from }
   },
 }
