@@ -42,7 +42,7 @@ export class PrimaryLockstep {
   }
 
   get mayStart(): boolean {
-    return this.#keeper?.mayStart !== false
+    return !this.isBusy
   }
 
   get isBusy(): boolean {

@@ -68,7 +68,7 @@ export class LockstepKeeper {
 
   /** Some run is under way, or is being ended. */
   get isBusy(): boolean {
-    return this.#primary.life !== 'alone'
+    return !this.mayStart
   }
 
   /** Undefined: it is not wanted. */
