@@ -62,6 +62,8 @@ export type HostLossStep = { readonly reason: string } & (
       /** Memory that the host lacks once the steps before this one are done; 0 when it fits. */
       readonly shortOfBytes: number
     }
+  /** In lockstep: it goes on from its memory, and is not started. */
+  | { readonly step: 'go-on'; readonly vm: VmUuid; readonly on: HostUuid }
   | { readonly step: 'rehome-vm'; readonly vm: VmUuid; readonly on: HostUuid }
   | { readonly step: 'vm-stays-down'; readonly vm: VmUuid }
   | { readonly step: 'vm-loses-secondary'; readonly vm: VmUuid }

@@ -46,6 +46,8 @@ export function lossStepText(step: HostLossStep, inventory: PoolInventory): stri
       const delay = step.delaySeconds === 0 ? '' : `, then wait ${step.delaySeconds} s`
       return `restart ${vm(step.vm)} on ${hostName(inventory, step.on)}${delay}`
     }
+    case 'go-on':
+      return `${vm(step.vm)} goes on from its memory on ${hostName(inventory, step.on)}`
     case 'rehome-vm':
       return `move ${vm(step.vm)} to ${hostName(inventory, step.on)}`
     case 'vm-stays-down':

@@ -45,12 +45,19 @@ interface VmInFile {
   readonly otherConfig?: Readonly<Record<string, string>>
   readonly level?: string
   readonly secondary?: string
-  readonly claim?: { holder: string; upToDate: string[] }
+  readonly claim?: ClaimInFile
   readonly disks?: readonly { sr?: string; mib?: number; home?: string; homes?: string[]; alsoOf?: string[] }[]
   /** Hosts that the VM's only network reaches. */
   readonly network?: readonly string[]
   readonly operations?: readonly string[]
   readonly passthrough?: readonly string[]
+}
+
+interface ClaimInFile {
+  readonly holder: string
+  readonly upToDate: readonly string[]
+  /** In lockstep: where its copy waits. */
+  readonly memoryOn?: string
 }
 
 const MIB = 1024 * 1024
@@ -167,7 +174,7 @@ function vmOf(name: string, vm: VmInFile, srs: NonNullable<PoolFile['srs']>, hos
   }
 }
 
-function claimOf(name: string, vm: VmInFile, { holder, upToDate }: NonNullable<VmInFile['claim']>): Claim {
+function claimOf(name: string, vm: VmInFile, { holder, upToDate, memoryOn }: ClaimInFile): Claim {
   const keys = (vm.disks ?? [{}]).map((_, device) => volumeId(name, device))
   return {
     vm: vmId(name),
@@ -175,6 +182,6 @@ function claimOf(name: string, vm: VmInFile, { holder, upToDate }: NonNullable<V
     holder: hostId(holder),
     leaseMs: 1500,
     upToDate: Object.fromEntries(keys.map((key) => [key, upToDate.map(hostId)])),
-    lockstep: null,
+    lockstep: memoryOn === undefined ? null : { secondary: hostId(memoryOn), run: 1 },
   }
 }
