@@ -22,9 +22,9 @@ export interface StandbyMachine {
   load(state: Buffer): Promise<void>
   /**
    * After `load`: it goes on, as the domain of the VM on this host, which tells its networks where it is; XAPI is told, too, as soon as it
-   * listens.
+   * listens. `goes` is called once, when the guest does; the rest takes longer.
    */
-  run(): Promise<void>
+  run(goes: () => void): Promise<void>
   /** It is ended, unless it runs. */
   end(): Promise<void>
 }

@@ -182,7 +182,7 @@ test('a standby goes on with the memory, the connection and the disk of one that
   const from = performance.now()
   await standby.load(state)
   const loaded = performance.now()
-  await standby.run()
+  await standby.run(() => undefined)
   process.stderr.write(`loaded in ${(loaded - from).toFixed(1)} ms, runs after ${(performance.now() - from).toFixed(1)} ms\n`)
   expect(await line.answers(4)).toEqual([':1', ':2', ':3', ':4'])
   expect(await agent.call('list')).toMatchObject([{ domid: prepared, vmUuid: VM, paused: false }])

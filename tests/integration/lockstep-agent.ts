@@ -51,7 +51,7 @@ const requests: Readonly<Record<string, (...words: string[]) => Promise<unknown>
     return standby.fill([{ runs, bytes: readFileSync(file) }])
   },
   load: (file = '') => standby.load(readFileSync(`${file}.state`)),
-  run: () => standby.run(),
+  run: () => standby.run(() => undefined),
   end: () => standby.end(),
 }
 

@@ -118,7 +118,7 @@ export class LockstepPair {
   async takeOver(): Promise<TakenOver> {
     this.standby.seal()
     const taken = await this.standby.takeOver(this.claimed)
-    if (taken.did === 'load') this.errors.push(...[await taken.goOn()].filter((error) => error !== ''))
+    if (taken.did === 'load') this.errors.push(...[await taken.goOn(() => undefined)].filter((error) => error !== ''))
     return taken
   }
 

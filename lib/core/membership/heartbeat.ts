@@ -21,6 +21,8 @@ export type HeartbeatEvent =
       readonly role: HostRole
       readonly atMs: number
     }
+  /** Whose guests' memory waits here: their silence is told as soon as their heartbeats' regularity allows. */
+  | { readonly type: 'awaited'; readonly hosts: ReadonlySet<HostUuid>; readonly atMs: number }
   /** At least every OWN_PAUSE_MS, or every gap counts as a pause. */
   | { readonly type: 'tick'; readonly atMs: number }
 
@@ -39,8 +41,11 @@ export type HeartbeatEffect =
   /** This process stood still; the silence of peers meanwhile is not held against them. */
   | { readonly type: 'own-pause'; readonly gapMs: number }
 
-/** A longer gap between two events means that this process did not run: nobody could be heard. */
-export const OWN_PAUSE_MS = SUSPECT_AFTER_LEAST_MS
+/**
+ * A longer gap between two events means that this process did not run: nobody could be heard. With a heartbeat under way it is still less than
+ * the shortest silence that counts.
+ */
+export const OWN_PAUSE_MS = 150
 
 export interface PeerReport {
   readonly host: HostUuid
@@ -68,6 +73,9 @@ export class HeartbeatWatch {
         break
       case 'received':
         effects.push(...(this.watches.get(event.peer)?.received(event, nowMs) ?? []))
+        break
+      case 'awaited':
+        for (const [host, watch] of this.watches) watch.isAwaited = event.hosts.has(host)
         break
       case 'tick':
         for (const watch of this.watches.values()) effects.push(...watch.tick(nowMs))

@@ -1,5 +1,6 @@
 import type { HostRole } from '../domain/heartbeat'
 import type { HostUuid } from '../domain/ids'
+import { Regularity } from './regularity'
 import type { HeartbeatEffect, HeartbeatEvent, PeerReport } from './heartbeat'
 
 export interface LinkSilence {
@@ -29,11 +30,16 @@ export class PeerWatch {
   private state: PeerReport['state'] = 'unknown'
   private incarnation: number | null = null
   private role: HostRole | null = null
+  private readonly regularity: Regularity
+  /** A guest of it waits here to go on, which no write and no output of its own can harm: it is suspected sooner. */
+  isAwaited = false
 
   constructor(
     private readonly host: HostUuid,
     private readonly suspectAfterMs: number,
-  ) {}
+  ) {
+    this.regularity = new Regularity(suspectAfterMs)
+  }
 
   listenOn(links: readonly string[], nowMs: number): void {
     for (const link of this.links.keys()) if (!links.includes(link)) this.links.delete(link)
@@ -44,6 +50,7 @@ export class PeerWatch {
 
   forgive(gapMs: number): void {
     for (const link of this.links.values()) link.sinceMs += gapMs
+    this.regularity.forgive(gapMs)
   }
 
   /** Old and repeated heartbeats are no sign of life: a switch may deliver them late, an attacker again. */
@@ -59,6 +66,7 @@ export class PeerWatch {
     if (counter <= link.counter) return effects
     link.counter = counter
     link.sinceMs = nowMs
+    this.regularity.heard(nowMs)
     link.everHeard = true
     if (link.state !== 'heard') effects.push({ type: 'link-heard', peer: this.host, link: name })
     link.state = 'heard'
@@ -75,7 +83,7 @@ export class PeerWatch {
       link.state = 'silent'
       effects.push({ type: 'link-silent', peer: this.host, link: name, silentMs })
     }
-    if (this.state === 'suspected' || !this.isSilent()) return effects
+    if (this.state === 'suspected' || !this.isSilent(nowMs)) return effects
     this.state = 'suspected'
     const rule = this.incarnation === null ? 'never-heard' : 'silent-on-every-link'
     return [...effects, { type: 'peer-suspected', peer: this.host, rule, evidence: this.silences(nowMs) }]
@@ -86,8 +94,9 @@ export class PeerWatch {
   }
 
   /** A peer on no link at all is not listened for, which is no evidence. */
-  private isSilent(): boolean {
-    return this.links.size > 0 && [...this.links.values()].every(({ state }) => state === 'silent')
+  private isSilent(nowMs: number): boolean {
+    const patienceMs = this.isAwaited ? this.regularity.patienceMs(nowMs) : this.suspectAfterMs
+    return this.links.size > 0 && [...this.links.values()].every(({ sinceMs }) => nowMs - sinceMs > patienceMs)
   }
 
   private silences(nowMs: number): LinkSilence[] {

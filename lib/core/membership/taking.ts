@@ -1,8 +1,8 @@
 /**
  * How a secondary takes the claim of a holder whose host is suspected, from the first look to the stored swap or to giving up.
  *
- *     begin ──> seal ──> read ──> swap ──> taken
- *                 wait <──┘└──> given up, unsealed
+ *     begin ──> listen ──> seal ──> read ──> swap ──> taken
+ *                            wait <──┘└──> given up, unsealed
  *
  * Sealed first: from then on the old primary gets nothing acknowledged, and the promises to it run out. A primary that is still heard on
  * the replication link is left alone: losing its daemon must cost nothing. A swap whose answer was lost may have been stored: until
@@ -23,11 +23,20 @@ export const GIVE_UP_AFTER_MS = 6000
 const giveUpAfterMs = (leaseMs: number): number => Math.max(GIVE_UP_AFTER_MS, 2 * leaseOverAfterMs(leaseMs) + 2000)
 /** A primary pings five times as often: its worker lives, and only its daemon is silent. */
 export const HEARD_WITHIN_MS = 500
+/** Where the guest's memory waits its frames come more often still, and a take-over that was not needed loses nothing. */
+export const HEARD_WITHIN_LOCKSTEP_MS = 250
 
 /** Times are of one monotonic clock, this host's. */
 export type TakingEvent =
-  /** `heardAtMs`: the last frame of the primary. `mayHold`: an earlier try ended without anybody knowing. */
-  | { readonly on: 'begin'; readonly nowMs: number; readonly heardAtMs: number; readonly mayHold: boolean }
+  /** `heardAtMs`: the last frame of the primary. `mayHold`: an earlier try ended without anybody knowing. `isKept`: the guest's memory is here. */
+  | {
+      readonly on: 'begin'
+      readonly nowMs: number
+      readonly heardAtMs: number
+      readonly mayHold: boolean
+      readonly isKept: boolean
+    }
+  | { readonly on: 'listened'; readonly nowMs: number; readonly heardAtMs: number }
   /** What was asked to be read. `promisedAtMs`: the last promise to the holder; `isFit`: the guest may be started from the replicas here; `memory`: see TakeoverFacts. */
   | {
       readonly on: 'read'
@@ -53,7 +62,8 @@ export type TakingEvent =
 export type TakingEffect =
   | { readonly do: 'seal' }
   | { readonly do: 'unseal' }
-  /** Each of these three is answered by one event before the next is asked. */
+  /** Each of these four is answered by one event before the next is asked. */
+  | { readonly do: 'listen'; readonly ms: number }
   | { readonly do: 'read' }
   | {
       readonly do: 'swap'
@@ -77,8 +87,9 @@ export type TakingEffect =
 export type TakenRule = Extract<TakeoverVerdict, { verdict: 'take' }>['rule'] | 'held-already'
 
 export class Taking {
-  #asking: 'nothing' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
+  #asking: 'nothing' | 'listen' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
   #begunMs = 0
+  #withinMs = HEARD_WITHIN_MS
   #untilMs = 0
   #why = 'gave-up'
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -108,8 +119,14 @@ export class Taking {
         this.#mayHold = event.mayHold
         this.#begunMs = event.nowMs
         this.#untilMs = event.nowMs + GIVE_UP_AFTER_MS
+        this.#withinMs = event.isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS
+        if (this.#withinMs <= event.nowMs - event.heardAtMs) return this.#seal()
+        this.#asking = 'listen'
+        return [{ do: 'listen', ms: event.heardAtMs + this.#withinMs - event.nowMs }]
+      case 'listened':
+        assert(this.#asking === 'listen', 'it was to be listened for')
         // Whatever was said of its machine: a primary that is heard runs.
-        if (event.nowMs >= event.heardAtMs + HEARD_WITHIN_MS) return this.#seal()
+        if (this.#withinMs <= event.nowMs - event.heardAtMs) return this.#seal()
         return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
       case 'tick':
         assert(this.#asking === 'wait', 'a tick ends a wait')

@@ -94,7 +94,8 @@ export class HostDaemon {
     const ran = new RanHere(parts, catalogue, this.#failover)
     const putAway = new PutAway(parts, fleet)
     const isAlive = (host: HostUuid): boolean => membership.isAlive(host)
-    this.#upkeep = new Upkeep({ parts, catalogue, fleet, lockstep, protection, moves, putAway, ran, isAlive })
+    const awaits = (hosts: ReadonlySet<HostUuid>): void => membership.awaits(hosts)
+    this.#upkeep = new Upkeep({ parts, catalogue, fleet, lockstep, protection, moves, putAway, ran, isAlive, awaits })
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
       status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership, fencing }, ask),

@@ -14,7 +14,7 @@ export interface MembershipNews {
   heard(host: HostUuid): void
 }
 
-const TICK_MS = 100
+const TICK_MS = 50
 
 /** Who of the pool is there, and how each of them is: heartbeats in, suspicions and findings out. */
 export class Membership {
@@ -85,6 +85,11 @@ export class Membership {
 
   get grey(): ReadonlySet<HostUuid> {
     return new Set(this.health().flatMap(({ host, verdict }) => (verdict === 'grey' ? [host] : [])))
+  }
+
+  /** Guests of these hosts are kept in lockstep here. */
+  awaits(hosts: ReadonlySet<HostUuid>): void {
+    this.#hear({ type: 'awaited', hosts, atMs: this.parts.clock.nowMs() })
   }
 
   /** What others hear of a silent host, as they were asked. */

@@ -25,6 +25,8 @@ export interface UpkeepNeeds {
   readonly putAway: PutAway
   readonly ran: RanHere
   readonly isAlive: (host: HostUuid) => boolean
+  /** Guests of these hosts are kept in lockstep here. */
+  readonly awaits: (hosts: ReadonlySet<HostUuid>) => void
 }
 
 /** A link that has just gone down usually comes back by itself; after this many looks the peer's worker is asked for again. */
@@ -43,7 +45,13 @@ export class Upkeep {
     this.#busy = true
     try {
       await this.needs.fleet.upkeep()
-      for (const vm of this.needs.catalogue.protectedVms()) await this.#keep(vm)
+      const awaited = new Set<HostUuid>()
+      for (const vm of this.needs.catalogue.protectedVms()) {
+        const status = await this.#keep(vm)
+        const claim = status?.claim?.claim
+        if (status?.role === 'secondary' && claim?.lockstep?.secondary === this.needs.parts.host) awaited.add(claim.holder)
+      }
+      this.needs.awaits(awaited)
       this.needs.ran.startAgain()
       for (const { id, vm } of this.needs.fleet.specs()) if (vm !== null) await this.#dropIfForeign(id as VmUuid)
     } finally {
@@ -51,18 +59,19 @@ export class Upkeep {
     }
   }
 
-  async #keep(vm: VmUuid): Promise<void> {
+  /** What its worker here says of itself, if it is there. */
+  async #keep(vm: VmUuid): Promise<WorkerStatus | null> {
     const { parts, catalogue, fleet, ran } = this.needs
     const records = catalogue.ofVm(vm)
     const homes = homesOf(records)
-    if (!homes.includes(parts.host)) return
+    if (!homes.includes(parts.host)) return null
     // Peers tell of volumes before xapi, after a boot, has attached their SR.
-    if (records.some(({ sr }) => !catalogue.srs.includes(sr))) return
+    if (records.some(({ sr }) => !catalogue.srs.includes(sr))) return null
     // After this host has booted its workers are gone: the claim tells a new one which role it has.
     if (!fleet.has(vm)) {
       ran.booted(vm, records)
       await fleet.start(fleet.pairSpec(vm, records, null))
-      return
+      return null
     }
     const status = await fleet.status(vm)
     for (const { sr } of this.#repaired(records, status)) await catalogue.giveBack(sr)
@@ -76,6 +85,7 @@ export class Upkeep {
     }
     // The claim was lost, and the guest ended. A worker that does not know its role yet may be the primary's.
     if (status?.role === 'secondary' && status.claim !== null) for (const { key } of records) parts.fronts.release(key)
+    return status
   }
 
   /** Those whose replica on this host had failed when it was last looked at, and has not now. */

@@ -225,6 +225,7 @@ export class Worker {
     if (part?.role !== 'secondary') return { taken: false, why: 'no-claim' }
     const outcome = await takeOver(part.side, this.spec.host, this.parts, this.#fence, lossAccepted)
     if (!outcome.taken) return outcome
+    const takenAtMs = this.parts.clock.nowMs()
     const { rule, stored, leaseFromMs } = outcome
     const { vm, term } = stored.claim
     const text = `This host took the claim with term ${term}: ${reason}`
@@ -234,7 +235,7 @@ export class Worker {
     await part.side.close()
     if (guest !== null) this.#arrival.note(guest)
     const side = await this.#becomePrimary(stored, leaseFromMs, part.side.wasGiven)
-    const isHere = guest !== null && (await this.#arrival.goesOn(side, guest))
+    const isHere = guest !== null && (await this.#arrival.goesOn(side, guest, takenAtMs))
     return { taken: true, term, rule, ...(isHere ? { goesOn: true } : {}) }
   }
 

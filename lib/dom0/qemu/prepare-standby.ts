@@ -68,7 +68,7 @@ class QemuStandby implements StandbyMachine {
   }
 
   /** When it rejects with the machine running, it can be called again, for the host and XAPI to know of it. */
-  async run(): Promise<void> {
+  async run(goes: () => void): Promise<void> {
     const { host } = this.parts
     if (this.isRunning) return host.run(this.prepared.domid)
     await Promise.all(this.prepared.disks.map((disk) => this.connect(disk)))
@@ -79,6 +79,7 @@ class QemuStandby implements StandbyMachine {
     answered.catch(() => undefined)
     await goesOn
     this.isRunning = true
+    goes()
     const [told, known] = await Promise.allSettled([answered, host.run(this.prepared.domid)])
     await this.letGo()
     for (const each of [told, known]) if (each.status === 'rejected') throw each.reason

@@ -99,7 +99,7 @@ class ProductSubject implements LockstepSubject {
       const after = times.filter((ms) => ms >= 0)
       return after.length === 0 ? null : Math.min(...after)
     }
-    const [taken, goesOn] = [first('claim-swapped', 'claim-taken'), first('guest-goes-on', 'vm-goes-on')]
+    const [taken, goesOn] = [first('claim-swapped', 'claim-taken'), first('guest-went-on', 'vm-goes-on')]
     return { detectionMs: first('host-suspected'), resumeMs: taken === null || goesOn === null ? null : goesOn - taken }
   }
 

@@ -64,7 +64,7 @@ export class SecondarySide {
   }
 
   async #goesOn({ goOn }: LoadedGuest): Promise<void> {
-    const error = await goOn()
+    const error = await goOn(() => undefined)
     if (error !== '' && this.alive) this.world.breaks('take-over', error)
   }
 

@@ -6,12 +6,12 @@ const PEERS = [1, 2].map((nth) => hostUuid(`aaaaaaaa-0000-4000-8000-00000000000$
 const LINKS = ['m', 'a']
 const SUSPECT_AFTER_MS = 600
 
-/** Milliseconds in which this process ran between two moments: gaps above 300 ms do not count. */
+/** Milliseconds in which this process ran between two moments: gaps above 150 ms do not count. */
 function awakeMs(moments: readonly number[], fromMs: number): number {
   const later = moments.filter((moment) => moment >= fromMs)
   return later.slice(1).reduce((sum, moment, index) => {
     const gap = moment - (later[index] ?? moment)
-    return sum + (gap > 300 ? 0 : gap)
+    return sum + (gap > 150 ? 0 : gap)
   }, 0)
 }
 

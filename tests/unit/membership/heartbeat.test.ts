@@ -87,9 +87,8 @@ test('a restarted peer counts from the beginning, on every link', () => {
   hear(0, 1000, 'm')
   hear(0, 1000, 'a')
   expect(hear(100, 1, 'm', 6)).toEqual([{ type: 'peer-restarted', peer: PEER, incarnation: 6 }])
-  expect(hear(300, 1, 'a', 6)).toEqual([])
-  ticks(400, 700)
-  ticks(800, 900)
+  expect(hear(200, 1, 'a', 6)).toEqual([])
+  ticks(300, 700)
   expect(state()).toBe('alive')
 })
 
@@ -122,8 +121,59 @@ describe('own-pause', () => {
   })
   test('ordinary gaps are not forgiven', () => {
     hear(0, 1)
-    for (const atMs of [300, 600, 900]) watch.apply({ type: 'tick', atMs })
+    for (const atMs of [150, 300, 450, 600, 750]) watch.apply({ type: 'tick', atMs })
     expect(state()).toBe('suspected')
+  })
+})
+
+describe('a host whose guest waits here to go on', () => {
+  const beats = (fromMs: number, untilMs: number, everyMs: number): void => {
+    for (let atMs = fromMs; atMs <= untilMs; atMs += everyMs) {
+      for (let between = atMs - everyMs + 50; between < atMs; between += 50) watch.apply({ type: 'tick', atMs: between })
+      hear(atMs, atMs)
+    }
+  }
+  const suspectedAfter = (lastMs: number): number => {
+    for (let atMs = lastMs + 10; ; atMs += 10) {
+      watch.apply({ type: 'tick', atMs })
+      if (state() === 'suspected') return atMs - lastMs - 10
+    }
+  }
+  beforeEach(() => watch.apply({ type: 'awaited', hosts: new Set([PEER]), atMs: 0 }))
+
+  test('is suspected after half the time where its heartbeats come regularly', () => {
+    beats(100, 10_000, 100)
+    expect(suspectedAfter(10_000)).toBe(300)
+  })
+  test('is given two and a half times what its latest heartbeat took', () => {
+    beats(100, 5000, 100)
+    beats(5180, 5180, 180)
+    beats(5280, 9980, 100)
+    expect(suspectedAfter(9980)).toBe(450)
+  })
+  test('is never given more than any other host', () => {
+    beats(100, 5000, 100)
+    beats(5500, 5500, 500)
+    expect(suspectedAfter(5500)).toBe(600)
+  })
+  test('has a late heartbeat forgotten after a minute', () => {
+    beats(200, 200, 200)
+    beats(300, 70_000, 100)
+    expect(suspectedAfter(70_000)).toBe(300)
+  })
+  test('is not judged by an outage, nor by a pause of this process', () => {
+    beats(100, 5000, 100)
+    expect(suspectedAfter(5000)).toBe(300)
+    ticks(5400, 8000)
+    hear(8000, 8000)
+    watch.apply({ type: 'tick', atMs: 8500 })
+    beats(8600, 9000, 100)
+    expect(suspectedAfter(9000)).toBe(300)
+  })
+  test('is one among others again when no guest waits for it', () => {
+    beats(100, 5000, 100)
+    watch.apply({ type: 'awaited', hosts: new Set(), atMs: 5000 })
+    expect(suspectedAfter(5000)).toBe(600)
   })
 })
 

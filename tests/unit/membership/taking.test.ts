@@ -76,7 +76,13 @@ class Stage {
         return this.#apply({ on: 'fenced', isFenced: rest[0] !== 'no-more' })
       // What is told.
       case 'begin':
-        return this.#apply({ on: 'begin', nowMs: this.#nowMs, heardAtMs: this.#heardAtMs, mayHold: this.#mayHold })
+        return this.#apply({
+          ...{ on: 'begin', nowMs: this.#nowMs, heardAtMs: this.#heardAtMs },
+          ...{ mayHold: this.#mayHold, isKept: this.#memory === 'load' },
+        })
+      case 'listened':
+        this.#nowMs += number
+        return this.#apply({ on: 'listened', nowMs: this.#nowMs, heardAtMs: this.#heardAtMs })
       case 'read':
         return this.#apply({
           ...{ on: 'read', nowMs: this.#nowMs, stored: this.#stored },
@@ -112,8 +118,9 @@ class Stage {
         const run = lockstep === null ? '' : `, run ${lockstep.run}`
         return `swap ${effect.expected}: term ${term}, holder ${nameOf(holder)}, up-to-date ${listed.join()}${run}, ${condition}`
       }
+      case 'listen':
       case 'wait':
-        return `wait ${effect.ms}`
+        return `${effect.do} ${effect.ms}`
       case 'taken':
         return (
           `taken by ${effect.rule}, term ${effect.stored.claim.term}, lease from ${effect.leaseFromMs ?? 'the first renewal'}` +

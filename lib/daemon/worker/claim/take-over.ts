@@ -22,7 +22,7 @@ export type TakeOver =
     }
   | ClaimNotTaken
 
-type Asked = Extract<TakingEffect, { do: 'read' | 'swap' | 'wait' }>
+type Asked = Extract<TakingEffect, { do: 'listen' | 'read' | 'swap' | 'wait' }>
 
 /** Carries the wishes of the machine that takes a claim to the secondary and the witness, and the answers back. */
 export async function takeOver(
@@ -34,7 +34,8 @@ export async function takeOver(
 ): Promise<TakeOver> {
   const { lastHeardMs: heardAtMs, mayHold } = secondary
   const taking = new Taking(me, lossAccepted)
-  let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs, mayHold }
+  const isKept = secondary.standby?.isFilled === true
+  let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs, mayHold, isKept }
   for (;;) {
     taking.apply({ on: 'fenced', isFenced: fence.stands(parts.clock.nowMs()) })
     const effects = taking.apply(event)
@@ -59,6 +60,9 @@ async function answerTo(
   fence: FenceWord,
 ): Promise<TakingEvent> {
   switch (asked.do) {
+    case 'listen':
+      await timers.pause(asked.ms)
+      return { on: 'listened', nowMs: clock.nowMs(), heardAtMs: secondary.lastHeardMs }
     case 'wait':
       if (asked.ms > 0) await Promise.race([timers.pause(asked.ms), fence.news()])
       return { on: 'tick', nowMs: clock.nowMs() }

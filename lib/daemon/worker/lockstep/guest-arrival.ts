@@ -23,6 +23,9 @@ const AGAIN_MS = 200
  * Must never: leave a guest running that is noted nowhere, or start it anew while it may run.
  */
 export class GuestArrival {
+  /** The guest's going on is in the timeline. */
+  #isTold = false
+
   constructor(private readonly needs: GuestArrivalNeeds) {}
 
   /** The guest as its memory here has it; null: it is to be started from its disks. */
@@ -40,11 +43,12 @@ export class GuestArrival {
     this.needs.remember({ ...spec, attached: attached, arriving: domid })
   }
 
-  /** False: it did not go on, and is gone; its disks are as they were at the end of the epoch that it was loaded from. */
-  async goesOn(side: Primary, { domid, goOn }: LoadedGuest): Promise<boolean> {
-    const { timers, log } = this.needs.parts()
+  /** `takenAtMs`: when the claim was this host's. False: it did not go on, and is gone; its disks are as they were at the end of the epoch that it was loaded from. */
+  async goesOn(side: Primary, { domid, goOn }: LoadedGuest, takenAtMs: number): Promise<boolean> {
+    const { timers, log, clock } = this.needs.parts()
+    const goes = (): void => this.#goes(side, { sinceTakenMs: Math.round(clock.nowMs() - takenAtMs) })
     for (let tries = 1; tries <= TRIES; tries++) {
-      const error = await goOn()
+      const error = await goOn(goes)
       if (error === '') return this.#settle(side, true)
       log.warn('what was loaded does not go on', { domid, error })
       if (tries < TRIES) await timers.pause(AGAIN_MS)
@@ -72,15 +76,25 @@ export class GuestArrival {
   }
 
   async #settle(side: Primary, isHere: boolean): Promise<boolean> {
-    const evidence = { term: side.term, domid: this.needs.spec().arriving ?? '' }
-    if (isHere) this.#record('guest-went-on', 'memory-kept', 'The VM goes on from its memory on this host.', evidence)
+    if (isHere) this.#goes(side, {})
     else {
-      this.#lost('The VM did not go on from its memory, and is started from its disks.', evidence)
+      this.#lost('The VM did not go on from its memory, and is started from its disks.', this.#whose(side))
       for (const disk of side.disks) await disk.detach()
     }
     this.needs.remember({ ...this.needs.spec(), arriving: null, ...(isHere ? {} : { attached: {} }) })
     side.guestChanged()
     return isHere
+  }
+
+  #goes(side: Primary, since: TimelineEntry['evidence']): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    const evidence = { ...this.#whose(side), ...since }
+    this.#record('guest-went-on', 'memory-kept', 'The VM goes on from its memory on this host.', evidence)
+  }
+
+  #whose({ term }: Primary): TimelineEntry['evidence'] {
+    return { term, domid: this.needs.spec().arriving ?? '' }
   }
 
   #lost(text: string, evidence: TimelineEntry['evidence']): void {

@@ -24,8 +24,8 @@ export interface LockstepStandbyNeeds<Change> {
 /** The guest stands here at the end of the last complete epoch, and is whose who has taken it over. */
 export interface LoadedGuest {
   readonly domid: string
-  /** Once its disks are served here. Resolves with '' or why it does not; may be asked again. */
-  readonly goOn: () => Promise<string>
+  /** Once its disks are served here. Calls `goes` when the guest does; resolves with '' when the host knows, too, or why not; may be asked again. */
+  readonly goOn: (goes: () => void) => Promise<string>
 }
 
 /** What a take-over came to. */
@@ -286,7 +286,7 @@ export class LockstepStandby<Change> {
       return
     }
     this.#machine = null
-    this.#took({ did: 'load', run, epoch, domid: machine.domid, goOn: () => machine.goOn() })
+    this.#took({ did: 'load', run, epoch, domid: machine.domid, goOn: (goes) => machine.goOn(goes) })
   }
 
   #took(taken: TakenOver): void {

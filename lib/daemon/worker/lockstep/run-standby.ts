@@ -32,9 +32,9 @@ export class RunStandby {
     return this.#next((machine) => machine.load(state))
   }
 
-  /** It goes on from what it has loaded; may be asked again after a failure. */
-  goOn(): Promise<string> {
-    return this.#next((machine) => machine.run())
+  /** It goes on from what it has loaded; may be asked again after a failure. See StandbyMachine.run. */
+  goOn(goes: () => void): Promise<string> {
+    return this.#next((machine) => machine.run(goes))
   }
 
   /** '' while it is not there. */

@@ -54,6 +54,11 @@ export class StandbySide {
     return this.#standby.outlook(claimed)
   }
 
+  /** A guest's memory is here, whether or not the claim names it. */
+  get isFilled(): boolean {
+    return this.#standby.outlook(this.#standby.run) === 'load'
+  }
+
   seal(): void {
     this.#standby.seal()
   }

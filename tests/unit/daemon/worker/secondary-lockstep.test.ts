@@ -122,7 +122,7 @@ test('the guest is taken over at the end of its last whole epoch, disk and memor
   expect(guest).toMatchObject({ did: 'load', run: RUN, epoch: 1, domid: '12' })
   expect([standbys.memory[PAGE], standbys.state, onDisk(), standbys.runs]).toEqual([0xa1, 'state 1', 2, false])
   await scene.secondary.close()
-  expect([guest?.did === 'load' ? await guest.goOn() : '', standbys.runs, standbys.ended]).toEqual(['', true, 0])
+  expect([guest?.did === 'load' ? await guest.goOn(() => undefined) : '', standbys.runs, standbys.ended]).toEqual(['', true, 0])
 })
 
 test('a claim that names a memory which is not here is not taken', async () => {

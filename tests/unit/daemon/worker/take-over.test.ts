@@ -115,6 +115,10 @@ class Scene {
 }
 
 let scene: Scene
+/** From now on its primary is heard all the time. */
+const pings = (secondary: Secondary): void => {
+  Object.defineProperty(secondary, 'lastHeardMs', { get: () => scene.nowMs })
+}
 const open = async (changes: Partial<Claim> = {}, stored = true): Promise<Scene> =>
   (scene = await Scene.of(claimBy(A, { leaseMs: 1, upToDate: { [DISK]: [A, B] }, ...changes }), stored))
 afterEach(async () => {
@@ -135,7 +139,7 @@ test('taken with the next term, for this host alone, with a lease from the momen
 
 test('a primary that was heard a moment ago is left alone, and not sealed out', async () => {
   const { secondary } = await open()
-  secondary.lastHeardMs = scene.nowMs
+  pings(secondary)
   expect(await scene.take()).toEqual({ taken: false, why: 'holder-alive' })
   expect(secondary.rules.sealed).toBe(false)
   expect((await scene.stored())?.claim).toEqual(scene.claim)
@@ -190,11 +194,11 @@ describe('a swap whose answer was lost', () => {
     expect(secondary.rules.sealed).toBe(false)
     // The old primary does not know either.
     scene.stepMs = 200
-    secondary.lastHeardMs = scene.nowMs
+    pings(secondary)
     expect(await scene.take()).toEqual(UNKNOWN)
     expect(secondary.rules.sealed).toBe(false)
     Object.assign(scene, { isSilent: false, swallows: 'nothing', stepMs: 200 })
-    secondary.lastHeardMs = scene.nowMs
+    pings(secondary)
     expect(await scene.take()).toMatchObject({ taken: true, stored: { claim: { term: 2, holder: B } }, leaseFromMs: null })
     expect(secondary.rules.sealed).toBe(true)
   })
@@ -204,7 +208,7 @@ describe('a swap whose answer was lost', () => {
     Object.assign(scene, { swallows: 'requests', stepMs: 1500 })
     expect(await scene.take()).toEqual(UNKNOWN)
     Object.assign(scene, { isSilent: false, swallows: 'nothing', stepMs: 200 })
-    secondary.lastHeardMs = scene.nowMs
+    pings(secondary)
     expect(await scene.take()).toEqual({ taken: false, why: 'holder-alive' })
     expect(secondary.mayHold).toBe(false)
     expect((await scene.stored())?.claim).toEqual(scene.claim)
@@ -253,7 +257,7 @@ describe('the machine of the holder is fenced', () => {
 
   test('a primary that is heard runs, whatever was said', async () => {
     const { secondary } = await open()
-    secondary.lastHeardMs = scene.nowMs
+    pings(secondary)
     expect(await scene.take(told(null))).toEqual({ taken: false, why: 'holder-alive' })
   })
 })
