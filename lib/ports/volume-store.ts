@@ -15,6 +15,8 @@ export interface VolumeStore {
   space(): Promise<{ totalBytes: number; freeBytes: number }>
   /** Bytes the replica takes on the disk; 0 when there is none. */
   usedBytes(key: VolumeKey): Promise<number>
+  /** Whether an operator's choice between two histories left one beside the replica. */
+  hasSetAside(key: VolumeKey): Promise<boolean>
 }
 
 export interface AttachedSr {

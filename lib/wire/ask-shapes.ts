@@ -67,6 +67,7 @@ export const DAEMON_ASKS: AskShapes<DaemonApi> = {
   'split-aside': { vm: 'text', volume: 'text' },
   'peer-catalogue': { records: 'object' },
   'peer-secondary': { vm: 'text', primary: 'text', records: 'object' },
+  'peer-offer': { vm: 'text', records: 'object' },
   'lockstep-lacks': {},
   'lockstep-forecast': { vm: 'text' },
   'peer-release': { vm: 'text' },

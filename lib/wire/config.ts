@@ -19,6 +19,8 @@ export interface HoldfastConfig extends WitnessSettings {
   readonly resync: ResyncSettings
   /** A host is suspected when it has been silent on every link for so long. Milliseconds. */
   readonly suspectAfterMs: number
+  /** A VM whose secondary has been silent for so long gets another one, where the pool has one. Milliseconds; 0: never by itself. */
+  readonly reprotectAfterMs: number
   readonly withoutQuorum: WithoutQuorum
   /** Goes on where two hosts are equal in all that counts more; null: none is. */
   readonly preferredSurvivor: HostUuid | null
@@ -45,6 +47,12 @@ type Needed = Pick<HoldfastConfig, 'format' | 'pool' | 'witness' | 'hosts'>
 /** As it may be written down. */
 export type ConfigGiven = Needed & Partial<HoldfastConfig>
 
+/** A host that only restarts its daemon is back by then; one that boots may not be. */
+const REPROTECT_AFTER_MS = 60_000
+/** Less, and links that come and go would move copies about. */
+const REPROTECT_AFTER_LEAST_MS = 1000
+const REPROTECT_AFTER_MOST_MS = 604_800_000
+
 /** What it leaves out, where the witness is one of ours. */
 export const USUAL_CONFIG: Omit<HoldfastConfig, keyof Needed> = {
   alternateWitness: null,
@@ -53,6 +61,7 @@ export const USUAL_CONFIG: Omit<HoldfastConfig, keyof Needed> = {
   diskClients: 'front',
   resync: {},
   suspectAfterMs: SUSPECT_AFTER_MS,
+  reprotectAfterMs: REPROTECT_AFTER_MS,
   withoutQuorum: 'freeze',
   preferredSurvivor: null,
   hostWatchdog: HOST_WATCHDOG,
@@ -78,6 +87,7 @@ export function holdfastConfig(json: string): HoldfastConfig {
     diskClients: oneOf(DISK_CLIENTS, set['diskClients'], 'diskClients'),
     resync: resyncSettings(fields(set['resync'], 'resync')),
     suspectAfterMs: suspicion(set['suspectAfterMs']),
+    reprotectAfterMs: patience(set['reprotectAfterMs']),
     withoutQuorum: oneOf(WITHOUT_QUORUM, set['withoutQuorum'], 'withoutQuorum'),
     preferredSurvivor: set['preferredSurvivor'] === null ? null : id(hostUuid, set['preferredSurvivor'], 'preferredSurvivor'),
     hostWatchdog: hostWatchdogSettings(fields(set['hostWatchdog'], 'hostWatchdog')),
@@ -102,6 +112,13 @@ function suspicion(value: unknown): number {
   const ms = wholeNumber(value, 'suspectAfterMs')
   if (ms >= SUSPECT_AFTER_LEAST_MS && ms <= SUSPECT_AFTER_MOST_MS) return ms
   throw new Malformed(`suspectAfterMs is ${ms}. It must be between ${SUSPECT_AFTER_LEAST_MS} and ${SUSPECT_AFTER_MOST_MS}.`)
+}
+
+function patience(value: unknown): number {
+  const ms = wholeNumber(value, 'reprotectAfterMs')
+  if (ms === 0 || (ms >= REPROTECT_AFTER_LEAST_MS && ms <= REPROTECT_AFTER_MOST_MS)) return ms
+  const range = `between ${REPROTECT_AFTER_LEAST_MS} and ${REPROTECT_AFTER_MOST_MS}`
+  throw new Malformed(`reprotectAfterMs is ${ms}. It must be 0 (never), or ${range}.`)
 }
 
 function addresses(value: unknown, uuid: string): HostAddresses {

@@ -65,6 +65,8 @@ export interface DaemonApi extends SplitDaemonApi {
   'peer-catalogue': { ask: { records: RecordList }; answer: RecordList }
   /** Peer: keep the copies of this VM's volumes here, as its secondary. Answered by the TCP port of the worker. Idempotent. */
   'peer-secondary': { ask: { vm: string; primary: string; records: RecordList }; answer: { port: number } }
+  /** Peer: whether this host can take copies of these volumes now, beside what it is given already. Nothing begins by it. */
+  'peer-offer': { ask: { vm: string; records: RecordList }; answer: null }
   /** Peer: whether it hears that host on any link. */
   hears: { ask: { host: string }; answer: { heard: boolean } }
   /** Peer: why this host cannot keep the waiting copy of a VM, a sentence's end; null: it can. */
@@ -86,7 +88,7 @@ export type DaemonFunction = keyof DaemonApi
 /** What the daemons of a pool may ask one another. */
 export const PEER_FUNCTIONS: readonly DaemonFunction[] = [
   ...(['version', 'status', 'protect', 'unprotect', 'verify', 'fence', 'move', 'timeline'] as const),
-  ...(['peer-catalogue', 'peer-secondary', 'peer-release', 'handed-over', 'hears'] as const),
+  ...(['peer-catalogue', 'peer-secondary', 'peer-offer', 'peer-release', 'handed-over', 'hears'] as const),
   ...(['lockstep-lacks', 'lockstep-forecast'] as const),
   ...(['split-here', 'split-aside', 'split-put-away', 'split-export', 'split-keep'] as const),
 ]

@@ -8,7 +8,7 @@ import type { CounterVerdict } from '../../lib/lab/client/counter'
 import { statusOn, timelineOn } from '../../lib/lab/demo/operator'
 import { until } from '../../lib/lab/demo/stage'
 import { protectInLockstep, untilLockstep, type LockstepScene } from '../../lib/lab/lockstep/scene'
-import { standLockstep } from '../../lib/lab/lockstep/stand'
+import { standLockstep, type StandOptions } from '../../lib/lab/lockstep/stand'
 import { removeLab } from '../../lib/lab/rack/down'
 import { labPaths } from '../../lib/lab/rack/paths'
 import type { VmStatus } from '../../lib/wire/daemon-api'
@@ -28,16 +28,22 @@ export class LockstepStand {
     readonly capture: BridgeCapture,
   ) {}
 
-  /** In lockstep, on h2. What it went through is printed when it fails. */
-  static async open(): Promise<LockstepStand> {
+  /** In lockstep, on h2 if nothing else is said. What it went through is printed when it fails. */
+  static async open(more: Pick<StandOptions, 'hosts' | 'on' | 'config'> = {}): Promise<LockstepStand> {
     const folder = mkdtempSync(join(tmpdir(), 'lockstep-'))
     const story: string[] = []
     const dir = join(folder, 'lab')
     try {
-      const scene = await standLockstep({ dir, papers: folder, say: (text) => void story.push(text), times: SHORT_TIMES })
+      const scene = await standLockstep({
+        dir,
+        papers: folder,
+        say: (text) => void story.push(text),
+        times: SHORT_TIMES,
+        ...more,
+      })
       const stand = new LockstepStand(folder, scene, await BridgeCapture.start(scene.lab))
       await protectInLockstep(scene, 'h1')
-      await untilLockstep(scene, 'h2')
+      await untilLockstep(scene, more.on ?? 'h2')
       return stand
     } catch (error) {
       await removeLab(labPaths(dir))

@@ -13,7 +13,15 @@ const BMC = { kind: 'ipmi', address: '10.0.9.1', user: 'fence', passwordFile: '/
 const ETCD = 'etcd+https://e1:2379,e2:2379,e3:2379'
 
 test('what nobody set is set so that every disk client is served, no guest goes on without quorum, and nothing is reset', () => {
-  const usual = { diskClients: 'front', resync: {}, suspectAfterMs: 600, leaseMs: 1500, withoutQuorum: 'freeze', power: {} }
+  const usual = {
+    diskClients: 'front',
+    resync: {},
+    suspectAfterMs: 600,
+    reprotectAfterMs: 60_000,
+    leaseMs: 1500,
+    withoutQuorum: 'freeze',
+    power: {},
+  }
   const none = { alternateWitness: null, witnessTls: null, preferredSurvivor: null }
   const { hostWatchdog, ...rest } = parsed()
   expect(rest).toEqual({ ...GIVEN, ...usual, ...none })
@@ -27,7 +35,7 @@ test('everything set', () => {
   const power = { [HOST]: { ...BMC, cipherSuite: 17 } }
   const set = {
     ...{ alternateWitness: ETCD, witnessTls: TLS, leaseMs: 2500, withoutQuorum: 'continue', preferredSurvivor: HOST },
-    ...{ diskClients: 'reconnect', resync, suspectAfterMs: 2000, hostWatchdog, power },
+    ...{ diskClients: 'reconnect', resync, suspectAfterMs: 2000, reprotectAfterMs: 0, hostWatchdog, power },
   }
   expect(parsed(set)).toEqual({ ...GIVEN, ...set })
 })
@@ -83,6 +91,8 @@ const WRONG: readonly [change: object, text: RegExp][] = [
   [{ resync: { guestLatencyMs: 0 } }, /^resync\.guestLatencyMs is 0\. It must be between 1 and 10000\.$/],
   [{ suspectAfterMs: 299 }, /^suspectAfterMs is 299\. It must be between 300 and 60000\.$/],
   [{ suspectAfterMs: 60_001 }, /^suspectAfterMs is 60001\./],
+  [{ reprotectAfterMs: 999 }, /^reprotectAfterMs is 999\. It must be 0 \(never\), or between 1000 and 604800000\.$/],
+  [{ reprotectAfterMs: 604_800_001 }, /^reprotectAfterMs is 604800001\./],
   [{ suspectAfterMs: '600' }, /^suspectAfterMs is not a whole number$/],
   [{ resync: { bytesPerSecondMin: 1e7, bytesPerSecondMax: 1e6 } }, /bytesPerSecondMin is more than/],
 ]

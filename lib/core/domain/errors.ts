@@ -65,6 +65,11 @@ export const REFUSALS = {
     why: 'No other host can be its secondary: {reason}',
     todo: 'Bring a second host into the pool or back to life, with room in its Holdfast SR.',
   },
+  HOLDFAST_COPY_UNDER_WAY: {
+    what: 'Host {host} takes no further copy now.',
+    why: 'It is being given the first copy of {other}.',
+    todo: 'Nothing needs to be done: it is asked again.',
+  },
   HOLDFAST_NOT_PROTECTED: {
     what: 'VM {vm} is not protected.',
     why: 'No claim exists for it.',

@@ -3,7 +3,7 @@
  * path and the claims are the workers': this process may end at any moment and picks up where it was.
  */
 import type { HostRole } from '../../core/domain/heartbeat'
-import type { HostUuid } from '../../core/domain/ids'
+import type { HostUuid, VmUuid } from '../../core/domain/ids'
 import type { Timer } from '../../ports/timers'
 import type { DaemonApi } from '../../wire/daemon-api'
 import { Catalogue } from './catalogue'
@@ -28,6 +28,8 @@ import { Protection } from './protection'
 import { PutAway } from './put-away'
 import { RanHere } from './failover/ran-here'
 import { peerHandlers } from './secondary-duty'
+import { FormerHome } from './reprotect/former-home'
+import { Reprotection } from './reprotect/reprotection'
 import { ResyncTasks } from './resync-tasks'
 import { splitHandlers } from './split/split'
 import { statusReport } from './status'
@@ -52,6 +54,7 @@ export class HostDaemon {
   readonly #election: CoordinatorClaim
   readonly #database: DatabaseSync
   readonly #tasks: ResyncTasks
+  readonly #reprotection: Reprotection
   readonly #timers: Timer[] = []
   #heartbeats: { close(): void } | null = null
   readonly handlers: DaemonHandlers
@@ -95,7 +98,11 @@ export class HostDaemon {
     const putAway = new PutAway(parts, fleet)
     const isAlive = (host: HostUuid): boolean => membership.isAlive(host)
     const awaits = (hosts: ReadonlySet<HostUuid>): void => membership.awaits(hosts)
-    this.#upkeep = new Upkeep({ parts, catalogue, fleet, lockstep, protection, moves, putAway, ran, isAlive, awaits })
+    const isUnderWay = (vm: VmUuid): boolean => this.#failover.isUnderWay(vm)
+    this.#reprotection = new Reprotection({ parts, catalogue, fleet, protection, isAlive, isUnderWay })
+    const formerHome = new FormerHome(parts, catalogue, fleet)
+    const kept = { parts, catalogue, fleet, lockstep, protection, moves, putAway, formerHome, ran }
+    this.#upkeep = new Upkeep({ ...kept, isAlive, awaits })
     this.handlers = {
       version: () => Promise.resolve({ version: parts.version, host: parts.host }),
       status: (ask) => statusReport({ parts, catalogue, fleet, mover, membership, fencing }, ask),
@@ -135,6 +142,7 @@ export class HostDaemon {
       void attachWithoutCoordinator(parts, this.#catalogue, this.#membership)
       void this.#database.turn()
       void this.#tasks.turn()
+      void this.#reprotection.turn()
     })
     this.#every(COORDINATOR_EVERY_MS, () => void this.#election.keep(this.#role().coordinator && parts.xapi.reachable))
     for (const host of this.#membership.others) void this.#catalogue.reconcile(host)

@@ -14,6 +14,10 @@ export async function recordLevel(parts: Parts, vm: VmUuid, level: Level, second
   await otherConfig(parts, vm, SECONDARY_KEY, secondary)
 }
 
+/** After the roles have changed, or an act that was cut short. */
+export const recordSecondary = (parts: Parts, vm: VmUuid, secondary: HostUuid): Promise<void> =>
+  otherConfig(parts, vm, SECONDARY_KEY, secondary)
+
 export async function setAffinity(parts: Parts, vm: VmUuid, host: HostUuid): Promise<void> {
   const args = [{ xapiClass: 'VM', uuid: vm } as const, { xapiClass: 'host', uuid: host } as const]
   await unlessXapiFails(parts, vm, () => parts.xapi.call('VM.set_affinity', args, { deadlineMs: XAPI_WRITE_MS }))

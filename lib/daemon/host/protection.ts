@@ -38,12 +38,21 @@ export interface ProtectionNeeds {
   readonly lockstep: LockstepLevel
 }
 
+/** For the timeline; `because` goes on with its sentence. */
+interface Why {
+  readonly rule: string
+  readonly because: string
+  readonly evidence: Readonly<Record<string, string | number>>
+}
+
+const OPERATOR_ASKED: Why = { rule: 'operator-asked', because: '', evidence: {} }
+
 /** Turns the dial of one VM: carries a plan out, on the host where the VM's bytes are. */
 export class Protection {
   constructor(private readonly needs: ProtectionNeeds) {}
 
   async plan({ vm, level }: { vm: string; level: string }): Promise<PlanReport> {
-    const plan = await this.#planned(asVm(vm), level)
+    const plan = await this.planned(asVm(vm), level)
     const { parts } = this.needs
     const forecast = await this.#measured(plan)
     const { from, to, name, secondary, steps, needsHalt } = plan
@@ -60,7 +69,7 @@ export class Protection {
   async protect({ vm, level }: { vm: string; level: string }): Promise<ProtectReport> {
     if (level === 'unprotected') return { ...(await this.unprotect({ vm })), secondary: '', state: 'done' }
     const { parts } = this.needs
-    const plan = await this.#planned(asVm(vm), level)
+    const plan = await this.planned(asVm(vm), level)
     if (plan.needsHalt !== null) throw new Refusal(plan.needsHalt.code, plan.needsHalt.facts)
     const primary = must(plan.primary, 'a protected VM has a primary')
     const secondary = must(plan.secondary, 'a plan to protect names a secondary')
@@ -78,13 +87,15 @@ export class Protection {
       })
       return { vm: plan.vm, level: plan.to, secondary: hostNameOf(parts, secondary), state: 'copying' }
     }
-    await this.#carryOut(plan)
+    await this.carryOut(plan)
     const copying = plan.steps.some(({ step }) => step === 'mirror-volumes')
     return { vm: plan.vm, level: plan.to, secondary: hostNameOf(parts, secondary), state: copying ? 'copying' : 'done' }
   }
 
-  async #planned(vm: VmUuid, level: string): Promise<ProtectionPlan> {
-    const situation = await this.#situation()
+  /** `avoided`: as a new secondary only when no other host can be one. Refuses what cannot be done. */
+  async planned(vm: VmUuid, level: string, avoided: ReadonlySet<HostUuid> = new Set()): Promise<ProtectionPlan> {
+    const now = await this.#situation()
+    const situation = { ...now, grey: new Set([...now.grey, ...avoided]) }
     const plan = planProtect(level === 'lockstep' ? await withStandbys(this.needs.parts, situation) : situation, { vm, level })
     if (isRefusal(plan)) throw new Refusal(plan.code, plan.facts)
     return plan
@@ -101,7 +112,7 @@ export class Protection {
   }
 
   /** In this order, so that after a crash at any point the next attempt finds something that it can finish. */
-  async #carryOut(plan: ProtectionPlan): Promise<void> {
+  async carryOut(plan: ProtectionPlan, why: Why = OPERATOR_ASKED): Promise<void> {
     const { parts } = this.needs
     const secondary = must(plan.secondary, 'a plan to protect names a secondary')
     if (plan.steps.some(({ step }) => step === 'make-claim')) await this.#makeClaim(plan, secondary)
@@ -114,9 +125,9 @@ export class Protection {
     parts.timeline.record({
       vm: plan.vm,
       act: 'vm-protected',
-      rule: 'operator-asked',
-      text: `${plan.name} was given level ${plan.to}, with ${hostNameOf(parts, secondary)} as its secondary.`,
-      evidence: { from: plan.from, to: plan.to, secondary },
+      rule: why.rule,
+      text: `${plan.name} was given level ${plan.to}, with ${hostNameOf(parts, secondary)} as its secondary${why.because}.`,
+      evidence: { from: plan.from, to: plan.to, secondary, ...why.evidence },
     })
   }
 

@@ -7,6 +7,7 @@ import type { Catalogue } from './catalogue'
 import { asVm } from './datapath'
 import type { Fleet } from './fleet'
 import type { HostParts } from './parts'
+import { haveRoom, Offers } from './reprotect/offer'
 import { witnessed } from './situation'
 
 type PeerFunction = Extract<keyof DaemonApi, `peer-${string}`>
@@ -14,6 +15,7 @@ type PeerHandlers = { [F in PeerFunction]: (ask: DaemonApi[F]['ask']) => Promise
 
 /** What the daemon of a primary may ask of this host as its secondary. */
 export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Fleet): PeerHandlers {
+  const offers = new Offers(parts, catalogue, fleet)
   return {
     'peer-catalogue': async ({ records }) => {
       await catalogue.receive(records.list)
@@ -24,7 +26,7 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
       if (!isUuid(primary)) throw new Refusal('HOLDFAST_BAD_REQUEST', { reason: 'primary must be the uuid of a host' })
       await catalogue.receive(records.list)
       const list = records.list.map(({ key }) => catalogue.get(key))
-      await makeRoom(parts, catalogue, list)
+      await haveRoom(parts, catalogue, list)
       const known = fleet.specOf(vm)
       if (known?.vm === vm) {
         // A worker that still believes in an older claim of its own finds out by itself; this one is already the right one.
@@ -37,6 +39,7 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
       await fleet.start(spec)
       return { port: spec.listen?.port ?? 0 }
     },
+    'peer-offer': ({ vm, records }) => offers.judge(vm, records.list),
     'peer-release': async ({ vm: text }) => {
       const vm = asVm(text)
       const stored = await witnessed(parts, parts.witness.read(vm))
@@ -45,18 +48,6 @@ export function peerHandlers(parts: HostParts, catalogue: Catalogue, fleet: Flee
       await release(catalogue, fleet, vm, parts)
       return null
     },
-  }
-}
-
-async function makeRoom(parts: HostParts, catalogue: Catalogue, list: readonly ReturnType<Catalogue['get']>[]): Promise<void> {
-  for (const record of list) {
-    const store = catalogue.storeOf(record)
-    if ((await store.usedBytes(record.key)) > 0) continue
-    const { freeBytes } = await store.space()
-    if (freeBytes < record.sizeBytes) {
-      const path = parts.srs.list().find(({ sr }) => sr === record.sr)?.path ?? ''
-      throw new Refusal('HOLDFAST_NO_SPACE', { host: parts.host, needBytes: record.sizeBytes, freeBytes, path })
-    }
   }
 }
 

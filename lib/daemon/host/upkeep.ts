@@ -13,6 +13,7 @@ import type { HostParts } from './parts'
 import type { Protection } from './protection'
 import type { PutAway } from './put-away'
 import type { RanHere } from './failover/ran-here'
+import type { FormerHome } from './reprotect/former-home'
 import { release } from './secondary-duty'
 
 export interface UpkeepNeeds {
@@ -24,6 +25,7 @@ export interface UpkeepNeeds {
   readonly moves: Moves
   readonly putAway: PutAway
   readonly ran: RanHere
+  readonly formerHome: FormerHome
   readonly isAlive: (host: HostUuid) => boolean
   /** Guests of these hosts are kept in lockstep here. */
   readonly awaits: (hosts: ReadonlySet<HostUuid>) => void
@@ -54,6 +56,7 @@ export class Upkeep {
       this.needs.awaits(awaited)
       this.needs.ran.startAgain()
       for (const { id, vm } of this.needs.fleet.specs()) if (vm !== null) await this.#dropIfForeign(id as VmUuid)
+      await this.needs.formerHome.turn()
     } finally {
       this.#busy = false
     }

@@ -53,7 +53,10 @@ export const putAway: PutAway = async (volume, name) => {
   return folder
 }
 
-const folderOf = (image: string, name: string): string => join(dirname(image), `kept-${name}`)
+/** Of folders beside a replica. */
+export const KEPT_PREFIX = 'kept-'
+
+const folderOf = (image: string, name: string): string => join(dirname(image), `${KEPT_PREFIX}${name}`)
 
 async function renameIfThere(from: string, to: string): Promise<void> {
   try {

@@ -4,6 +4,7 @@ import type { VolumeKey } from '../../core/domain/ids'
 import type { VolumeRecord } from '../../core/domain/volume'
 import type { Log } from '../../ports/log'
 import type { VolumeStore } from '../../ports/volume-store'
+import { KEPT_PREFIX } from './keep-aside'
 import { openReplica } from './open-replica'
 import { codeOf } from '../system/system-error'
 
@@ -54,6 +55,14 @@ export function volumeFiles(path: string, log: Log): VolumeStore {
         return (await stat(imagePath(key))).blocks * BLOCK_OF_STAT_BYTES
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return 0
+        throw error
+      }
+    },
+    hasSetAside: async (key) => {
+      try {
+        return (await readdir(folder(key))).some((name) => name.startsWith(KEPT_PREFIX))
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return false
         throw error
       }
     },

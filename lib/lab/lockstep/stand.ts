@@ -7,7 +7,7 @@ import type { Lab } from '../rack/lab'
 import { CountRun } from './count-run'
 import type { LockstepScene } from './scene'
 
-interface StandOptions {
+export interface StandOptions {
   readonly dir: string
   /** A folder of this machine for what the client writes. */
   readonly papers: string
@@ -15,18 +15,21 @@ interface StandOptions {
   readonly look?: (counter: CountRun) => void
   readonly times?: Partial<LabTimes>
   readonly config?: Partial<ConfigGiven>
+  readonly hosts?: number
+  /** Where the VM runs; h2 by default. */
+  readonly on?: string
 }
 
 const DISK_BYTES = 128 * 1024 * 1024
 const BOOT_LIMIT_MS = 120_000
 const NAME = 'orders'
 
-/** Two hosts from nothing; VM `orders` runs on h2 with its disk in the Holdfast SR, and a client counts. */
-export async function standLockstep({ dir, papers, say, look, ...more }: StandOptions): Promise<LockstepScene> {
+/** Hosts from nothing, two by default; VM `orders` runs with its disk in the Holdfast SR, and a client counts. */
+export async function standLockstep({ dir, papers, say, look, on = 'h2', ...more }: StandOptions): Promise<LockstepScene> {
   const stage = await setStage({ dir, keepOnFailure: true, onProgress: say, ...more })
   const { lab } = stage
   const { vm, vmUuid } = await makeVm(stage, NAME, DISK_BYTES)
-  await startVmOn(stage, vm, 'h2')
+  await startVmOn(stage, vm, on)
   await until('the guest listens', BOOT_LIMIT_MS, () => listens(lab))
   const counter = await CountRun.start(lab, join(papers, 'counts.jsonl'))
   await until('the guest answers the client', BOOT_LIMIT_MS, () => Promise.resolve(counter.answers().length > 0))

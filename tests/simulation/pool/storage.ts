@@ -64,6 +64,7 @@ export class HostStorage {
         await process.within(SAVE_MS)
         return this.storeOf(key).notes.noted === null ? 0 : 1
       },
+      hasSetAside: () => Promise.resolve(false),
     }
   }
 }
