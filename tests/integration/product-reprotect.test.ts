@@ -79,7 +79,13 @@ async function lostAndReplaced(
   expect(upToDate(status)).toEqual([holder, third].sort())
   await stand.countsOn()
 
-  const given = (await stand.acts(holder, since)).filter(({ act }) => act === 'vm-protected')
+  // A small disk is copied before XAPI has been told.
+  let given: readonly TimelineEntry[] = []
+  await until('it is told why', LIMIT_MS, async () => {
+    stand.scene.look()
+    given = (await stand.acts(holder, since)).filter(({ act }) => act === 'vm-protected')
+    return given.length > 0
+  })
   expect(given).toMatchObject([
     { rule: 'secondary-lost', text: expect.stringContaining(`${lost} has been silent for`) as string },
   ])

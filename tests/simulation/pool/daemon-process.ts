@@ -195,6 +195,8 @@ function configOf({ world }: Machine): HoldfastConfig {
   return {
     ...USUAL_CONFIG,
     ...{ format: 1, pool: POOL, ...witnessNames(world), diskClients: 'reconnect' },
+    // No other host has disks here that a copy could be made on.
+    reprotectAfterMs: 0,
     hosts: Object.fromEntries(world.machines.map(({ name }) => [hostOf(name), addresses(hostOf(name))])),
   }
 }

@@ -72,7 +72,10 @@ export class Machine implements Ticking {
     this.uuid = hostOf(name)
     this.rate = world.clockRate()
     this.#offsetMs = world.dice.below(1e6)
-    this.storage = new HostStorage((volume) => this.store(volume))
+    this.storage = new HostStorage(
+      (volume) => this.store(volume),
+      (volume) => this.#stores.has(volume),
+    )
     this.xapi = new XapiHost(this)
     this.roads = world.witnesses.map((witness) => new WitnessRoad(world, witness, world.plan.witnessMs))
     this.claimNotes = new ClaimNotesOfHost(world, world.plan.notesMs, (vm, moment) => world.onMoment(moment, world.vmOf(vm)))

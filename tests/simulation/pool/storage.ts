@@ -15,7 +15,11 @@ export class HostStorage {
   isAttached = false
   #wasAttached = false
 
-  constructor(private readonly storeOf: (volume: VolumeKey) => Store<string>) {}
+  /** `hasDisk`: hosts that are none of a volume's two have none for it. */
+  constructor(
+    private readonly storeOf: (volume: VolumeKey) => Store<string>,
+    private readonly hasDisk: (volume: VolumeKey) => boolean,
+  ) {}
 
   registry(process: Process): SrRegistry {
     return {
@@ -62,7 +66,7 @@ export class HostStorage {
       },
       usedBytes: async (key) => {
         await process.within(SAVE_MS)
-        return this.storeOf(key).notes.noted === null ? 0 : 1
+        return !this.hasDisk(key) || this.storeOf(key).notes.noted === null ? 0 : 1
       },
       hasSetAside: () => Promise.resolve(false),
     }
