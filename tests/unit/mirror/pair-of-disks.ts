@@ -84,9 +84,13 @@ export class PairOfDisks {
     })
   }
 
-  /** What it is asked to change under `local` the peer does one after the other, as the standby of a guest in lockstep does. */
+  /**
+   * What it is asked to change under `local`, and what it has not answered by then, the peer does one after the other, as the secondary of a guest
+   * in lockstep does.
+   */
   answerWhen(when: 'local' | 'both'): void {
     this.#when = when
+    if (when === 'local') for (const io of this.#open) this.#order(io)
     this.apply({ on: 'answer-when', when })
   }
 
@@ -168,8 +172,11 @@ export class PairOfDisks {
 
   #issue(io: Io): void {
     this.#open.push(io)
-    const isChange = ['write', 'zero', 'flush'].includes(io.request.kind)
-    if (io.side === 'peer' && isChange && this.#when === 'local') this.#ordered.add(io)
+    if (this.#when === 'local') this.#order(io)
+  }
+
+  #order(io: Io): void {
+    if (io.side === 'peer' && ['write', 'zero', 'flush'].includes(io.request.kind)) this.#ordered.add(io)
   }
 
   #propose(members: Members): void {

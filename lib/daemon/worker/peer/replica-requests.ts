@@ -24,6 +24,9 @@ export interface ReplicaRequestsNeeds {
 export class ReplicaRequests {
   /** The change that is on its way to a replica because `write` was told. */
   #writing: { readonly volume: number; readonly over: (error: string) => void } | null = null
+  /** Changes that are on their way to a replica beside that. */
+  readonly #beside = new Set<PeerAsk>()
+  #whenNoneBeside: (() => void) | null = null
 
   constructor(private readonly needs: ReplicaRequestsNeeds) {}
 
@@ -39,15 +42,19 @@ export class ReplicaRequests {
       link.close('a request for what is not on the disk')
     } else if (!this.needs.may(term)) link.send({ type: 'done', seq, volume, error: 'TERM' })
     else if (place.seat === null) link.send({ type: 'done', seq, volume, error: 'EIO' })
-    else if (!isOrdered(frame) || !this.needs.takes(ask, frame.type === 'write' ? frame.data.length : 0)) this.#do(ask)
+    else if (!isOrdered(frame) || !this.needs.takes(ask, frame.type === 'write' ? frame.data.length : 0)) this.#doBeside(ask)
   }
 
-  /** One after the other. Resolves with '' or the system's code when it is on the replica; the primary is told. */
-  write(ask: PeerAsk): Promise<string> {
+  /**
+   * One after the other, and behind what was on its way before the first of them. Resolves with '' or the system's code when it is on the replica;
+   * the primary is told.
+   */
+  async write(ask: PeerAsk): Promise<string> {
     const { volume, seq } = ask.frame
+    if (this.#beside.size > 0) await new Promise<void>((resolve) => (this.#whenNoneBeside = resolve))
     if (this.needs.places[volume]?.seat == null) {
       ask.link.send({ type: 'done', seq, volume, error: 'EIO' })
-      return Promise.resolve('EIO')
+      return 'EIO'
     }
     return new Promise((resolve) => {
       const over = (error: string): void => {
@@ -62,6 +69,19 @@ export class ReplicaRequests {
   /** Its replica answers nothing any more. */
   failed(volume: number, error: string): void {
     if (this.#writing?.volume === volume) this.#writing.over(error)
+    for (const ask of this.#beside) if (ask.frame.volume === volume) this.#isDone(ask)
+  }
+
+  #doBeside(ask: PeerAsk): void {
+    if (isOrdered(ask.frame)) this.#beside.add(ask)
+    this.#do(ask, () => this.#isDone(ask))
+  }
+
+  #isDone(ask: PeerAsk): void {
+    this.#beside.delete(ask)
+    if (this.#beside.size > 0) return
+    this.#whenNoneBeside?.()
+    this.#whenNoneBeside = null
   }
 
   #do({ frame, link, memory }: PeerAsk, over: (error: string) => void = () => undefined): void {

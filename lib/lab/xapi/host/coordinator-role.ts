@@ -32,9 +32,15 @@ export class CoordinatorRole implements PoolControl {
   readonly coordinator: Coordinator
   /** What can be asked of this host: its own operations and those of the pool's head. */
   readonly operations: HostOperations
+  private readonly sinceMs = performance.now()
   private readonly file: StateFile
   private readonly backup: NodeJS.Timeout
   private nextMember = 0
+
+  /** Whole milliseconds since it came up. */
+  get inOfficeMs(): number {
+    return Math.round(performance.now() - this.sinceMs)
+  }
 
   constructor(private readonly setup: CoordinatorSetup) {
     const { description, statePath, hostUuid } = setup

@@ -38,6 +38,8 @@ export interface XapiHostSetup {
   log(message: string): void
 }
 
+const IN_OFFICE = /coordinator for (\d+) ms/
+
 export class XapiHost {
   private readonly files: HostFiles
   private readonly description: PoolDescription
@@ -153,12 +155,19 @@ export class XapiHost {
     await this.comeUp()
   }
 
-  /** A coordinator that finds another one at its start gives way. If nobody answers it stays: there may then be two. */
+  /**
+   * A coordinator that finds another one at its start gives way to it, unless that has come up since: two that find each other must not both
+   * give way. If nobody answers it stays: there may then be two.
+   */
   private async lookForAnotherCoordinator(mine: CoordinatorRole): Promise<void> {
     const limit = AbortSignal.any([AbortSignal.timeout(this.description.times.deadHostProbeMs), this.stopped.signal])
     const others = this.description.hosts.filter(({ uuid }) => uuid !== this.hostUuid)
-    const roles = await Promise.all(others.map(({ address }) => this.roleOf(address, limit)))
-    const found = others.find((_, index) => roles[index] === 'coordinator')
+    const wasFirst = async (address: string): Promise<boolean> => {
+      const theirs = IN_OFFICE.exec(await this.roleOf(address, limit))?.[1]
+      return theirs !== undefined && Number(theirs) >= mine.inOfficeMs
+    }
+    const first = await Promise.all(others.map(({ address }) => wasFirst(address)))
+    const found = others.find((_, index) => first[index])
     if (found === undefined || this.role !== mine) return
     this.setup.log(`${found.name} is the coordinator already`)
     this.files.setRole({ kind: 'member', of: found.address })
@@ -173,7 +182,7 @@ export class XapiHost {
         { address, port: this.setup.port },
         { path: '/lab/role', headers, body: '{}', signal, connectMs: 2000 },
       )
-      return reply.body.includes('coordinator') ? 'coordinator' : 'member'
+      return reply.body.toString()
     } catch (error) {
       if (error instanceof LinkDown) return 'unknown'
       throw error
@@ -209,7 +218,7 @@ export class XapiHost {
       throw new Error('this host is not the coordinator')
     }
     return serveInternal(request, {
-      role: () => role.kind,
+      role: () => (role.kind === 'coordinator' ? `coordinator for ${role.inOfficeMs} ms` : role.kind),
       perform: (operation, args) => perform(head?.operations ?? this.operations, operation, args),
       isSession: (ref) => (head ?? notHead()).coordinator.sessions.isValid(ref),
       call: async (method, params, session, door) => {
