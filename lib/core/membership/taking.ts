@@ -21,10 +21,10 @@ import { ASK_AGAIN_MS, type TakeoverFacts, takeoverVerdict, type TakeoverVerdict
 export const GIVE_UP_AFTER_MS = 6000
 /** Of longer leases: the last promise and the witness's own lease run out, one after the other at worst, and some questions get lost. */
 const giveUpAfterMs = (leaseMs: number): number => Math.max(GIVE_UP_AFTER_MS, 2 * leaseOverAfterMs(leaseMs) + 2000)
-/** A primary pings five times as often: its worker lives, and only its daemon is silent. */
+/** A primary pings every 200 ms: its worker lives, and only its daemon is silent. */
 export const HEARD_WITHIN_MS = 500
-/** Where the guest's memory waits its frames come more often still, and a take-over that was not needed loses nothing. */
-export const HEARD_WITHIN_LOCKSTEP_MS = 250
+/** Where the guest's memory waits its epochs come as well, and a take-over that was not needed loses nothing. */
+export const HEARD_WITHIN_LOCKSTEP_MS = 350
 
 /** Times are of one monotonic clock, this host's. */
 export type TakingEvent =
