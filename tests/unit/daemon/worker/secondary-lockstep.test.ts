@@ -102,6 +102,20 @@ test('a change waits for the end of its epoch, and those before and after keep t
   expect([onDisk(), doneOf(later), standbys.ended]).toEqual([3, true, 1])
 })
 
+test('what hangs on the disk since before the run comes before all that is asked in it', async () => {
+  const letGo = scene.replicas.hold('write')
+  const old = write(1)
+  await scene.until('it hangs', () => scene.replicas.waiting === 1)
+  await begun()
+  const later = write(2)
+  epoch(0, 0xa0)
+  await acked(0)
+  expect([scene.replicas.waiting, doneOf(later)]).toEqual([1, false])
+  letGo()
+  await scene.until('both are done', () => doneOf(old) && doneOf(later))
+  expect(onDisk()).toBe(2)
+})
+
 test('the guest is taken over at the end of its last whole epoch, disk and memory', async () => {
   await begun()
   epoch(0, 0xa0)
