@@ -60,6 +60,7 @@ describe('a running VM', () => {
       ['h2', 'this-host'],
     ])
     const { entries } = await product.plugin('h1', 'timeline', { vm: orders.vmUuid })
+    expect(entries.filter(({ act }) => act === 'replica-failed')).toEqual([])
     expect(entries.map(({ act }) => act)).toEqual(expect.arrayContaining(['vm-protected', 'replica-joined-claim']))
     for (const { text, rule } of entries) expect([text, rule]).not.toContain('')
     const table = await product.command('h1', 'status')
