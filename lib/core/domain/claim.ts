@@ -44,6 +44,9 @@ export const NOT_STORED = 0
 /** Whoever is up-to-date for some disk, each once. */
 export const hostsOf = ({ upToDate }: Claim): readonly HostUuid[] => [...new Set(Object.values(upToDate).flat())]
 
+/** Every disk is up-to-date on two hosts at least. */
+export const isRedundant = ({ upToDate }: Claim): boolean => Object.values(upToDate).every((hosts) => hosts.length > 1)
+
 /** True when `host` has every acknowledged write of every disk. */
 export const isUpToDateEverywhere = (claim: Claim, host: HostUuid): boolean =>
   Object.values(claim.upToDate).every((hosts) => hosts.includes(host))

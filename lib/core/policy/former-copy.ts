@@ -1,4 +1,4 @@
-import { hostsOf, type Claim } from '../domain/claim'
+import { hostsOf, isRedundant, type Claim } from '../domain/claim'
 import type { HostUuid } from '../domain/ids'
 
 /** What is to become of a copy on a host that is none of the VM's two any more. `keep`: for now, nobody needs to know. */
@@ -22,7 +22,7 @@ export interface FormerCopyFacts {
  */
 export function formerCopy({ host, claim, mayHaveGoneOn, hasSetAside }: FormerCopyFacts): FormerCopyVerdict {
   if (claim.holder === host || claim.lockstep?.secondary === host || hostsOf(claim).includes(host)) return { verdict: 'keep' }
-  if (!Object.values(claim.upToDate).every((hosts) => hosts.length > 1)) return { verdict: 'keep' }
+  if (!isRedundant(claim)) return { verdict: 'keep' }
   if (claim.lossAccepted !== undefined) return left('the VM was once promoted in spite of missing writes, and they may be in it')
   if (mayHaveGoneOn) return left('this host goes on without quorum, and it may hold writes of its own')
   return hasSetAside ? left('an operator had a history kept beside it') : { verdict: 'drop' }

@@ -1,4 +1,4 @@
-import type { StoredClaim } from '../../core/domain/claim'
+import { isRedundant, type StoredClaim } from '../../core/domain/claim'
 import type { HostUuid, VolumeKey } from '../../core/domain/ids'
 import type { VmHealth } from '../../wire/daemon-api'
 import type { WorkerStatus } from '../../wire/worker-api'
@@ -71,8 +71,8 @@ function seenByPrimary(worker: WorkerStatus): Health {
   if (worker.volumes.some(({ resync }) => resync !== null)) return { health: 'syncing', reason: worker.degraded }
   if (worker.degraded !== '') return degraded(worker.degraded)
   // Whoever is not listed may not take the VM over, however whole its replica is.
-  const lists = Object.values(worker.claim?.claim.upToDate ?? {})
-  if (lists.some((hosts) => hosts.length < 2)) return degraded('both replicas are whole, and the witness has not stored it yet')
+  if (worker.claim !== null && !isRedundant(worker.claim.claim))
+    return degraded('both replicas are whole, and the witness has not stored it yet')
   // It is mirrored; but should its worker hang, its packets would go on.
   if (worker.unguarded !== undefined && worker.unguarded !== '') return degraded(worker.unguarded)
   return { health: 'protected', reason: '' }

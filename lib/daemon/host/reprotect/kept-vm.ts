@@ -1,4 +1,4 @@
-import type { Claim } from '../../../core/domain/claim'
+import { isRedundant, type Claim } from '../../../core/domain/claim'
 import type { HostUuid, VmUuid } from '../../../core/domain/ids'
 import type { KeptVm } from '../../../core/policy/reprotect'
 import type { WorkerStatus } from '../../../wire/worker-api'
@@ -34,7 +34,7 @@ export async function keptVm(needs: KeptNeeds, vm: VmUuid, inFull: boolean): Pro
   return {
     ...heard,
     isSilent: !isAlive(secondary) && !status.peerConnected,
-    isWhole: Object.values(claim.upToDate).every((hosts) => hosts.length > 1),
+    isWhole: isRedundant(claim),
     waitsFor: whatComesFirst(needs, vm, status, claim),
     leftBecause: whyLeft(needs, secondary, claim),
   }
