@@ -1,20 +1,19 @@
-/** A frame that a guest has sent, as it is handed on unchanged. */
-export interface OutputFrame {
-  /** Of the guest's network interfaces, counted from 0. */
-  readonly nic: number
-  readonly bytes: Buffer
-}
+import type { GuestFrame } from '../core/domain/guest-frame'
+
+export type { GuestFrame } from '../core/domain/guest-frame'
 
 export interface GuestOutputEvents {
-  sent(frame: OutputFrame): void
+  sent(frame: GuestFrame): void
+  /** A copy of what has come for it, which it has, too. */
+  came(frame: GuestFrame): void
   /** Once; nothing can be held or let go any more. The guest's output is thrown away until `end`. */
   failed(error: string): void
 }
 
-/** What a running guest sends to its networks, taken off its way. What comes for it is not touched. */
+/** What a running guest sends to its networks, taken off its way. What comes for it is not held. */
 export interface GuestOutput {
   /** In this order; the frames of one interface leave in the order in which the guest sent them. */
-  release(frames: readonly OutputFrame[]): void
+  release(frames: readonly GuestFrame[]): void
   /**
    * Resolves when all that the guest had sent up to its standing still has been told by `sent`. Only while it stands. Rejects with the
    * system's error.

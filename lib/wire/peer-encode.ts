@@ -1,4 +1,5 @@
 import { assert } from '../core/domain/assert'
+import { packFrames } from './guest-frames'
 import type { Envelope, WireFrame } from './peer-envelope'
 import { putHeader, type PeerHeader } from './peer-header'
 import { FLAG, payloadLimit, TYPE } from './peer-numbers'
@@ -49,6 +50,8 @@ export function payloadOf(frame: WireFrame): Buffer {
     case 'bits':
     case 'epoch-part':
       return frame.data
+    case 'epoch-traffic':
+      return packFrames(frame.frames)
     case 'done':
     case 'gone':
     case 'epoch-failed':
@@ -122,6 +125,7 @@ function numbersOf(frame: WireFrame): Numbers {
       return { volume: 0, seq: frame.run, offset: frame.memoryBytes, term: frame.term, length: 0 }
     case 'epoch-part':
     case 'epoch-cut':
+    case 'epoch-traffic':
       return { volume: 0, seq: frame.run, offset: frame.epoch, term: frame.term, length: 0 }
     case 'epoch-end':
       return { volume: 0, seq: frame.run, offset: frame.epoch, term: frame.term, length: frame.parts }
@@ -142,5 +146,6 @@ function flagsOf(frame: WireFrame): number {
   if (frame.type === 'zero') return (frame.fua ? FLAG.fua : 0) | (frame.punch ? FLAG.punch : 0)
   if (frame.type === 'epoch-begin') return frame.way === 'migration' ? FLAG.migration : 0
   if (frame.type === 'epoch-part') return frame.kind === 'device' ? FLAG.device : 0
+  if (frame.type === 'epoch-traffic') return frame.way === 'came' ? FLAG.came : 0
   return frame.type === 'ping' && frame.guestActive ? FLAG.guestActive : 0
 }

@@ -1,4 +1,5 @@
 import { RUN_LIMIT } from '../core/domain/guest-memory'
+import { unpackFrames } from './guest-frames'
 import { EPOCH_PART_BYTES_MAX, type EpochFrame } from './peer-epochs'
 import type { PeerHeader } from './peer-header'
 import { FLAG, TYPE } from './peer-numbers'
@@ -21,6 +22,8 @@ export function epochFrameOf(header: PeerHeader, payload: Buffer): EpochFrame | 
       return partOf(header, payload)
     case 'epoch-cut':
       return { type, run, epoch, term }
+    case 'epoch-traffic':
+      return trafficOf(header, payload)
     case 'epoch-end':
       return { type, run, epoch, parts: length, term }
     case 'epoch-leave':
@@ -46,8 +49,14 @@ function partOf({ seq: run, offset: epoch, term, flags }: PeerHeader, payload: B
   return typeof found === 'string' ? found : { ...part, kind: 'memory', ...found }
 }
 
+function trafficOf({ seq: run, offset: epoch, term, flags }: PeerHeader, payload: Buffer): EpochFrame | string {
+  const frames = unpackFrames(payload)
+  const way = (flags & FLAG.came) === 0 ? 'sent' : 'came'
+  return typeof frames === 'string' ? frames : { type: 'epoch-traffic', run, epoch, way, frames, term }
+}
+
 const TYPES = [
-  ...(['epoch-begin', 'epoch-part', 'epoch-cut', 'epoch-end', 'epoch-leave'] as const),
+  ...(['epoch-begin', 'epoch-part', 'epoch-cut', 'epoch-end', 'epoch-leave', 'epoch-traffic'] as const),
   ...(['epoch-begun', 'epoch-ack', 'epoch-left', 'epoch-press', 'epoch-failed'] as const),
 ]
 const NAMES: ReadonlyMap<number, EpochFrame['type']> = new Map(TYPES.map((name) => [TYPE[name], name]))

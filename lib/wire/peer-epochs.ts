@@ -1,3 +1,4 @@
+import type { FrameWay, GuestFrame } from '../core/domain/guest-frame'
 import type { MemoryRange, StateWay } from '../core/domain/guest-memory'
 
 /**
@@ -22,6 +23,15 @@ export type EpochOrder =
   /** `parts`: of its memory, and of the device state since its last cut. */
   | { readonly type: 'epoch-end'; readonly run: number; readonly epoch: number; readonly parts: number; readonly term: number }
   | { readonly type: 'epoch-leave'; readonly run: number; readonly term: number }
+  /** Some of what the guest has sent or what came for it before the pause of this epoch; at most EPOCH_TRAFFIC_BYTES_MAX. */
+  | {
+      readonly type: 'epoch-traffic'
+      readonly run: number
+      readonly epoch: number
+      readonly way: FrameWay
+      readonly frames: readonly GuestFrame[]
+      readonly term: number
+    }
 
 /** At most EPOCH_PART_BYTES_MAX of data. The runs lie one after the other in it, and in the guest's memory ascend; it may be a part of nothing. */
 export type EpochPart =
@@ -55,6 +65,8 @@ export type EpochReport =
  * link of 1 Gbit/s.
  */
 export const EPOCH_PART_BYTES_MAX = 4 * 1024 * 1024
+
+export const EPOCH_TRAFFIC_BYTES_MAX = 128 * 1024
 
 export const isEpochFrame = (frame: { readonly type: string }): frame is EpochFrame => frame.type.startsWith('epoch-')
 

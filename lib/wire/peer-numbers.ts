@@ -1,5 +1,5 @@
 import { PEER_PAYLOAD_BYTES_MAX, PEER_TEXT_BYTES_MAX, type WireFrame } from './peer-envelope'
-import { EPOCH_PART_BYTES_MAX } from './peer-epochs'
+import { EPOCH_PART_BYTES_MAX, EPOCH_TRAFFIC_BYTES_MAX } from './peer-epochs'
 import { RUN_TABLE_BYTES_MAX } from './peer-runs'
 
 /** The type of a frame in its header. */
@@ -37,12 +37,14 @@ export const TYPE = {
   'epoch-left': 47,
   'epoch-press': 48,
   'epoch-failed': 49,
+  'epoch-traffic': 50,
 } as const satisfies Record<WireFrame['type'], number>
 
-export const FLAG = { fua: 1, punch: 2, guestActive: 4, resume: 8, migration: 16, device: 32 } as const
+export const FLAG = { fua: 1, punch: 2, guestActive: 4, resume: 8, migration: 16, device: 32, came: 64 } as const
 
 /** Bytes. */
 export function payloadLimit(type: number): number {
   if (type === TYPE['epoch-part']) return EPOCH_PART_BYTES_MAX + RUN_TABLE_BYTES_MAX
+  if (type === TYPE['epoch-traffic']) return EPOCH_TRAFFIC_BYTES_MAX
   return type === TYPE.write || type === TYPE.data ? PEER_PAYLOAD_BYTES_MAX : PEER_TEXT_BYTES_MAX
 }

@@ -1,4 +1,5 @@
 import { assert } from '../core/domain/assert'
+import { packedBytes } from './guest-frames'
 import type { PeerFrame } from './peer'
 
 export interface Sent {
@@ -22,8 +23,7 @@ export class SendWindow {
   }
 
   add(frame: PeerFrame): Sent {
-    const payload = frame.type === 'write' || frame.type === 'data' || frame.type === 'epoch-part' ? frame.data.length : 0
-    const sent = { position: this.next++, frame, bytes: 64 + payload }
+    const sent = { position: this.next++, frame, bytes: 64 + payloadBytes(frame) }
     this.unconfirmed.push(sent)
     this.held += sent.bytes
     return sent
@@ -66,5 +66,18 @@ export class ReceiveWindow {
     if (position > this.last + 1) return 'gap'
     this.last = position
     return 'deliver'
+  }
+}
+
+function payloadBytes(frame: PeerFrame): number {
+  switch (frame.type) {
+    case 'write':
+    case 'data':
+    case 'epoch-part':
+      return frame.data.length
+    case 'epoch-traffic':
+      return frame.frames.reduce((sum, each) => sum + packedBytes(each), 0)
+    default:
+      return 0
   }
 }

@@ -180,7 +180,7 @@ test('a standby goes on with the memory, the connection and the disk of one that
   copyFileSync(rig.path('disk'), rig.path('other'))
   const other = await serve('other.sock', rig.path('other'))
   const from = performance.now()
-  await standby.load(state)
+  await standby.load(state, { sent: [], came: [] })
   const loaded = performance.now()
   await standby.run(() => undefined)
   process.stderr.write(`loaded in ${(loaded - from).toFixed(1)} ms, runs after ${(performance.now() - from).toFixed(1)} ms\n`)

@@ -50,7 +50,7 @@ const requests: Readonly<Record<string, (...words: string[]) => Promise<unknown>
     const runs = JSON.parse(readFileSync(`${file}.runs`, 'utf8')) as MemoryRange[]
     return standby.fill([{ runs, bytes: readFileSync(file) }])
   },
-  load: (file = '') => standby.load(readFileSync(`${file}.state`)),
+  load: (file = '') => standby.load(readFileSync(`${file}.state`), { sent: [], came: [] }),
   run: () => standby.run(() => undefined),
   end: () => standby.end(),
 }

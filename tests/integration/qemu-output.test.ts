@@ -7,7 +7,7 @@ import { qemuOutput } from '../../lib/dom0/qemu/qemu-output'
 import { probeQemu } from '../../lib/dom0/qemu/qemu-probe'
 import { loadState, standbyArguments } from '../../lib/dom0/qemu/qemu-standby'
 import { Qmp } from '../../lib/dom0/qemu/qmp'
-import type { GuestOutput, OutputFrame } from '../../lib/ports/guest-output'
+import type { GuestOutput, GuestFrame } from '../../lib/ports/guest-output'
 import { exited, until } from './guest-rig'
 import { holdingProcess } from './holding-process'
 import { frameOf, numberOf, receivedOf, SendingMachine } from './sending-machine'
@@ -52,18 +52,19 @@ async function opened(): Promise<Qmp> {
 
 interface Holder {
   readonly output: GuestOutput
-  readonly sent: OutputFrame[]
+  readonly sent: GuestFrame[]
   readonly failed: string[]
 }
 
 async function holding(): Promise<Holder> {
-  const [sent, failed]: [OutputFrame[], string[]] = [[], []]
-  const events = { sent: (frame: OutputFrame) => void sent.push(frame), failed: (error: string) => void failed.push(error) }
+  const [sent, failed]: [GuestFrame[], string[]] = [[], []]
+  const [came, keep] = [() => undefined, (frame: GuestFrame) => void sent.push(frame)]
+  const events = { sent: keep, came, failed: (error: string) => void failed.push(error) }
   const output = await qemuOutput({ qmp, folder })(events)
   return { output, sent, failed }
 }
 
-const frame = (sent: OutputFrame | undefined): Buffer => sent?.bytes.subarray(HEAD_BYTES) ?? Buffer.alloc(0)
+const frame = (sent: GuestFrame | undefined): Buffer => sent?.bytes.subarray(HEAD_BYTES) ?? Buffer.alloc(0)
 const isRarp = (bytes: Buffer): boolean => bytes.readUInt16BE(12) === RARP
 const last = <T>(all: readonly T[]): T => {
   const found = all.at(-1)
@@ -78,7 +79,7 @@ async function guestSends(frames: number): Promise<void> {
 
 /** Numbers of the frames that came out from this one on. What the guest has sent before may still wait in QEMU for its network. */
 const passed = (first: number): readonly number[] => machine.wire.map(numberOf).filter((number) => number >= first)
-const numbersOf = (frames: readonly OutputFrame[]): readonly number[] => frames.map((each) => numberOf(frame(each)))
+const numbersOf = (frames: readonly GuestFrame[]): readonly number[] => frames.map((each) => numberOf(frame(each)))
 async function firstOf({ sent }: Holder): Promise<number> {
   await until('a held frame', () => sent.length > 0)
   return numberOf(frame(sent[0]))
@@ -221,7 +222,7 @@ test('where one interface cannot be held none is, and it is told why', async () 
   // What is in the way of the second one's socket.
   const [, second] = filterNames(1, 1)
   writeFileSync(join(folder, `${second}.socket`), '')
-  const nothing = { sent: () => undefined, failed: () => undefined }
+  const nothing = { sent: () => undefined, came: () => undefined, failed: () => undefined }
   await expect(qemuOutput({ qmp, folder })(nothing)).rejects.toMatchObject({ code: 'EEXIST' })
   expect(await isGone()).toBe(true)
   const { sending } = machine.numbers

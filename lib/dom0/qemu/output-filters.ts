@@ -1,6 +1,6 @@
 /**
  * What holds a guest's output inside QEMU: for each network backend a redirector that writes what the guest sends to a socket, and one that
- * passes on what is read from another. A set of them is a generation; the next one stands before it, so that it can be taken away
+ * passes on what is read from another; and a mirror that writes a copy of what comes for the guest to a third. A set of them is a generation; the next one stands before it, so that it can be taken away
  * without a moment in which output passes.
  *
  * Must never: take a redirector away while nothing stands before it, unless output may pass.
@@ -11,7 +11,7 @@ import type { QmpSession } from './qmp'
 const LIMIT_MS = 5000
 const COUNT_MAX = 10_000
 const TEXT_MAX = 1_000_000
-const NAME = /^holdfast-output-(\d+)-(\d+)-(in|out)$/
+const NAME = /^holdfast-output-(\d+)-(\d+)-(in|out|came)$/
 /** A backend that a device of the guest is connected to, as the monitor for people indents it. */
 const BACKEND = /^ \\ ([^:\s]+): index=\d+,type=/
 
@@ -33,10 +33,12 @@ export function connectSocket(qmp: QmpSession, name: string, path: string): Prom
 }
 
 /** From its answer on nothing of this backend passes. The order matters: what is created last sees what the guest sends first. */
-export async function addFilters(qmp: QmpSession, netdev: string, [input, output]: readonly [string, string]): Promise<void> {
-  const common = { 'qom-type': 'filter-redirector', netdev, queue: 'rx', vnet_hdr_support: true }
-  await ask(qmp, 'object-add', { ...common, id: input, indev: input })
-  await ask(qmp, 'object-add', { ...common, id: output, outdev: output })
+export async function addFilters(qmp: QmpSession, netdev: string, [input, output, came]: FilterNames): Promise<void> {
+  const common = { netdev, vnet_hdr_support: true }
+  const redirector = { ...common, 'qom-type': 'filter-redirector', queue: 'rx' }
+  await ask(qmp, 'object-add', { ...redirector, id: input, indev: input })
+  await ask(qmp, 'object-add', { ...redirector, id: output, outdev: output })
+  await ask(qmp, 'object-add', { ...common, 'qom-type': 'filter-mirror', queue: 'tx', id: came, outdev: came })
 }
 
 /** Those that nobody has removed, whoever made them. */
@@ -55,9 +57,13 @@ export async function presentFilters(qmp: QmpSession): Promise<Filters> {
   }
 }
 
-export const filterNames = (generation: number, nic: number): readonly [string, string] => [
+/** Each the name of a filter and of its socket: what is let out, what the guest has sent, what came for it. */
+export type FilterNames = readonly [string, string, string]
+
+export const filterNames = (generation: number, nic: number): FilterNames => [
   `holdfast-output-${generation}-${nic}-in`,
   `holdfast-output-${generation}-${nic}-out`,
+  `holdfast-output-${generation}-${nic}-came`,
 ]
 
 export const nextGeneration = ({ objects, sockets }: Filters): number =>
@@ -70,6 +76,6 @@ export async function removeOutputs(qmp: QmpSession, { objects }: Filters): Prom
 
 /** After their outputs. */
 export async function removeRest(qmp: QmpSession, { objects, sockets }: Filters): Promise<void> {
-  for (const id of objects) if (id.endsWith('-in')) await ask(qmp, 'object-del', { id })
+  for (const id of objects) if (!id.endsWith('-out')) await ask(qmp, 'object-del', { id })
   for (const id of sockets) await ask(qmp, 'chardev-remove', { id })
 }

@@ -1,8 +1,9 @@
-import type { PrepareStandby, StandbyMachine } from '../../ports/standby-machine'
+import type { PrepareStandby, RecentFrames, StandbyMachine } from '../../ports/standby-machine'
 import type { PreparedDisk, PreparedStandby } from '../../wire/standby-host'
 import { MemoryFile } from './memory-file'
 import { loadState } from './qemu-standby'
 import { Qmp } from './qmp'
+import { ReplayFilters } from './replay-filters'
 import type { StandbyHost } from './standby-host'
 import { failure } from '../system/system-error'
 
@@ -30,8 +31,14 @@ export const prepareStandby =
     try {
       const qmp = await Qmp.open(prepared.monitor, LIMIT_MS)
       try {
-        const memory = await MemoryFile.open(prepared.memoryFile, spec.memoryBytes)
-        return new QemuStandby(parts, prepared, qmp, memory)
+        const replay = await ReplayFilters.add(qmp, parts.folder)
+        try {
+          const memory = await MemoryFile.open(prepared.memoryFile, spec.memoryBytes)
+          return new QemuStandby(parts, prepared, { qmp, memory, replay })
+        } catch (error) {
+          replay.close()
+          throw error
+        }
       } catch (error) {
         qmp.close()
         throw error
@@ -42,6 +49,12 @@ export const prepareStandby =
     }
   }
 
+interface OpenStandby {
+  readonly qmp: Qmp
+  readonly memory: MemoryFile
+  readonly replay: ReplayFilters
+}
+
 class QemuStandby implements StandbyMachine {
   private isRunning = false
   private isOver = false
@@ -49,8 +62,7 @@ class QemuStandby implements StandbyMachine {
   constructor(
     private readonly parts: StandbyParts,
     private readonly prepared: PreparedStandby,
-    private readonly qmp: Qmp,
-    private readonly memory: MemoryFile,
+    private readonly open: OpenStandby,
   ) {}
 
   get domid(): string {
@@ -59,30 +71,33 @@ class QemuStandby implements StandbyMachine {
 
   fill: StandbyMachine['fill'] = async (pages) => {
     // Its memory is a file that outlives it: without this nobody would know before it is needed.
-    if (this.qmp.isOver) throw failure('ECONNRESET', 'the waiting machine is gone')
-    for (const part of pages) await this.memory.write(part)
+    if (this.open.qmp.isOver) throw failure('ECONNRESET', 'the waiting machine is gone')
+    for (const part of pages) await this.open.memory.write(part)
   }
 
-  load(state: Buffer): Promise<void> {
-    return loadState(this.qmp, state, this.parts.folder)
+  async load(state: Buffer, recent: RecentFrames): Promise<void> {
+    const { qmp, replay } = this.open
+    await loadState(qmp, state, this.parts.folder)
+    replay.replay(recent)
   }
 
   /** When it rejects with the machine running, it can be called again, for the host and XAPI to know of it. */
   async run(goes: () => void): Promise<void> {
     const { host } = this.parts
+    const { qmp, replay } = this.open
     if (this.isRunning) return host.run(this.prepared.domid)
     await Promise.all(this.prepared.disks.map((disk) => this.connect(disk)))
-    const goesOn = this.qmp.execute('cont', {}, LIMIT_MS)
+    const goesOn = qmp.execute('cont', {}, LIMIT_MS)
     // On its way before the host's part is begun, which takes a program's start.
-    const isAnnounced = this.qmp.execute('announce-self', ANNOUNCE, LIMIT_MS)
+    const isAnnounced = qmp.execute('announce-self', ANNOUNCE, LIMIT_MS)
     const answered = Promise.all([goesOn, isAnnounced])
     answered.catch(() => undefined)
     await goesOn
     this.isRunning = true
     goes()
-    const [told, known] = await Promise.allSettled([answered, host.run(this.prepared.domid)])
+    const rest = await Promise.allSettled([answered, host.run(this.prepared.domid), replay.remove()])
     await this.letGo()
-    for (const each of [told, known]) if (each.status === 'rejected') throw each.reason
+    for (const each of rest) if (each.status === 'rejected') throw each.reason
   }
 
   async end(): Promise<void> {
@@ -97,15 +112,17 @@ class QemuStandby implements StandbyMachine {
     const file = `${node}-served`
     const server = { type: 'unix', path: socket }
     const nbd = { driver: 'nbd', server, export: exportName, 'reconnect-delay': RECONNECT_SECONDS, 'open-timeout': OPEN_SECONDS }
-    await this.qmp.execute('blockdev-add', { ...common, ...nbd, 'node-name': file }, LIMIT_MS)
+    await this.open.qmp.execute('blockdev-add', { ...common, ...nbd, 'node-name': file }, LIMIT_MS)
     const options = [{ ...common, driver: 'raw', 'node-name': node, file }]
-    await this.qmp.execute('blockdev-reopen', { options }, LIMIT_MS)
+    await this.open.qmp.execute('blockdev-reopen', { options }, LIMIT_MS)
   }
 
   private async letGo(): Promise<void> {
     if (this.isOver) return
     this.isOver = true
-    this.qmp.close()
-    await this.memory.close()
+    const { qmp, memory, replay } = this.open
+    replay.close()
+    qmp.close()
+    await memory.close()
   }
 }

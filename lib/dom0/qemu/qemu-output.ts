@@ -1,5 +1,6 @@
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { GuestOutput, GuestOutputEvents, HoldOutput, OutputFrame } from '../../ports/guest-output'
+import type { GuestOutput, GuestOutputEvents, HoldOutput, GuestFrame } from '../../ports/guest-output'
 import { fields, flag } from '../../wire/shape'
 import { failure, textOf } from '../system/system-error'
 import {
@@ -45,7 +46,7 @@ class QemuOutput implements GuestOutput {
   private readonly made = new Set<string>()
   private lost: Error | null = null
   /** What came before anybody could release it; null from then on. */
-  private early: OutputFrame[] | null = []
+  private early: GuestFrame[] | null = []
 
   private constructor(
     private readonly options: QemuOutputOptions,
@@ -69,7 +70,7 @@ class QemuOutput implements GuestOutput {
     return output
   }
 
-  release(frames: readonly OutputFrame[]): void {
+  release(frames: readonly GuestFrame[]): void {
     for (const { nic, bytes } of frames) this.nics[nic]?.release(bytes)
   }
 
@@ -97,22 +98,26 @@ class QemuOutput implements GuestOutput {
   private async redirect(nic: number, netdev: string): Promise<void> {
     const { qmp, folder } = this.options
     const names = filterNames(this.generation, nic)
-    const socket = (name: string): ReturnType<typeof acceptOne> => {
+    const opened: Socket[] = []
+    const socket = async (name: string): Promise<Socket> => {
       const path = join(folder, `${name}.socket`)
-      return acceptOne(path, async () => {
+      const mine = await acceptOne(path, async () => {
         await connectSocket(qmp, name, path)
         this.made.add(name)
       })
+      opened.push(mine)
+      return mine
     }
     const events = {
       sent: (bytes: Buffer) => this.sent({ nic, bytes }),
+      came: (bytes: Buffer) => this.came({ nic, bytes }),
       lost: (error: Error) => this.lose(error),
     }
-    const toNetwork = await socket(names[0])
     try {
-      this.nics.push(new RedirectedNic(toNetwork, await socket(names[1]), events))
+      const [toNetwork, fromGuest, forGuest] = [await socket(names[0]), await socket(names[1]), await socket(names[2])]
+      this.nics.push(new RedirectedNic({ toNetwork, fromGuest, forGuest }, events))
     } catch (error) {
-      toNetwork.destroy()
+      for (const each of opened) each.destroy()
       throw error
     }
     await addFilters(qmp, netdev, names)
@@ -125,9 +130,13 @@ class QemuOutput implements GuestOutput {
     for (const frame of early ?? []) this.events.sent(frame)
   }
 
-  private sent(frame: OutputFrame): void {
+  private sent(frame: GuestFrame): void {
     if (this.early === null) this.events.sent(frame)
     else if (this.early.length < EARLY_FRAMES_MAX) this.early.push(frame)
+  }
+
+  private came(frame: GuestFrame): void {
+    if (this.early === null) this.events.came(frame)
   }
 
   /** Of a machine whose processors send frames themselves, QEMU answers `stop` before it stands. */

@@ -13,27 +13,37 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024
 
 export interface RedirectedEvents {
   sent(bytes: Buffer): void
+  came(bytes: Buffer): void
   /** At most once. */
   lost(error: Error): void
 }
 
+/** Our ends of a network interface's sockets. */
+export interface NicSockets {
+  readonly toNetwork: Socket
+  readonly fromGuest: Socket
+  readonly forGuest: Socket
+}
+
 /**
- * Our ends of the two sockets of one network interface. The one from the guest is read whatever happens: QEMU stands still with its lock
- * held while that is full.
+ * One network interface of a guest. What QEMU writes is read whatever happens: it stands still with its lock held while a socket is
+ * full.
  */
 export class RedirectedNic {
   private readonly frames = new RedirectedFrames()
+  private readonly coming = new RedirectedFrames()
   private bytes = 0
   private isOver = false
 
   constructor(
-    private readonly toNetwork: Socket,
-    private readonly fromGuest: Socket,
+    private readonly sockets: NicSockets,
     private readonly events: RedirectedEvents,
   ) {
+    const { toNetwork, fromGuest, forGuest } = sockets
     fromGuest.on('data', (chunk) => this.read(chunk))
+    forGuest.on('data', (chunk) => this.cut(this.coming, chunk, (bytes) => this.events.came(bytes)))
     toNetwork.resume()
-    for (const socket of [toNetwork, fromGuest]) {
+    for (const socket of this.all) {
       socket.on('error', (error) => this.lose(error))
       socket.on('close', () => this.lose(failure('ECONNRESET', "QEMU has closed a socket of the guest's output")))
     }
@@ -50,15 +60,16 @@ export class RedirectedNic {
   }
 
   release(frame: Buffer): void {
-    if (this.isOver || this.toNetwork.writableLength > WAITING_BYTES_MAX) return
-    this.toNetwork.write(frame)
+    const { toNetwork } = this.sockets
+    if (this.isOver || toNetwork.writableLength > WAITING_BYTES_MAX) return
+    toNetwork.write(frame)
   }
 
   /** Nothing is released any more; resolves when QEMU has taken all that was, is gone, or hangs. */
   async finish(): Promise<void> {
     if (this.isOver) return
     this.isOver = true
-    const { toNetwork } = this
+    const { toNetwork } = this.sockets
     toNetwork.setTimeout(LIMIT_MS, () => toNetwork.destroy())
     await new Promise<void>((resolve) => {
       toNetwork.once('close', () => resolve())
@@ -69,14 +80,22 @@ export class RedirectedNic {
   /** What the guest sends is thrown away from now on, for as long as the redirectors are there. */
   destroy(): void {
     this.isOver = true
-    this.toNetwork.destroy()
-    this.fromGuest.destroy()
+    for (const socket of this.all) socket.destroy()
+  }
+
+  private get all(): readonly Socket[] {
+    const { toNetwork, fromGuest, forGuest } = this.sockets
+    return [toNetwork, fromGuest, forGuest]
   }
 
   private read(chunk: Buffer): void {
     this.bytes += chunk.length
+    this.cut(this.frames, chunk, (bytes) => this.events.sent(bytes))
+  }
+
+  private cut(frames: RedirectedFrames, chunk: Buffer, tell: (bytes: Buffer) => void): void {
     try {
-      for (const frame of this.frames.push(chunk)) this.events.sent(frame)
+      for (const frame of frames.push(chunk)) tell(frame)
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
       this.lose(failure('EPROTO', `QEMU wrote what is no frame: ${error.message}`))

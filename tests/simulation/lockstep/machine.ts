@@ -1,6 +1,6 @@
 import type { Capture, Captured } from '../../../lib/ports/capture'
 import { PAGE_BYTES, type ChangedPages, type MemoryRange } from '../../../lib/ports/changed-memory'
-import type { GuestOutput, GuestOutputEvents, OutputFrame } from '../../../lib/ports/guest-output'
+import type { GuestOutput, GuestOutputEvents, GuestFrame } from '../../../lib/ports/guest-output'
 import type { Guest } from './guest'
 import { MEMORY_BYTES, memoryBytes, stateBytes } from './memory'
 import type { World } from './world'
@@ -220,13 +220,13 @@ export class Machine {
   }
 }
 
-const frameOf = (step: number): OutputFrame => {
+const frameOf = (step: number): GuestFrame => {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleLE(step)
   return { nic: 0, bytes }
 }
 
-const stepOf = ({ bytes }: OutputFrame): number => bytes.readDoubleLE(0)
+const stepOf = ({ bytes }: GuestFrame): number => bytes.readDoubleLE(0)
 
 /** Page by page; what has no room stays. */
 function changed(now: Buffer, baseline: Buffer, into: Buffer, ranges: readonly MemoryRange[]): ChangedPages {

@@ -1,5 +1,6 @@
 import type { Outlook } from '../../../lib/core/domain/guest-memory'
-import { type LoadedGuest, LockstepStandby } from '../../../lib/daemon/worker/lockstep/lockstep-standby'
+import { LockstepStandby } from '../../../lib/daemon/worker/lockstep/lockstep-standby'
+import type { LoadedGuest } from '../../../lib/daemon/worker/lockstep/standby-needs'
 import { PAGE_BYTES } from '../../../lib/ports/changed-memory'
 import type { EpochReport } from '../../../lib/wire/peer-epochs'
 import type { DiskChange, Down } from './link'

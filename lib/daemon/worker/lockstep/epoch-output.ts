@@ -1,5 +1,6 @@
 import { OutputLedger } from '../../../core/checkpoint/output-ledger'
-import type { GuestOutput, GuestOutputEvents, OutputFrame } from '../../../ports/guest-output'
+import type { FrameWay } from '../../../core/domain/guest-frame'
+import type { GuestOutput, GuestOutputEvents, GuestFrame } from '../../../ports/guest-output'
 import type { Timer, Timers } from '../../../ports/timers'
 import { codedError, errorText } from './error-text'
 
@@ -7,6 +8,8 @@ export interface EpochOutputNeeds {
   /** As HoldOutput; null: no guest of the VM runs or stands here. */
   readonly holdOutput: (events: GuestOutputEvents) => Promise<GuestOutput | null>
   readonly timers: Timers
+  /** Of the guest's traffic, as it is seen. */
+  readonly passes: (way: FrameWay, frame: GuestFrame) => void
   /** Something begins to wait for the end of this epoch. */
   readonly waits: () => void
   /** Nothing can be held or let go any more: it is thrown away until all may go. */
@@ -20,7 +23,7 @@ const AGAIN_MS = 1000
 
 /** The guest's output, taken off its way while the guest may be in lockstep, and let go as its epochs are confirmed. */
 export class EpochOutput {
-  readonly #ledger: OutputLedger<OutputFrame>
+  readonly #ledger: OutputLedger<GuestFrame>
   #output: GuestOutput | null = null
   /** Whoever was here before may hold it. */
   #mayBeHeld: boolean
@@ -105,7 +108,7 @@ export class EpochOutput {
     this.#timer?.stop()
   }
 
-  #leave(frames: readonly OutputFrame[]): void {
+  #leave(frames: readonly GuestFrame[]): void {
     if (frames.length > 0) this.#output?.release(frames)
   }
 
@@ -140,6 +143,7 @@ export class EpochOutput {
     let mine: GuestOutput | null = null
     mine = await this.needs.holdOutput({
       sent: (frame) => this.#sent(frame),
+      came: (frame) => this.needs.passes('came', frame),
       failed: (error) => {
         if (mine === this.#output) this.needs.failed(error)
       },
@@ -156,7 +160,8 @@ export class EpochOutput {
     this.#mayBeHeld = false
   }
 
-  #sent(frame: OutputFrame): void {
+  #sent(frame: GuestFrame): void {
+    this.needs.passes('sent', frame)
     this.#leave(this.#ledger.sent(frame, frame.bytes.length))
     if (this.#isTold || this.#ledger.heldBytes === 0) return
     this.#isTold = true

@@ -4,7 +4,7 @@ import type { WorkerSpec } from '../../../wire/worker-api'
 import type { WorkerParts } from '../parts'
 import type { Primary } from '../primary'
 import { errorText } from './error-text'
-import type { LoadedGuest } from './lockstep-standby'
+import type { LoadedGuest } from './standby-needs'
 import type { StandbySide } from './standby-side'
 
 export interface GuestArrivalNeeds {

@@ -2,6 +2,7 @@ import { Epochs, type Life } from '../../../core/checkpoint/epochs'
 import type { ClaimedMemory, EpochEffect, EpochEvent } from '../../../core/checkpoint/events'
 import { Figures } from '../../../core/checkpoint/figures'
 import { unreachable } from '../../../core/domain/assert'
+import type { FrameWay, GuestFrame } from '../../../core/domain/guest-frame'
 import type { Timer } from '../../../ports/timers'
 import type { EpochReport } from '../../../wire/peer-epochs'
 import { EpochOutput } from './epoch-output'
@@ -10,6 +11,7 @@ import { errorText } from './error-text'
 import { PRIMARY_LIMITS, type LockstepPrimaryNeeds, type LockstepStatus, type PrimaryLimits } from './lockstep-needs'
 import { MonitoredGuest } from './monitored-guest'
 import type { EpochLink } from './outbox'
+import { TrafficCopy } from './traffic-copy'
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'nowMs'> : never
 type Told = WithoutTime<EpochEvent>
@@ -21,6 +23,7 @@ export class LockstepPrimary {
   readonly #guest: MonitoredGuest
   readonly #output: EpochOutput
   readonly #parts: EpochParts
+  readonly #traffic: TrafficCopy
   #events: Told[] = []
   #isBusy = false
   #isOver = false
@@ -38,11 +41,13 @@ export class LockstepPrimary {
     this.#guest = new MonitoredGuest(needs.openCapture, needs.note, !fresh)
     const output = {
       ...{ holdOutput: needs.holdOutput, timers: needs.timers, note: needs.note },
+      passes: (way: FrameWay, frame: GuestFrame) => this.#traffic.frame(way, frame),
       waits: () => this.#tell({ on: 'output' }),
       failed: (error: string) => this.leave(`the guest's output failed: ${error}`),
     }
     this.#output = new EpochOutput(output, !fresh)
     this.#parts = new EpochParts({ guest: this.#guest, link: needs.link, timers: needs.timers, term: needs.term }, limits.parts)
+    this.#traffic = new TrafficCopy(needs)
     this.#tell({ on: 'start', fresh })
   }
 
@@ -132,6 +137,7 @@ export class LockstepPrimary {
     this.#isOver = true
     this.#timer?.stop()
     this.#parts.end()
+    this.#traffic.end()
     this.#output.close()
     this.#guest.resume(
       () => undefined,
@@ -193,6 +199,7 @@ export class LockstepPrimary {
       case 'cut':
         this.needs.link()?.send({ type: 'epoch-cut', run: effect.run, epoch: effect.epoch, term: this.needs.term() })
         this.#output.cut(effect.epoch)
+        this.#traffic.cut(effect.run, effect.epoch)
         break
       case 'send':
         this.#parts.send(effect.epoch)
@@ -202,6 +209,7 @@ export class LockstepPrimary {
         break
       case 'end-capture':
         this.#parts.end()
+        this.#traffic.end()
         this.#guest.release()
         break
       case 'begin':

@@ -1,38 +1,13 @@
 import type { Outlook } from '../../../core/domain/guest-memory'
 import { assert, must, unreachable } from '../../../core/domain/assert'
+import { RecentTraffic } from '../../../core/checkpoint/recent-traffic'
 import { Standby, STANDBY_LIMITS, type StandbyLimits, type StandbyState } from '../../../core/checkpoint/standby'
 import type { StandbyEffect, StandbyEvent } from '../../../core/checkpoint/standby-events'
-import type { PrepareStandby } from '../../../ports/standby-machine'
-import type { EpochOrder, EpochPart, EpochReport } from '../../../wire/peer-epochs'
+import type { EpochOrder, EpochPart } from '../../../wire/peer-epochs'
 import { errorText } from './error-text'
 import { RunStandby } from './run-standby'
+import type { LockstepStandbyNeeds, TakenOver } from './standby-needs'
 import { StandbyParts } from './standby-parts'
-
-export interface LockstepStandbyNeeds<Change> {
-  readonly vm: string
-  readonly prepare: PrepareStandby
-  /** To the primary; what cannot be sent is lost with the conversation. */
-  readonly send: (answer: EpochReport) => void
-  /** A change of the disk, to its replica: resolves with '' or the system's code. The primary is told by whoever does it. */
-  readonly write: (change: Change) => Promise<string>
-  /** So many changes of an epoch that was not committed. */
-  readonly dropped: (changes: number) => void
-  /** Of what goes wrong beside it. */
-  readonly note: (text: string, error: string) => void
-}
-
-/** The guest stands here at the end of the last complete epoch, and is whose who has taken it over. */
-export interface LoadedGuest {
-  readonly domid: string
-  /** Once its disks are served here. Calls `goes` when the guest does; resolves with '' when the host knows, too, or why not; may be asked again. */
-  readonly goOn: (goes: () => void) => Promise<string>
-}
-
-/** What a take-over came to. */
-export type TakenOver =
-  | ({ readonly did: 'load'; readonly run: number; readonly epoch: number } & LoadedGuest)
-  | { readonly did: 'restart' }
-  | { readonly did: 'cannot'; readonly why: string }
 
 /** Of the first copy, on its way into the standby's memory. */
 const FILLING_BYTES_MAX = 256e6
@@ -46,6 +21,7 @@ export class LockstepStandby<Change> {
   #gone: Promise<void> = Promise.resolve()
   #writing: Promise<void> = Promise.resolve()
   #parts = new StandbyParts()
+  #traffic = new RecentTraffic()
   /** Of the devices, with the newest epoch that is in the standby's memory. */
   #state: { readonly epoch: number; readonly bytes: Buffer } | null = null
   #fillingBytes = 0
@@ -94,6 +70,10 @@ export class LockstepStandby<Change> {
         break
       case 'epoch-end':
         this.#tell({ on: 'end', run, epoch: frame.epoch, parts: frame.parts })
+        this.#traffic.complete(this.complete)
+        break
+      case 'epoch-traffic':
+        if (this.#isReceiving(run)) this.#traffic.keep(frame.epoch, frame.way, frame.frames)
         break
       case 'epoch-leave':
         this.#tell({ on: 'leave', run })
@@ -262,6 +242,7 @@ export class LockstepStandby<Change> {
     const machine = this.#machine
     this.#machine = null
     this.#parts = new StandbyParts()
+    this.#traffic = new RecentTraffic()
     this.#state = null
     // At once, so that one that was not begun is not begun for nothing.
     const ended = this.#ended(machine)
@@ -280,7 +261,7 @@ export class LockstepStandby<Change> {
     const state = must(this.#state, 'what is loaded was applied')
     assert(state.epoch === epoch, 'the state is of the epoch of the memory')
     const machine = must(this.#machine, 'what is loaded is there')
-    const error = await machine.load(state.bytes)
+    const error = await machine.load(state.bytes, this.#traffic.of(epoch))
     if (error !== '') {
       this.#took({ did: 'cannot', why: `the standby could not be loaded: ${error}` })
       return

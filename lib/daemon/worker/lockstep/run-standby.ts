@@ -1,5 +1,5 @@
 import type { ChangedPart } from '../../../ports/changed-memory'
-import type { PrepareStandby, StandbyMachine, StandbySpec } from '../../../ports/standby-machine'
+import type { PrepareStandby, RecentFrames, StandbyMachine, StandbySpec } from '../../../ports/standby-machine'
 import { codedError, errorText } from './error-text'
 
 /** The standby of one run, asked for one thing after the other. Each resolves with '' or why not. */
@@ -28,8 +28,8 @@ export class RunStandby {
     return this.#next((machine) => machine.fill(parts))
   }
 
-  load(state: Buffer): Promise<string> {
-    return this.#next((machine) => machine.load(state))
+  load(state: Buffer, recent: RecentFrames): Promise<string> {
+    return this.#next((machine) => machine.load(state, recent))
   }
 
   /** It goes on from what it has loaded; may be asked again after a failure. See StandbyMachine.run. */

@@ -5,7 +5,8 @@ import type { PeerLink } from '../../../ports/peer-link'
 import type { VmUuid } from '../../../core/domain/ids'
 import { type EpochFrame, isEpochReport } from '../../../wire/peer-epochs'
 import type { PeerAsk } from '../peer/replica-requests'
-import { LockstepStandby, type TakenOver } from './lockstep-standby'
+import { LockstepStandby } from './lockstep-standby'
+import type { TakenOver } from './standby-needs'
 
 export interface StandbySideNeeds {
   readonly vm: VmUuid
