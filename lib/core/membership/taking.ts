@@ -89,7 +89,7 @@ export type TakenRule = Extract<TakeoverVerdict, { verdict: 'take' }>['rule'] | 
 export class Taking {
   #asking: 'nothing' | 'listen' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
   #begunMs = 0
-  #withinMs = HEARD_WITHIN_MS
+  #heardAtMs = 0
   #untilMs = 0
   #why = 'gave-up'
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -119,14 +119,11 @@ export class Taking {
         this.#mayHold = event.mayHold
         this.#begunMs = event.nowMs
         this.#untilMs = event.nowMs + GIVE_UP_AFTER_MS
-        this.#withinMs = event.isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS
-        if (this.#withinMs <= event.nowMs - event.heardAtMs) return this.#seal()
-        this.#asking = 'listen'
-        return [{ do: 'listen', ms: event.heardAtMs + this.#withinMs - event.nowMs }]
+        return this.#listen(event)
       case 'listened':
         assert(this.#asking === 'listen', 'it was to be listened for')
-        // Whatever was said of its machine: a primary that is heard runs.
-        if (this.#withinMs <= event.nowMs - event.heardAtMs) return this.#seal()
+        // Whatever was said of its machine: a primary that is heard runs. A timer may end a little early, which is no sign of it.
+        if (event.heardAtMs === this.#heardAtMs) return this.#seal()
         return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
       case 'tick':
         assert(this.#asking === 'wait', 'a tick ends a wait')
@@ -146,6 +143,14 @@ export class Taking {
       case 'swap-refused':
         return this.#wait('swap-refused', ASK_AGAIN_MS)
     }
+  }
+
+  #listen({ nowMs, heardAtMs, isKept }: Extract<TakingEvent, { on: 'begin' }>): readonly TakingEffect[] {
+    const leftMs = heardAtMs + (isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS) - nowMs
+    if (leftMs <= 0) return this.#seal()
+    this.#heardAtMs = heardAtMs
+    this.#asking = 'listen'
+    return [{ do: 'listen', ms: leftMs }]
   }
 
   #seal(): readonly TakingEffect[] {
