@@ -1,10 +1,10 @@
 /**
  * How regularly a peer's heartbeats arrive, on whatever link, and how soon a silence of it therefore means something: two and a half times the
- * longest wait of the last minute, but neither less than half of what the operator allows nor more than that. Where nothing is ever late
+ * longest wait of the last minute, but neither less than a third of what the operator allows nor more than that. Where nothing is ever late
  * a dead host is missed at the first chance; a busy or lossy pair is given its time.
  */
 const LATE_BY = 2.5
-const HALF = 0.5
+const LEAST = 1 / 3
 /** The last minute is two of these: the one that runs, and the whole one before. */
 const SPAN_MS = 30_000
 
@@ -33,7 +33,7 @@ export class Regularity {
   patienceMs(nowMs: number): number {
     this.pass(nowMs)
     const wantedMs = LATE_BY * Math.max(this.longestMs, this.formerLongestMs)
-    return Math.min(this.suspectAfterMs, Math.max(HALF * this.suspectAfterMs, wantedMs))
+    return Math.min(this.suspectAfterMs, Math.max(LEAST * this.suspectAfterMs, wantedMs))
   }
 
   private pass(nowMs: number): void {

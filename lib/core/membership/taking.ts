@@ -23,8 +23,11 @@ export const GIVE_UP_AFTER_MS = 6000
 const giveUpAfterMs = (leaseMs: number): number => Math.max(GIVE_UP_AFTER_MS, 2 * leaseOverAfterMs(leaseMs) + 2000)
 /** A primary pings every 200 ms: its worker lives, and only its daemon is silent. */
 export const HEARD_WITHIN_MS = 500
-/** Where the guest's memory waits its epochs come as well, and a take-over that was not needed loses nothing. */
-export const HEARD_WITHIN_LOCKSTEP_MS = 350
+/** Where the memory of the guest waits its epochs come as well, several in that time, and a take-over that was not needed loses nothing. */
+export const HEARD_WITHIN_LOCKSTEP_MS = 250
+
+/** A timer may end a part of a millisecond before its time. */
+const EARLY_MS = 1
 
 /** Times are of one monotonic clock, this host's. */
 export type TakingEvent =
@@ -89,7 +92,7 @@ export type TakenRule = Extract<TakeoverVerdict, { verdict: 'take' }>['rule'] | 
 export class Taking {
   #asking: 'nothing' | 'listen' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
   #begunMs = 0
-  #heardAtMs = 0
+  #withinMs = HEARD_WITHIN_MS
   #untilMs = 0
   #why = 'gave-up'
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -122,8 +125,8 @@ export class Taking {
         return this.#listen(event)
       case 'listened':
         assert(this.#asking === 'listen', 'it was to be listened for')
-        // Whatever was said of its machine: a primary that is heard runs. A timer may end a little early, which is no sign of it.
-        if (event.heardAtMs === this.#heardAtMs) return this.#seal()
+        // Whatever was said of its machine: a primary that is heard runs.
+        if (this.#withinMs - EARLY_MS <= event.nowMs - event.heardAtMs) return this.#seal()
         return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
       case 'tick':
         assert(this.#asking === 'wait', 'a tick ends a wait')
@@ -146,9 +149,9 @@ export class Taking {
   }
 
   #listen({ nowMs, heardAtMs, isKept }: Extract<TakingEvent, { on: 'begin' }>): readonly TakingEffect[] {
-    const leftMs = heardAtMs + (isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS) - nowMs
+    this.#withinMs = isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS
+    const leftMs = heardAtMs + this.#withinMs - nowMs
     if (leftMs <= 0) return this.#seal()
-    this.#heardAtMs = heardAtMs
     this.#asking = 'listen'
     return [{ do: 'listen', ms: leftMs }]
   }

@@ -141,9 +141,13 @@ describe('a host whose guest waits here to go on', () => {
   }
   beforeEach(() => watch.apply({ type: 'awaited', hosts: new Set([PEER]), atMs: 0 }))
 
-  test('is suspected after half the time where its heartbeats come regularly', () => {
+  test('is suspected after two and a half heartbeats where they come regularly', () => {
     beats(100, 10_000, 100)
-    expect(suspectedAfter(10_000)).toBe(300)
+    expect(suspectedAfter(10_000)).toBe(250)
+  })
+  test('is given a third of the time at least', () => {
+    beats(50, 10_000, 50)
+    expect(suspectedAfter(10_000)).toBe(200)
   })
   test('is given two and a half times what its latest heartbeat took', () => {
     beats(100, 5000, 100)
@@ -159,16 +163,16 @@ describe('a host whose guest waits here to go on', () => {
   test('has a late heartbeat forgotten after a minute', () => {
     beats(200, 200, 200)
     beats(300, 70_000, 100)
-    expect(suspectedAfter(70_000)).toBe(300)
+    expect(suspectedAfter(70_000)).toBe(250)
   })
   test('is not judged by an outage, nor by a pause of this process', () => {
     beats(100, 5000, 100)
-    expect(suspectedAfter(5000)).toBe(300)
+    expect(suspectedAfter(5000)).toBe(250)
     ticks(5400, 8000)
     hear(8000, 8000)
     watch.apply({ type: 'tick', atMs: 8500 })
     beats(8600, 9000, 100)
-    expect(suspectedAfter(9000)).toBe(300)
+    expect(suspectedAfter(9000)).toBe(250)
   })
   test('is one among others again when no guest waits for it', () => {
     beats(100, 5000, 100)

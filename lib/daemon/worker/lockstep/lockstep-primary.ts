@@ -188,6 +188,7 @@ export class LockstepPrimary {
   #do(effect: EpochEffect): void {
     switch (effect.do) {
       case 'pause':
+        this.#traffic.pause()
         this.#pause(effect.attempt)
         break
       case 'capture':

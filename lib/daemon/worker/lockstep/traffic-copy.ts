@@ -17,16 +17,21 @@ interface Batch {
 
 /** Copies some of the guest's traffic to the peer, at once: the host may be lost the next moment. */
 export class TrafficCopy {
-  /** The epoch whose pause comes next; null while no standby could go on. */
-  #of: { readonly run: number; readonly epoch: number } | null = null
+  /** The epochs that are open for what is sent, and for what comes; null while no standby could go on. */
+  #of: ({ readonly run: number } & Readonly<Record<FrameWay, number>>) | null = null
   readonly #budget = new TrafficBudget()
   #batches: Batch[] = []
 
   constructor(private readonly needs: TrafficCopyNeeds) {}
 
+  /** The guest is about to stand: what comes from now on may wait in its machine instead of being in its state. */
+  pause(): void {
+    if (this.#of !== null) this.#of = { ...this.#of, came: this.#of.sent + 1 }
+  }
+
   /** A pause that serves for nothing is counted, too: what comes is then taken for later than it is, and left out or repeated. */
   cut(run: number, epoch: number): void {
-    this.#of = { run, epoch: epoch + 1 }
+    this.#of = { run, sent: epoch + 1, came: epoch + 1 }
     this.#budget.renew()
   }
 
@@ -37,7 +42,7 @@ export class TrafficCopy {
 
   frame(way: FrameWay, frame: GuestFrame): void {
     if (this.#of === null || !this.#budget.admits(way, packedBytes(frame))) return
-    const { epoch } = this.#of
+    const epoch = this.#of[way]
     const last = this.#batches.at(-1)
     if (this.#batches.length === 0) queueMicrotask(() => this.#send())
     if (last?.way === way && last.epoch === epoch) last.frames.push(frame)
