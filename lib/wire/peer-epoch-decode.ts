@@ -52,7 +52,7 @@ function partOf({ seq: run, offset: epoch, term, flags }: PeerHeader, payload: B
 function trafficOf({ seq: run, offset: epoch, term, flags }: PeerHeader, payload: Buffer): EpochFrame | string {
   const frames = unpackFrames(payload)
   const way = (flags & FLAG.came) === 0 ? 'sent' : 'came'
-  return typeof frames === 'string' ? frames : { type: 'epoch-traffic', run, epoch, way, frames, term }
+  return typeof frames === 'string' ? frames : { type: 'epoch-traffic', run, epoch, term, way, frames }
 }
 
 const TYPES = [

@@ -101,7 +101,10 @@ test.each([
   if (program === NE2000) await until('what came', () => ofGuest().some((each) => numberOf(each) < FAR && receivedOf(each) === 1))
 
   await replay.remove()
-  const told = [await other.execute('qom-list', { path: '/objects' }, LIMIT_MS), await other.execute('query-chardev', {}, LIMIT_MS)]
+  const told = [
+    await other.execute('qom-list', { path: '/objects' }, LIMIT_MS),
+    await other.execute('query-chardev', {}, LIMIT_MS),
+  ]
   expect(JSON.stringify(told)).not.toContain('holdfast-replay')
   const [before] = ofGuest().slice(-1)
   await until('the guest goes on sending', () => ofGuest().at(-1) !== before)

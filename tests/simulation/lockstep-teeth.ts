@@ -55,6 +55,10 @@ const MACHINES: readonly Tooth[] = [
       "      case 'resumed': {\n        if (this.#unconfirmed.count > 0) this.#out.push({ do: 'cut', run: this.#run, epoch: this.#epoch - 1 })\n",
     ],
   ),
+  off('what a standby sends again the guest that goes on has sent', `${CORE}/recent-traffic.ts`, [
+    "each.way === 'sent' && each.epoch <= epoch",
+    "each.way === 'sent'",
+  ]),
   off('frames that leave are of committed epochs', `${CORE}/output-ledger.ts`, [
     'closed.epoch > epoch)',
     'closed.epoch > epoch + 1)',

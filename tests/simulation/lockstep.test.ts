@@ -15,7 +15,16 @@ const PLANNED_SEED = 7
 /** Rare paths: a swarm that misses one of them proves less than it says. */
 const PROBES = [
   ...['a host dies: lockstep', 'a host dies: preparing', 'a host dies: seeding', 'a host dies: claiming', 'a host dies: leaving'],
-  ...['a host dies: parting', 'a host dies: unclaiming', 'loaded', 'loaded again', 'restarted', 'cold start', 'destroyed'],
+  ...[
+    'a host dies: parting',
+    'a host dies: unclaiming',
+    'loaded',
+    'loaded again',
+    'sent again',
+    'restarted',
+    'cold start',
+    'destroyed',
+  ],
   ...[
     'taken over',
     'an answer that was lost was a yes',

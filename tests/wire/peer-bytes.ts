@@ -50,6 +50,7 @@ const CLAIM: Claim = {
   lockstep: null,
 }
 
+const TRAFFIC = { type: 'epoch-traffic', run: 7, epoch: 2 ** 53 - 1, term: 3 } as const
 const PART = { type: 'epoch-part', run: 7, epoch: 1, term: 3 } as const
 
 /** One of each type, with the numbers at their ends. */
@@ -123,6 +124,18 @@ export const EVERY_FRAME: readonly Envelope[] = [
   envelope({ type: 'epoch-left', run: 7 }, 34),
   envelope({ type: 'epoch-press', run: 2 ** 48 - 1 }, 35),
   envelope({ type: 'epoch-failed', run: 7, error: 'no room for a standby' }, 36),
+  envelope(
+    {
+      ...TRAFFIC,
+      way: 'sent',
+      frames: [
+        { nic: 0, bytes: Buffer.from('first') },
+        { nic: 2 ** 16 - 1, bytes: Buffer.from('2nd') },
+      ],
+    },
+    37,
+  ),
+  envelope({ ...TRAFFIC, way: 'came', frames: [] }, 38),
   envelope({ type: 'link-ping' }, 0),
   envelope({ type: 'link-ack' }, 0),
   envelope({ type: 'bye', reason: 'the worker stops' }, 0),

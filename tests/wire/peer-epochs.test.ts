@@ -1,6 +1,12 @@
 import { InvariantViolation } from '../../lib/core/domain/assert'
 import type { MemoryRange } from '../../lib/core/domain/guest-memory'
-import { EPOCH_PART_BYTES_MAX, type EpochFrame, type EpochPart, isEpochFrame } from '../../lib/wire/peer-epochs'
+import {
+  EPOCH_PART_BYTES_MAX,
+  EPOCH_TRAFFIC_BYTES_MAX,
+  type EpochFrame,
+  type EpochPart,
+  isEpochFrame,
+} from '../../lib/wire/peer-epochs'
 import type { WireFrame } from '../../lib/wire/peer-envelope'
 import { hex } from './nbd-bytes'
 import { decoded, encoded, envelope, EVERY_FRAME } from './peer-bytes'
@@ -47,6 +53,8 @@ function expectParts(found: ReturnType<typeof decoded>, parts: readonly EpochPar
   for (const [nth, { data }] of parts.entries()) expect(frames[nth]?.data.equals(data)).toBe(true)
 }
 
+const FRAME = { nic: 0x103, bytes: Buffer.from('hi') }
+
 describe(`frames of lockstep (HOLDFAST_TEST_SEED=${SEED})`, () => {
   test('a part of memory, byte by byte, in place', () => {
     const data = Buffer.alloc(4 * PAGE, 0x70)
@@ -76,6 +84,16 @@ describe(`frames of lockstep (HOLDFAST_TEST_SEED=${SEED})`, () => {
     ['ack', { type: 'epoch-ack', run: 5, epoch: 6 }, frame('2e 00', [5, 6])],
     ['left', { type: 'epoch-left', run: 5 }, frame('2f 00', [5])],
     ['press', { type: 'epoch-press', run: 5 }, frame('30 00', [5])],
+    [
+      'frames that the guest has sent',
+      { type: 'epoch-traffic', run: 5, epoch: 6, way: 'sent', frames: [FRAME, { nic: 1, bytes: Buffer.from('b') }], term: 2 },
+      frame('32 00', [5, 6, 2], Buffer.from('0103000000026869' + '00010000000162', 'hex')),
+    ],
+    [
+      'a frame that came for it',
+      { type: 'epoch-traffic', run: 5, epoch: 6, way: 'came', frames: [FRAME], term: 2 },
+      frame('32 40', [5, 6, 2], Buffer.from('0103000000026869', 'hex')),
+    ],
     ['failed', { type: 'epoch-failed', run: 5, error: 'ENOMEM' }, frame('31 00', [5], Buffer.from('ENOMEM'))],
   ])('%s, byte by byte', (_name, value, bytes) => {
     expect(Buffer.concat(encoded(envelope(value, 1))).toString('hex')).toBe(bytes.toString('hex'))
@@ -111,6 +129,10 @@ describe(`frames of lockstep (HOLDFAST_TEST_SEED=${SEED})`, () => {
     ['a part that is too large, before it has come', frame('29 00', [5, 6, 2], Buffer.alloc(0), EPOCH_PART_BYTES_MAX + 8197)],
     ['a state that is too large', frame('29 20', [5, 6, 2], Buffer.alloc(EPOCH_PART_BYTES_MAX + 1))],
     ['a memory that is too large, of few runs', frame('29 00', [5, 6, 2], table([[0, 1025]], 1025))],
+    ['frames that are too many', frame('32 00', [5, 6, 2], Buffer.alloc(0), EPOCH_TRAFFIC_BYTES_MAX + 1)],
+    ["half the head of a guest's frame", frame('32 00', [5, 6, 2], Buffer.from('0103000000', 'hex'))],
+    ["a guest's frame of nothing", frame('32 00', [5, 6, 2], Buffer.from('010300000000', 'hex'))],
+    ["a guest's frame that says more than there is", frame('32 00', [5, 6, 2], Buffer.from('0103000000036869', 'hex'))],
     ['a part without its runs', frame('29 00', [5, 6, 2], Buffer.alloc(3))],
     ['no part at all', frame('29 00', [5, 6, 2])],
     ['fewer runs than are counted', frame('29 00', [5, 6, 2], table([[0, 1]], 0, 2))],

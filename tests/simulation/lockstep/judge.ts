@@ -28,6 +28,14 @@ export class Judge {
     this.#left.push(step)
   }
 
+  /** Sent once more by a guest that goes on at `state`; some of it may not have left before. */
+  repeats(step: number, state: number): void {
+    held(this.history.explains(state, step), 'one guest', `what is sent again at step ${step} the guest at ${state} never sent`)
+    if (this.#everLeft.has(step)) return
+    this.#everLeft.add(step)
+    this.#left.push(step)
+  }
+
   /** `ram` and `device` were captured separately. */
   goesOn(guest: Guest, ram: Memory, device: number, disk: readonly number[]): void {
     held(ram.step === device, 'one epoch', `the memory is of step ${ram.step}, the devices of ${device}`)

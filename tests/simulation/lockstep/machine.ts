@@ -226,7 +226,7 @@ const frameOf = (step: number): GuestFrame => {
   return { nic: 0, bytes }
 }
 
-const stepOf = ({ bytes }: GuestFrame): number => bytes.readDoubleLE(0)
+export const stepOf = ({ bytes }: GuestFrame): number => bytes.readDoubleLE(0)
 
 /** Page by page; what has no room stays. */
 function changed(now: Buffer, baseline: Buffer, into: Buffer, ranges: readonly MemoryRange[]): ChangedPages {

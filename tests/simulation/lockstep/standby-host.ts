@@ -1,7 +1,7 @@
 import { PAGE_BYTES, type ChangedPart } from '../../../lib/ports/changed-memory'
 import type { StandbyMachine, StandbySpec } from '../../../lib/ports/standby-machine'
 import { Broken } from '../mirror/broken'
-import type { Client } from './machine'
+import { stepOf, type Client } from './machine'
 import { MEMORY_BYTES, memoryIn, stepIn } from './memory'
 import type { World } from './world'
 
@@ -70,7 +70,11 @@ export class StandbyHost {
           0.005,
           () => void (hasFailed = true),
         ),
-      load: (state) => ask(() => void (step = world.sees(() => stepIn(state))), 0),
+      load: (state, recent) =>
+        ask(() => {
+          step = world.sees(() => stepIn(state))
+          world.repeats(recent.sent.map(stepOf), step)
+        }, 0),
       run: () =>
         ask(() => {
           runs = true

@@ -151,6 +151,12 @@ export class World {
     }
   }
 
+  /** By a guest that goes on from the state of step `state`. */
+  repeats(steps: readonly number[], state: number): void {
+    if (steps.length > 0) this.met('sent again')
+    for (const step of steps) this.sees(() => this.judge.repeats(step, state))
+  }
+
   captures(step: number, memory: Buffer): void {
     this.#captured.set(step, [...(this.#captured.get(step) ?? []), memory])
   }

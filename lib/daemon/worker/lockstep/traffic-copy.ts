@@ -52,7 +52,6 @@ export class TrafficCopy {
   #send(): void {
     const [link, of] = [this.needs.link(), this.#of]
     for (const { way, epoch, frames } of this.#batches.splice(0))
-      if (of !== null)
-        link?.send({ type: 'epoch-traffic', run: of.run, epoch, way, frames, term: this.needs.term() })
+      if (of !== null) link?.send({ type: 'epoch-traffic', run: of.run, epoch, way, frames, term: this.needs.term() })
   }
 }
