@@ -6,7 +6,7 @@ import type { StandbyEffect, StandbyEvent } from '../../../core/checkpoint/stand
 import type { EpochOrder, EpochPart } from '../../../wire/peer-epochs'
 import { errorText } from './error-text'
 import { RunStandby } from './run-standby'
-import type { LockstepStandbyNeeds, TakenOver } from './standby-needs'
+import type { LoadedGuest, LockstepStandbyNeeds, TakenOver } from './standby-needs'
 import { StandbyParts } from './standby-parts'
 
 /** Of the first copy, on its way into the standby's memory. */
@@ -202,7 +202,7 @@ export class LockstepStandby<Change> {
         if (effect.changes > 0) this.needs.dropped(effect.changes)
         break
       case 'load':
-        void this.#load(effect.run, effect.epoch)
+        this.#load(effect.run, effect.epoch)
         break
       case 'restart':
         this.#took({ did: 'restart' })
@@ -257,17 +257,18 @@ export class LockstepStandby<Change> {
     }
   }
 
-  async #load(run: number, epoch: number): Promise<void> {
+  /** Whoever takes it over need not wait for the state to be loaded before it opens the disks. */
+  #load(run: number, epoch: number): void {
     const state = must(this.#state, 'what is loaded was applied')
     assert(state.epoch === epoch, 'the state is of the epoch of the memory')
     const machine = must(this.#machine, 'what is loaded is there')
-    const error = await machine.load(state.bytes, this.#traffic.of(epoch))
-    if (error !== '') {
-      this.#took({ did: 'cannot', why: `the standby could not be loaded: ${error}` })
-      return
-    }
+    const loaded = machine.load(state.bytes, this.#traffic.of(epoch))
     this.#machine = null
-    this.#took({ did: 'load', run, epoch, domid: machine.domid, goOn: (goes) => machine.goOn(goes) })
+    const goOn: LoadedGuest['goOn'] = async (goes) => {
+      const error = await loaded
+      return error === '' ? machine.goOn(goes) : `the standby could not be loaded: ${error}`
+    }
+    this.#took({ did: 'load', run, epoch, domid: machine.domid, goOn })
   }
 
   #took(taken: TakenOver): void {
