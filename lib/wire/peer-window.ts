@@ -70,14 +70,6 @@ export class ReceiveWindow {
 }
 
 function payloadBytes(frame: PeerFrame): number {
-  switch (frame.type) {
-    case 'write':
-    case 'data':
-    case 'epoch-part':
-      return frame.data.length
-    case 'epoch-traffic':
-      return frame.frames.reduce((sum, each) => sum + packedBytes(each), 0)
-    default:
-      return 0
-  }
+  if (frame.type === 'epoch-traffic') return frame.frames.reduce((sum, each) => sum + packedBytes(each), 0)
+  return frame.type === 'write' || frame.type === 'data' || frame.type === 'epoch-part' ? frame.data.length : 0
 }
