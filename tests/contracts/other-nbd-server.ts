@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NbdSource } from '../../lib/wire/replica-source'
+import { freeze } from './frozen'
 
 const READY_MS = 20_000
 let started = 0
@@ -55,6 +56,11 @@ export class OtherNbdServer {
 
   signal(name: NodeJS.Signals): void {
     this.child.kill(name)
+  }
+
+  /** It hangs: what is asked of it from now on is never answered. */
+  freeze(): Promise<void> {
+    return freeze(this.child.pid ?? NaN)
   }
 
   /** Resolves when it has ended by itself. */

@@ -71,9 +71,9 @@ test('a controller that goes away in between leaves it unknown whether the host 
 
 test('a controller that hangs leaves it unknown, and tells again when it goes on', async () => {
   const power = fencer()
-  bmc.signal('SIGSTOP')
+  await bmc.freeze()
   expect(await power.status(HOST)).toBe('unknown')
-  bmc.signal('SIGCONT')
+  bmc.goOn()
   expect(await power.status(HOST)).toBe('on')
 })
 

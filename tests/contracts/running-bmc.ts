@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { IpmiSwitch } from '../../lib/dom0/fence/ipmi-power'
+import { freeze } from './frozen'
 
 const READY_MS = 20_000
 export const PASSWORD = 'Sim5alabim'
@@ -53,8 +54,12 @@ export class RunningBmc {
     writeFileSync(join(this.folder, 'power'), power === 'on' ? '1' : '0')
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.child.kill(name)
+  freeze(): Promise<void> {
+    return freeze(this.child.pid ?? NaN)
+  }
+
+  goOn(): void {
+    this.child.kill('SIGCONT')
   }
 
   /** It ends, as if its cable were pulled. */

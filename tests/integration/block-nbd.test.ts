@@ -219,7 +219,7 @@ describe("a replica kept by somebody else's NBD server", () => {
 
     test('one that hangs leaves its requests waiting, and can be closed all the same', async () => {
       const made = await opened(await nbdkit('memory', `${SIZE}`))
-      server?.signal('SIGSTOP')
+      await server?.freeze()
       const write = made.write(0, Buffer.alloc(512))
       const settled = write.catch((error: unknown) => error)
       await made.close()

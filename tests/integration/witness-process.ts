@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
 import { connectWitness, type WitnessClient } from '../../lib/dom0/witness/witness-client'
+import { freeze } from '../contracts/frozen'
 import { QuietLog } from './quiet-log'
 
 export const POOL = '99999999-0000-4000-8000-000000000009'
@@ -85,8 +86,8 @@ export class WitnessProcess {
   }
 
   /** It stands still: what is sent to it is never answered. */
-  freeze(): void {
-    this.child.kill('SIGSTOP')
+  freeze(): Promise<void> {
+    return freeze(this.child.pid ?? NaN)
   }
 
   async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {

@@ -62,7 +62,7 @@ test('seed 33: a hand-over that the witness does not store leaves everything as 
   pair = await WorkerPair.redundant()
   await giveBack()
   // What was sent dies with it: a swap that waits for a connection would be stored by the next one.
-  pair.witness.freeze()
+  await pair.witness.freeze()
   const asked = pair.a.ask('hand-over', { to: pair.b.uuid })
   await pair.a.until('nothing is answered meanwhile', ({ frozen }) => frozen)
   const attached = pair.attach(pair.a)
