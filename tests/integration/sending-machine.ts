@@ -6,6 +6,9 @@ import { exited, until } from './guest-rig'
 import { HEADER, NE2000, SENDING, SENT, USED } from './sending-programs'
 
 const MEMORY_BYTES = 16 * 1024 * 1024
+/** The flags of a socket that listens, in the kernel's list. */
+const ACCEPTS = '00010000'
+
 /** What the guest sends as its frame of this number, when it has received so many. */
 export function frameOf(number: number, received: number): Buffer {
   const frame = Buffer.alloc(60 + (number & 0x3ff))
@@ -14,6 +17,12 @@ export function frameOf(number: number, received: number): Buffer {
   frame.writeUInt8(received, HEADER.length + 4)
   return frame
 }
+
+/** A socket is there a moment before anybody can connect to it. */
+const listens = (path: string): boolean =>
+  readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .some((line) => line.endsWith(` ${path}`) && line.split(' ')[3] === ACCEPTS)
 
 export const numberOf = (frame: Buffer): number => frame.readUInt32LE(HEADER.length)
 export const receivedOf = (frame: Buffer): number => frame.readUInt8(HEADER.length + 4)
@@ -98,7 +107,7 @@ export class SendingMachine {
 
   private isUp(): boolean {
     if (this.child?.exitCode !== null) throw new Error(`QEMU ended: ${this.said()}`)
-    return existsSync(this.monitor)
+    return listens(this.monitor)
   }
 
   async kill(): Promise<void> {
