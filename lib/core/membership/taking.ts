@@ -28,6 +28,14 @@ export const HEARD_WITHIN_LOCKSTEP_MS = 250
 
 /** A timer may end a part of a millisecond before its time. */
 const EARLY_MS = 1
+/** What has come already is read in that time; so often even a primary of long silence is listened for. */
+const LISTEN_AT_LEAST_MS = 5
+/** So late comes a listener that stood still itself, and what it was sent meanwhile still waits to be read; */
+const LISTENER_LATE_MS = 50
+/** or is sent when the other host goes on, where both stood still. */
+const LISTEN_AGAIN_MS = 100
+/** A host that is always late must take over, too. */
+const LISTEN_AGAIN_MAX = 3
 
 /** Times are of one monotonic clock, this host's. */
 export type TakingEvent =
@@ -93,6 +101,8 @@ export class Taking {
   #asking: 'nothing' | 'listen' | 'whose' | 'read' | 'swap' | 'wait' | 'over' = 'nothing'
   #begunMs = 0
   #withinMs = HEARD_WITHIN_MS
+  #listenUntilMs = 0
+  #listenedAgain = 0
   #untilMs = 0
   #why = 'gave-up'
   #lease: TakeoverFacts['lease'] = { kind: 'unasked' }
@@ -126,7 +136,7 @@ export class Taking {
       case 'listened':
         assert(this.#asking === 'listen', 'it was to be listened for')
         // Whatever was said of its machine: a primary that is heard runs.
-        if (this.#withinMs - EARLY_MS <= event.nowMs - event.heardAtMs) return this.#seal()
+        if (this.#withinMs - EARLY_MS <= event.nowMs - event.heardAtMs) return this.#unheard(event.nowMs)
         return this.#mayHold ? this.#read('whose') : this.#over([], { do: 'given-up', why: 'holder-alive' })
       case 'tick':
         assert(this.#asking === 'wait', 'a tick ends a wait')
@@ -150,10 +160,20 @@ export class Taking {
 
   #listen({ nowMs, heardAtMs, isKept }: Extract<TakingEvent, { on: 'begin' }>): readonly TakingEffect[] {
     this.#withinMs = isKept ? HEARD_WITHIN_LOCKSTEP_MS : HEARD_WITHIN_MS
-    const leftMs = heardAtMs + this.#withinMs - nowMs
-    if (leftMs <= 0) return this.#seal()
+    return this.#listenFor(Math.max(heardAtMs + this.#withinMs - nowMs, LISTEN_AT_LEAST_MS), nowMs)
+  }
+
+  #listenFor(ms: number, nowMs: number): readonly TakingEffect[] {
     this.#asking = 'listen'
-    return [{ do: 'listen', ms: leftMs }]
+    this.#listenUntilMs = nowMs + ms
+    return [{ do: 'listen', ms }]
+  }
+
+  #unheard(nowMs: number): readonly TakingEffect[] {
+    const isLate = nowMs > this.#listenUntilMs + LISTENER_LATE_MS
+    if (!isLate || this.#listenedAgain === LISTEN_AGAIN_MAX) return this.#seal()
+    this.#listenedAgain++
+    return this.#listenFor(LISTEN_AGAIN_MS, nowMs)
   }
 
   #seal(): readonly TakingEffect[] {

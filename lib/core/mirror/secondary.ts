@@ -8,6 +8,7 @@ export type SecondaryVerdict = 'do' | 'refuse-term' | 'sealed'
 export class Secondary {
   #sealed = false
   #lastPromiseMs: number
+  #lastHeardMs = Number.NEGATIVE_INFINITY
   /** The highest term whose primary has said that it answers nothing any more. */
   #spentTerm = Number.NEGATIVE_INFINITY
 
@@ -32,6 +33,11 @@ export class Secondary {
     return this.#lastPromiseMs
   }
 
+  /** When it last heard a primary that has not given its claim away; of the same clock. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs
+  }
+
   /** A primary introduces itself, or a frame of it arrives. `raise`: its term is new and must be on disk before it is served. */
   judge(term: number): { verdict: SecondaryVerdict; raise: boolean } {
     if (this.#sealed) return { verdict: 'sealed', raise: false }
@@ -51,11 +57,18 @@ export class Secondary {
     if (term < this.highestTerm) return
     this.#spentTerm = term
     this.#lastPromiseMs = Number.NEGATIVE_INFINITY
+    // Whoever is told to take the claim now need not wait for anything of it.
+    this.#lastHeardMs = Number.NEGATIVE_INFINITY
   }
 
   /** Nothing is promised to it any more, whenever it asked. */
   isSpent(term: number): boolean {
     return term <= this.#spentTerm
+  }
+
+  /** A sign of life of the primary of that term. */
+  heard(term: number, nowMs: number): void {
+    if (!this.isSpent(term)) this.#lastHeardMs = nowMs
   }
 
   promised(nowMs: number): void {

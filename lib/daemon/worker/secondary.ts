@@ -39,8 +39,6 @@ export class Secondary {
   #primary = ''
   #greeted = ''
   guestActive = false
-  /** When the primary was last heard; monotonic. */
-  lastHeardMs = Number.NEGATIVE_INFINITY
   claim: StoredClaim
   /** It was asked for, and nobody has said since whose it is. */
   mayHold = false
@@ -245,6 +243,7 @@ export class Secondary {
   /** What a primary says of a run is of a term that may speak; nobody else says such things. */
   #epoch(frame: EpochFrame): void {
     if ('term' in frame && this.rules.judge(frame.term).verdict !== 'do') return
+    if ('term' in frame) this.rules.heard(frame.term, this.parts.clock.nowMs())
     if (this.standby === undefined)
       this.parts.log.warn('a frame of lockstep came, and no standby is kept here', { type: frame.type })
     else this.standby.frame(frame)
@@ -253,19 +252,17 @@ export class Secondary {
   #ping({ id, term, guestActive }: Extract<PeerFrame, { type: 'ping' }>, link: PeerLink): void {
     if (this.rules.judge(term).verdict !== 'do' || this.rules.isSpent(term)) return
     this.guestActive = guestActive
-    this.lastHeardMs = this.parts.clock.nowMs()
+    this.rules.heard(term, this.parts.clock.nowMs())
     // The claim may be this host's already. A process that starts with it knows nothing of promises that this one makes meanwhile.
     if (this.mayHold) return
     this.rules.promised(this.parts.clock.nowMs())
     link.send({ type: 'pong', id })
   }
 
-  /** Whoever is told to take the claim now need not wait for anything of it. */
   #spent(term: number): void {
     if (this.rules.judge(term).verdict !== 'do') return
     this.rules.spent(term)
     this.wasGiven = true
-    this.lastHeardMs = Number.NEGATIVE_INFINITY
   }
 
   #failed(index: number, error: string): void {

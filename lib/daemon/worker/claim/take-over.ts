@@ -32,10 +32,10 @@ export async function takeOver(
   fence = new FenceWord(),
   lossAccepted = false,
 ): Promise<TakeOver> {
-  const { lastHeardMs: heardAtMs, mayHold } = secondary
+  const { mayHold, rules } = secondary
   const taking = new Taking(me, lossAccepted)
   const isKept = secondary.standby?.isFilled === true
-  let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs, mayHold, isKept }
+  let event: TakingEvent = { on: 'begin', nowMs: parts.clock.nowMs(), heardAtMs: rules.lastHeardMs, mayHold, isKept }
   for (;;) {
     taking.apply({ on: 'fenced', isFenced: fence.stands(parts.clock.nowMs()) })
     const effects = taking.apply(event)
@@ -62,7 +62,7 @@ async function answerTo(
   switch (asked.do) {
     case 'listen':
       await timers.pause(asked.ms)
-      return { on: 'listened', nowMs: clock.nowMs(), heardAtMs: secondary.lastHeardMs }
+      return { on: 'listened', nowMs: clock.nowMs(), heardAtMs: secondary.rules.lastHeardMs }
     case 'wait':
       if (asked.ms > 0) await Promise.race([timers.pause(asked.ms), fence.news()])
       return { on: 'tick', nowMs: clock.nowMs() }

@@ -47,7 +47,7 @@ export class PairHost {
   #witness: DecidingWitness | null = null
   primary: AsPrimary | null = null
   #secondary:
-    (Pick<Secondary, 'lastHeardMs' | 'mayHold' | 'claim' | 'rules' | 'isFit' | 'look'> & { link: PeerLink | null }) | null = null
+    (Pick<Secondary, 'mayHold' | 'claim' | 'rules' | 'isFit' | 'look'> & { link: PeerLink | null }) | null = null
   #isTaking = false
 
   constructor(
@@ -136,7 +136,7 @@ export class PairHost {
   async #follow(stored: StoredClaim, process: Process): Promise<void> {
     const rules = new SecondaryRules(Math.max(this.served, 0), process.clock.nowMs())
     const secondary = {
-      ...{ lastHeardMs: -Infinity, mayHold: false, claim: stored, rules, link: null as PeerLink | null },
+      ...{ mayHold: false, claim: stored, rules, link: null as PeerLink | null },
       ...{ isFit: true, look: () => Promise.resolve() },
     }
     this.#secondary = secondary
@@ -180,7 +180,7 @@ export class PairHost {
         if (link === secondary.link && rules.judge(frame.term).verdict === 'do') link.send({ type: 'noted', noted })
       })
     else if (frame.type === 'ping') {
-      secondary.lastHeardMs = nowMs
+      rules.heard(frame.term, nowMs)
       if (secondary.mayHold) return
       rules.promised(nowMs)
       link.send({ type: 'pong', id: frame.id })

@@ -7,6 +7,8 @@ import { SecondaryScene, type TestLink } from './secondary-scene'
 
 const RUN = 7
 const PAGE = 4096
+/** Long enough for a holder that sends epochs. */
+const SILENT_MS = 300
 
 /** Standbys in memory, one after the other. */
 class Standbys implements Pick<CheckpointPort, 'prepare'> {
@@ -125,6 +127,8 @@ test('the guest is taken over at the end of its last whole epoch, disk and memor
   write(3)
   epoch(2, 0xa2, false)
   claimNames(RUN)
+  expect(await takeOver(scene.secondary, B, scene.parts)).toEqual({ taken: false, why: 'holder-alive' })
+  scene.nowMs += SILENT_MS
   const taken = await takeOver(scene.secondary, B, scene.parts)
   expect(taken).toMatchObject({
     taken: true,
@@ -144,6 +148,7 @@ test('a claim that names a memory which is not here is not taken', async () => {
   epoch(0, 0xa0)
   await acked(0)
   claimNames(RUN + 1)
+  scene.nowMs += SILENT_MS
   expect(await takeOver(scene.secondary, B, scene.parts)).toEqual({ taken: false, why: 'memory-not-here' })
   expect(scene.stored.claim.holder).toBe(A)
   // Frames may have been missed meanwhile.

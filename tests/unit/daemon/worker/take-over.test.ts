@@ -117,7 +117,7 @@ class Scene {
 let scene: Scene
 /** From now on its primary is heard all the time. */
 const pings = (secondary: Secondary): void => {
-  Object.defineProperty(secondary, 'lastHeardMs', { get: () => scene.nowMs })
+  Object.defineProperty(secondary.rules, 'lastHeardMs', { get: () => scene.nowMs, configurable: true })
 }
 const open = async (changes: Partial<Claim> = {}, stored = true): Promise<Scene> =>
   (scene = await Scene.of(claimBy(A, { leaseMs: 1, upToDate: { [DISK]: [A, B] }, ...changes }), stored))

@@ -78,7 +78,7 @@ test('nobody is promised anything while the claim may be here: the next process 
   scene.nowMs += 100
   ping(2)
   expect({ pongs: pongs(link), promisedAtMs: scene.secondary.rules.lastPromiseMs }).toEqual({ pongs: 1, promisedAtMs })
-  expect(scene.secondary.lastHeardMs).toBe(scene.nowMs)
+  expect(scene.secondary.rules.lastHeardMs).toBe(scene.nowMs)
 
   scene.secondary.mayHold = false
   ping(3)
