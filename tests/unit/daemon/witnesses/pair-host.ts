@@ -46,8 +46,7 @@ export class PairHost {
   #process!: Process
   #witness: DecidingWitness | null = null
   primary: AsPrimary | null = null
-  #secondary:
-    (Pick<Secondary, 'mayHold' | 'claim' | 'rules' | 'isFit' | 'look'> & { link: PeerLink | null }) | null = null
+  #secondary: (Pick<Secondary, 'mayHold' | 'claim' | 'rules' | 'isFit' | 'look'> & { link: PeerLink | null }) | null = null
   #isTaking = false
 
   constructor(
