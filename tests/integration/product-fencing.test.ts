@@ -127,6 +127,7 @@ test('a replica that was left behind takes the claim only by the word of an oper
   expect(await command('promote', vm)).toEqual([2, expect.stringContaining('lacks writes that the guest was told are kept')])
   expect(await pool.operator('h2', 'promote', vm, '--accept-loss')).toMatchObject({ rule: 'loss-accepted', host: 'h2' })
   expect(await pool.vmStatus('h2', vm)).toMatchObject({ holder: 'h2' })
+  await happens('h2 is the coordinator', 'h2', 'coordinator-serves', 'new-coordinator-answers')
   await pool.lab.boot('h1')
   await happens('the word is forgotten', 'h2', 'fence-word-cleared', 'host-seen')
   // Its xapi comes up after its daemon.

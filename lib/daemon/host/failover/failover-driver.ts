@@ -26,7 +26,7 @@ export interface FailoverNeeds {
 /** Carries the failover machine's effects to XAPI, the workers and the witness, and the answers back. */
 export class FailoverDriver {
   #machine: Failover | null = null
-  /** The coordinator, as XAPI showed it last. */
+  /** The coordinator that this host's xapi followed last. */
   #shown: HostUuid | null = null
   readonly #suspects = new Map<HostUuid, Readonly<Record<string, number>>>()
   /** Hosts that were there since this daemon was started. */
@@ -43,7 +43,7 @@ export class FailoverDriver {
   #ready(): Failover | null {
     const { parts } = this.needs
     if (this.#machine !== null) return this.#machine
-    const coordinator = parts.xapi.inventory()?.coordinator ?? parts.writtenCoordinator()
+    const coordinator = followed(parts)
     if (coordinator !== null) this.#machine = new Failover(parts.host, coordinator)
     return this.#machine
   }
@@ -60,7 +60,7 @@ export class FailoverDriver {
 
   /** A host that comes back begins with what it had written down, which may be itself, before its XAPI has found its successor. */
   #look(): void {
-    const shown = this.needs.parts.xapi.inventory()?.coordinator ?? null
+    const shown = followed(this.needs.parts)
     if (shown === null || shown === this.#shown) return
     this.#shown = shown
     this.#apply({ type: 'coordinator-shown', host: shown })
@@ -86,6 +86,7 @@ export class FailoverDriver {
     const { parts, fleet, fencing, ran } = this.needs
     const silent = await silentHost(host, parts, fleet, ran)
     if (!this.#suspects.has(host)) return
+    this.#look()
     fencing.looked(host, silent)
     const vms = silent.lost.flatMap(({ status, ...lost }) =>
       leavesToPreferred(host, this.#heard.has(host), status, parts) ? [] : [lost],
@@ -207,3 +208,7 @@ export class FailoverDriver {
     else this.#apply({ type: 'election-lost', winner: outcome })
   }
 }
+
+/** Written first: a coordinator that died before it was asked has shown itself to nobody, while xapi had already written down that it follows it. */
+const followed = ({ xapi, writtenCoordinator }: HostParts): HostUuid | null =>
+  writtenCoordinator() ?? xapi.inventory()?.coordinator ?? null
