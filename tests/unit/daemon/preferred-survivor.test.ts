@@ -28,6 +28,7 @@ function beside(
     clock: { nowMs: () => machine.upMs },
     upMs: () => machine.upMs,
     xapi: { inventory: () => ({ coordinator: HERE, hosts: [], vms: [] }) },
+    writtenCoordinator: () => HERE,
     timeline: { record: () => undefined },
     workers: {
       list: () => [{ id: VM, vm: VM }],
